@@ -1,0 +1,343 @@
+"""What is owned and what it measures: the values every room above passes around; no I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, NamedTuple, NewType, TypeVar
+
+from registry.identifiers import Eid, Iccid, Imei, Imsi, Msisdn, TerminalCode, WireName
+
+TerminalId = NewType("TerminalId", int)
+GroupClientId = NewType("GroupClientId", int)
+ProfileId = NewType("ProfileId", int)
+RegionCode = NewType("RegionCode", int)
+SimId = NewType("SimId", int)
+HardwareId = NewType("HardwareId", int)
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """One page of a list; `next_key` opens the page after it, None says that this was the last."""
+
+    items: Sequence[Item]
+    next_key: str | None
+
+
+# --- what a terminal measures ------------------------------------------------------------------
+
+
+class Sector(StrEnum):
+    """The application field of a device profile."""
+
+    POWER = "power"
+    TRANSPORT = "transport"
+    SECURITY = "security"
+
+
+class MetricType(StrEnum):
+    """What a metric's values are, in PostgreSQL's own words."""
+
+    DOUBLE = "double"
+    BIGINT = "bigint"
+    BOOLEAN = "boolean"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One column of a profile's table; `low` and `high` are inclusive, in `unit` (UCUM).
+
+    `decimals` is set on a double only: the value is then stored as a bigint scaled by 10^decimals.
+    """
+
+    name: str
+    type: MetricType
+    unit: str | None
+    low: float | None
+    high: float | None
+    decimals: int | None
+    title_zh: str
+    title_en: str
+    hidden: bool = False
+
+
+UNDEFINED_PROFILE = ProfileId(0)
+"""The id of a profile that the registry has not defined yet (read from a document)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceProfile:
+    """What a kind of terminal measures, how it says it, and how often; `version` counts from 1.
+
+    `code` is the name of the profile's table. A reading is accepted from `clock_back_seconds`
+    before our clock to `clock_ahead_seconds` after it.
+    """
+
+    id: ProfileId
+    code: str
+    sector: Sector
+    title_zh: str
+    title_en: str
+    codec: str
+    expected_interval_seconds: int
+    clock_back_seconds: int = 2_592_000
+    clock_ahead_seconds: int = 600
+    chunk_days: int = 7
+    metrics: tuple[Metric, ...]
+    version: int = 1
+
+
+# --- where, and by whom ------------------------------------------------------------------------
+
+
+class RegionLevel(StrEnum):
+    """The three levels of supervision."""
+
+    HEADQUARTERS = "headquarters"
+    PROVINCE = "province"
+    CITY = "city"
+
+
+class RegionRange(NamedTuple):
+    """The codes of a region and of everything below it, both ends inclusive."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A node of the supervision tree: its subtree is every code from `code` to `last_code`.
+
+    `tile_row` and `tile_column` (from 0) place a province on the tile grid.
+    """
+
+    code: RegionCode
+    last_code: RegionCode
+    level: RegionLevel
+    parent_code: RegionCode | None
+    name_zh: str
+    name_en: str
+    tile_row: int | None = None
+    tile_column: int | None = None
+
+    @property
+    def range(self) -> RegionRange:
+        return RegionRange(self.code, self.last_code)
+
+
+class IndustryClass(StrEnum):
+    """How the operator treats an industry: it grows, it is being incubated, or neither."""
+
+    GROWTH = "growth"
+    INCUBATION = "incubation"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Industry:
+    """A group client's trade."""
+
+    code: str
+    title_zh: str
+    title_en: str
+    industry_class: IndustryClass
+
+
+class FilePolicy(StrEnum):
+    """What an unverified or due client file does to the client's terminals."""
+
+    NONE = "none"
+    WARN = "warn"
+    HOLD_IN_TESTING = "hold_in_testing"
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A service level: what a group client may have, and how closely it is watched.
+
+    A terminal is offline after `offline_factor` times its profile's expected interval;
+    `terminal_messages_per_second` is what one terminal may send before it counts as a flood;
+    `scrape_series` is how many series the client may scrape. A quota of None is no limit.
+    """
+
+    code: str
+    title_zh: str
+    title_en: str
+    offline_factor: float
+    history_days: int
+    terminal_quota: int | None
+    terminal_messages_per_second: int
+    scrape_series: int
+    alarm_response_minutes: int
+    file_policy: FilePolicy
+
+
+class FileState(StrEnum):
+    """The life of a client file."""
+
+    SURVEYED = "surveyed"
+    FILED = "filed"
+    VERIFIED = "verified"
+    DUE = "due"
+    CLOSED = "closed"
+
+
+class Standing(StrEnum):
+    """Whether somebody is a client at all; another field than the file's state."""
+
+    PROSPECT = "prospect"
+    CUSTOMER = "customer"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupClient:
+    """An enterprise customer; supervised by `region_code`, and a child of `parent_id` if any.
+
+    `value_grade` runs from 1 (matters most) to 5; `watch` marks it for close care.
+    """
+
+    id: GroupClientId
+    code: str
+    name: str
+    parent_id: GroupClientId | None
+    region_code: RegionCode
+    industry_code: str
+    tier_code: str
+    file_state: FileState
+    standing: Standing
+    value_grade: int
+    watch: bool = False
+    account_manager: str | None = None
+    agent: str | None = None
+
+
+# --- terminals and what is in them -------------------------------------------------------------
+
+
+class TerminalState(StrEnum):
+    """The life of a terminal, and what each state allows."""
+
+    may_connect: bool
+    stores_readings: bool
+    counts_in_rates: bool
+    raises_alarms: bool
+
+    def __new__(
+        cls, text: str, connects: bool, stores: bool, counts: bool, alarms: bool
+    ) -> "TerminalState":
+        state = str.__new__(cls, text)
+        state._value_ = text
+        state.may_connect = connects
+        state.stores_readings = stores
+        state.counts_in_rates = counts
+        state.raises_alarms = alarms
+        return state
+
+    #              text           connects stores counts alarms
+    REGISTERED = ("registered", False, False, False, False)
+    PROVISIONED = ("provisioned", True, True, False, False)
+    TESTING = ("testing", True, True, False, False)
+    IN_SERVICE = ("in_service", True, True, True, True)
+    MAINTENANCE = ("maintenance", True, True, False, False)
+    ISOLATED = ("isolated", True, False, False, False)
+    RETIRED = ("retired", False, False, False, False)
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalRef:
+    """All that the message path needs to know of a terminal.
+
+    `owner_since_us` (Unix microseconds) opens the present ownership interval, None is minus
+    infinity: a reading observed before it is the business of another owner.
+    """
+
+    id: TerminalId
+    code: str
+    profile: DeviceProfile
+    state: TerminalState
+    owner_since_us: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terminal:
+    """The device as a logical thing that survives a change of hardware or SIM.
+
+    `group_client_id` None means that the operator itself owns it; `owner_since` None, since ever.
+    """
+
+    id: TerminalId
+    code: TerminalCode
+    profile_id: ProfileId
+    state: TerminalState
+    region_code: RegionCode
+    group_client_id: GroupClientId | None
+    owner_since: datetime | None
+    gateway_id: TerminalId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalWireName:
+    """How a terminal calls itself in a protocol; unique within (kind, gateway)."""
+
+    terminal_id: TerminalId
+    wire_name: WireName
+    gateway_id: TerminalId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """A modem, known by its IMEI."""
+
+    id: HardwareId
+    imei: Imei
+    model: str | None = None
+
+
+class SimState(StrEnum):
+    """The life of a SIM at the operator."""
+
+    INVENTORY = "inventory"
+    TESTING = "testing"
+    SILENT = "silent"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    PRE_CANCELLED = "pre_cancelled"
+    CANCELLED = "cancelled"
+    TRANSFERRING = "transferring"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sim:
+    """A SIM on the roll; `eid` is the chip of an eSIM."""
+
+    id: SimId
+    iccid: Iccid
+    imsi: Imsi | None = None
+    msisdn: Msisdn | None = None
+    eid: Eid | None = None
+    state: SimState = SimState.INVENTORY
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """From when to when a SIM sat in a terminal; `valid_to` None is still."""
+
+    sim_id: SimId
+    terminal_id: TerminalId
+    valid_from: datetime
+    valid_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """From when to when a group client owned a terminal; None is the operator, ever and still."""
+
+    terminal_id: TerminalId
+    group_client_id: GroupClientId | None
+    valid_from: datetime | None
+    valid_to: datetime | None

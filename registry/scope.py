@@ -1,0 +1,201 @@
+"""Who asks, and what they may do and see: the first lock; row-level security is the second."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from foundation.errors import Invalid, NotPermitted
+from registry.model import RegionRange
+
+
+class Right(StrEnum):
+    """One thing a caller may do, named `area.verb`."""
+
+    API_KEYS_ISSUE = "api_keys.issue"
+    API_KEYS_READ = "api_keys.read"
+    CREDENTIALS_ISSUE = "credentials.issue"
+    CREDENTIALS_REVOKE = "credentials.revoke"
+    GROUP_CLIENTS_CHANGE = "group_clients.change"
+    GROUP_CLIENTS_READ = "group_clients.read"
+    GROUP_CLIENTS_REGISTER = "group_clients.register"
+    METRICS_SCRAPE = "metrics.scrape"
+    PROFILES_DEFINE = "profiles.define"
+    PROFILES_READ = "profiles.read"
+    QUARANTINE_READ = "quarantine.read"
+    REGIONS_DEFINE = "regions.define"
+    REGIONS_READ = "regions.read"
+    SIMS_INSTALL = "sims.install"
+    SIMS_READ = "sims.read"
+    SIMS_REGISTER = "sims.register"
+    TELEMETRY_READ = "telemetry.read"
+    TERMINALS_CHANGE = "terminals.change"
+    TERMINALS_READ = "terminals.read"
+    TERMINALS_REGISTER = "terminals.register"
+    TERMINALS_RETIRE = "terminals.retire"
+    TERMINALS_TRANSFER = "terminals.transfer"
+    USERS_APPOINT = "users.appoint"
+    USERS_READ = "users.read"
+
+
+class Role(StrEnum):
+    """The fixed roles of the contract."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    SUPERVISOR = "supervisor"
+    ACCOUNT_MANAGER = "account_manager"
+    AGENT = "agent"
+    CLIENT_ADMIN = "client_admin"
+    CLIENT_VIEWER = "client_viewer"
+    SCRAPER = "scraper"
+
+
+class Reach(StrEnum):
+    """What a role's scope is cut out by."""
+
+    EVERYTHING = "everything"
+    REGION = "region"
+    GROUP_CLIENTS = "group_clients"
+    ONE_GROUP_CLIENT = "one_group_client"
+    ANY = "any"
+
+
+_WATCHING = frozenset(
+    {
+        Right.GROUP_CLIENTS_READ,
+        Right.PROFILES_READ,
+        Right.QUARANTINE_READ,
+        Right.REGIONS_READ,
+        Right.SIMS_READ,
+        Right.TELEMETRY_READ,
+        Right.TERMINALS_READ,
+    }
+)
+
+ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
+    {
+        Role.ADMIN: frozenset(Right),
+        Role.OPERATOR: _WATCHING
+        | {
+            Right.CREDENTIALS_ISSUE,
+            Right.CREDENTIALS_REVOKE,
+            Right.GROUP_CLIENTS_CHANGE,
+            Right.GROUP_CLIENTS_REGISTER,
+            Right.SIMS_INSTALL,
+            Right.SIMS_REGISTER,
+            Right.TERMINALS_CHANGE,
+            Right.TERMINALS_REGISTER,
+            Right.TERMINALS_RETIRE,
+            Right.TERMINALS_TRANSFER,
+        },
+        Role.SUPERVISOR: _WATCHING,
+        Role.ACCOUNT_MANAGER: _WATCHING | {Right.GROUP_CLIENTS_CHANGE},
+        # An agent is not of the house: no SIM numbers, no raw payloads.
+        Role.AGENT: _WATCHING - {Right.QUARANTINE_READ, Right.SIMS_READ},
+        Role.CLIENT_ADMIN: _WATCHING
+        | {
+            Right.API_KEYS_ISSUE,
+            Right.API_KEYS_READ,
+            Right.CREDENTIALS_ISSUE,
+            Right.CREDENTIALS_REVOKE,
+            Right.USERS_READ,
+        },
+        Role.CLIENT_VIEWER: _WATCHING,
+        Role.SCRAPER: frozenset({Right.METRICS_SCRAPE}),
+    }
+)
+
+REACHES: Mapping[Role, Reach] = MappingProxyType(
+    {
+        Role.ADMIN: Reach.EVERYTHING,
+        Role.OPERATOR: Reach.REGION,
+        Role.SUPERVISOR: Reach.REGION,
+        Role.ACCOUNT_MANAGER: Reach.GROUP_CLIENTS,
+        Role.AGENT: Reach.GROUP_CLIENTS,
+        Role.CLIENT_ADMIN: Reach.ONE_GROUP_CLIENT,
+        Role.CLIENT_VIEWER: Reach.ONE_GROUP_CLIENT,
+        Role.SCRAPER: Reach.ANY,
+    }
+)
+
+_NO_REGION = RegionRange(0, -1)
+
+
+class ScopeInvalid(Invalid):
+    """This role cannot be given this region or these group clients."""
+
+    code = "scope_invalid"
+    remedy = (
+        "Give admin neither, operator and supervisor a region, account_manager and agent group"
+        " clients, client_admin and client_viewer exactly one group client."
+    )
+
+
+class RightMissing(NotPermitted):
+    """The caller's role does not include a right; `right` is the one that was needed."""
+
+    def __init__(self, right: Right) -> None:
+        super().__init__(f"This needs the right {right.value}, which your role does not have.")
+        self.right = right
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who asks (`actor`), what they may do (`rights`) and whose things they may see.
+
+    A row is visible when `everything` is set, or it lies in `region`, or it belongs to one of
+    `group_clients` or a client below one; with none of the three, no row is.
+    """
+
+    actor: str
+    rights: frozenset[Right]
+    everything: bool = False
+    region: RegionRange | None = None
+    group_clients: frozenset[int] = frozenset()
+
+    @classmethod
+    def of_role(
+        cls,
+        actor: str,
+        role: Role,
+        *,
+        region: RegionRange | None = None,
+        group_clients: frozenset[int] = frozenset(),
+    ) -> "Scope":
+        """The scope of a user or key that holds `role`; ScopeInvalid when the two do not fit."""
+        fits = {
+            Reach.EVERYTHING: region is None and not group_clients,
+            Reach.REGION: region is not None and not group_clients,
+            Reach.GROUP_CLIENTS: region is None,
+            Reach.ONE_GROUP_CLIENT: region is None and len(group_clients) == 1,
+            Reach.ANY: True,
+        }
+        reach = REACHES[role]
+        if not fits[reach]:
+            raise ScopeInvalid(field="region" if region is not None else "group_clients")
+        return cls(actor, ROLES[role], reach is Reach.EVERYTHING, region, group_clients)
+
+    @classmethod
+    def system(cls, name: str) -> "Scope":
+        """The scope of one of our own processes: every right, everything."""
+        return cls(f"system:{name}", frozenset(Right), everything=True)
+
+    def require(self, right: Right) -> None:
+        """Return if the caller has the right; RightMissing (a NotPermitted) if not."""
+        if right not in self.rights:
+            raise RightMissing(right)
+
+    def settings(self) -> dict[str, str]:
+        """What the row-level policies read with `current_setting`, each castable as it stands:
+
+        a boolean, two int4 (low above high where there is no region) and an int4[] literal.
+        """
+        low, high = self.region or _NO_REGION
+        return {
+            "muster.actor": self.actor,
+            "muster.everything": "true" if self.everything else "false",
+            "muster.region_low": str(low),
+            "muster.region_high": str(high),
+            "muster.group_clients": "{" + ",".join(map(str, sorted(self.group_clients))) + "}",
+        }
