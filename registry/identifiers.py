@@ -176,7 +176,6 @@ class TerminalCode(_Identifier):
 _WIRE_NAMES: dict[str, tuple[re.Pattern[str], str]] = {
     "code": (re.compile(r"[A-Za-z0-9_-]{1,64}"), "1 to 64 letters, digits, _ and -"),
     "dc09_account": (re.compile(r"[0-9A-F]{3,16}"), "3 to 16 hexadecimal digits"),
-    "imei": (re.compile(r"[0-9]{15}"), "15 digits"),
     "jt808_phone": (re.compile(r"[1-9][0-9]{0,19}"), "1 to 20 digits, not all zero"),
     "meter_address": (re.compile(r"(?!0{12})[0-9]{12}"), "1 to 12 digits, not all zero"),
     "vin": (re.compile(r"[0-9A-HJ-NPR-Z]{17}"), "17 digits and letters other than I, O and Q"),
@@ -208,8 +207,6 @@ class WireName:
                 normal = value.zfill(12)
             case "dc09_account" | "vin":
                 normal = value.upper() if value.isascii() else value
-            case "imei":
-                normal = str(Imei.parse(value))
             case _:
                 normal = value
         pattern, shape = _WIRE_NAMES[kind]

@@ -6,14 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, NamedTuple, NewType, TypeVar
 
-from registry.identifiers import Eid, Iccid, Imei, Imsi, Msisdn, TerminalCode, WireName
+from registry.identifiers import Eid, Iccid, Imei, Imsi, Msisdn, WireName
 
 TerminalId = NewType("TerminalId", int)
 GroupClientId = NewType("GroupClientId", int)
 ProfileId = NewType("ProfileId", int)
 RegionCode = NewType("RegionCode", int)
 SimId = NewType("SimId", int)
-HardwareId = NewType("HardwareId", int)
 
 Item = TypeVar("Item")
 
@@ -147,21 +146,12 @@ class Industry:
     industry_class: IndustryClass
 
 
-class FilePolicy(StrEnum):
-    """What an unverified or due client file does to the client's terminals."""
-
-    NONE = "none"
-    WARN = "warn"
-    HOLD_IN_TESTING = "hold_in_testing"
-
-
 @dataclass(frozen=True, slots=True)
 class Tier:
     """A service level: what a group client may have, and how closely it is watched.
 
-    A terminal is offline after `offline_factor` times its profile's expected interval;
-    `terminal_messages_per_second` is what one terminal may send before it counts as a flood;
-    `scrape_series` is how many series the client may scrape. A quota of None is no limit.
+    A terminal is offline after `offline_factor` times its profile's expected interval; a quota
+    of None is no limit.
     """
 
     code: str
@@ -170,10 +160,6 @@ class Tier:
     offline_factor: float
     history_days: int
     terminal_quota: int | None
-    terminal_messages_per_second: int
-    scrape_series: int
-    alarm_response_minutes: int
-    file_policy: FilePolicy
 
 
 class FileState(StrEnum):
@@ -194,11 +180,21 @@ class Standing(StrEnum):
     LOST = "lost"
 
 
+class ValueGrade(StrEnum):
+    """How much a group client matters to the operator, A the most."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupClient:
-    """An enterprise customer; supervised by `region_code`, and a child of `parent_id` if any.
+    """An enterprise customer, supervised by `region_code` at `level`, a child of `parent_id`.
 
-    `value_grade` runs from 1 (matters most) to 5; `watch` marks it for close care.
+    `credit_code` is its number in the public register of companies; `watched` marks it for close
+    care; `version` counts its changes from 1.
     """
 
     id: GroupClientId
@@ -206,14 +202,18 @@ class GroupClient:
     name: str
     parent_id: GroupClientId | None
     region_code: RegionCode
+    level: RegionLevel
     industry_code: str
     tier_code: str
+    credit_code: str | None
     file_state: FileState
+    file_since: datetime
     standing: Standing
-    value_grade: int
-    watch: bool = False
-    account_manager: str | None = None
-    agent: str | None = None
+    standing_since: datetime
+    value_grade: ValueGrade | None
+    watched: bool
+    created_at: datetime
+    version: int
 
 
 # --- terminals and what is in them -------------------------------------------------------------
@@ -268,16 +268,24 @@ class Terminal:
     """The device as a logical thing that survives a change of hardware or SIM.
 
     `group_client_id` None means that the operator itself owns it; `owner_since` None, since ever.
+    `region_code` is where it is installed, `latitude` and `longitude` (WGS-84) exactly where.
     """
 
     id: TerminalId
-    code: TerminalCode
-    profile_id: ProfileId
+    code: str
+    name: str | None
     state: TerminalState
-    region_code: RegionCode
+    state_since: datetime
+    profile_id: ProfileId
     group_client_id: GroupClientId | None
     owner_since: datetime | None
-    gateway_id: TerminalId | None = None
+    region_code: RegionCode
+    gateway_id: TerminalId | None
+    latitude: float | None
+    longitude: float | None
+    tags: tuple[str, ...]
+    registered_at: datetime
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,17 +293,8 @@ class TerminalWireName:
     """How a terminal calls itself in a protocol; unique within (kind, gateway)."""
 
     terminal_id: TerminalId
-    wire_name: WireName
     gateway_id: TerminalId | None
-
-
-@dataclass(frozen=True, slots=True)
-class Hardware:
-    """A modem, known by its IMEI."""
-
-    id: HardwareId
-    imei: Imei
-    model: str | None = None
+    wire_name: WireName
 
 
 class SimState(StrEnum):
@@ -311,16 +310,49 @@ class SimState(StrEnum):
     TRANSFERRING = "transferring"
 
 
+class SetBy(StrEnum):
+    """Who put a SIM in its state; a state set by the system cannot be left by a user."""
+
+    CLIENT = "client"
+    OPERATOR = "operator"
+    SYSTEM = "system"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sim:
-    """A SIM on the roll; `eid` is the chip of an eSIM."""
+    """A SIM on the roll; `eid` is the chip of an embedded one.
+
+    Beside its `state` stand why and by whom it was set, the state that is `intended` and the
+    `pending_job` that is to bring it there.
+    """
 
     id: SimId
     iccid: Iccid
-    imsi: Imsi | None = None
-    msisdn: Msisdn | None = None
-    eid: Eid | None = None
-    state: SimState = SimState.INVENTORY
+    imsi: Imsi | None
+    msisdn: Msisdn | None
+    eid: Eid | None
+    state: SimState
+    reason: str | None
+    set_by: SetBy
+    intended: SimState | None
+    pending_job: str | None
+    since: datetime
+    apn: str | None
+    plan: str | None
+    group_client_id: GroupClientId | None
+    region_code: RegionCode
+    registered_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """From when to when a terminal was the modem of this IMEI; `valid_to` None is still."""
+
+    terminal_id: TerminalId
+    imei: Imei
+    valid_from: datetime
+    valid_to: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +367,10 @@ class Installation:
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """From when to when a group client owned a terminal; None is the operator, ever and still."""
+    """From when to when a group client owned a terminal.
+
+    `group_client_id` None is the operator itself; `valid_from` None is ever, `valid_to` None still.
+    """
 
     terminal_id: TerminalId
     group_client_id: GroupClientId | None
