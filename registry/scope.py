@@ -194,7 +194,7 @@ class Scope:
         low, high = self.region or _NO_REGION
         return {
             "muster.actor": self.actor,
-            "muster.everything": "true" if self.everything else "false",
+            "muster.everything": "on" if self.everything else "off",
             "muster.region_low": str(low),
             "muster.region_high": str(high),
             "muster.group_clients": "{" + ",".join(map(str, sorted(self.group_clients))) + "}",
