@@ -1,0 +1,123 @@
+"""PostgreSQL: pools, transactions that carry a scope, and the only place that knows SQLSTATEs."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from foundation.errors import Invalid, MusterError, NotFound, NotPermitted, Refused, Unavailable
+
+Connection = AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Connection]
+
+# A row's own fault: the value can never be stored as it stands. Everything else is ours.
+ROW_FAULTS = frozenset(
+    {"22003", "22007", "22008", "22021", "22P02", "22P05", "23502", "23514"},
+)
+# A key that is there already, or a compressed chunk that takes no plain COPY: merge instead.
+MERGE_STATES = frozenset({"23505", "53400"})
+
+_refusals: dict[str, MusterError | type[MusterError]] = {}
+
+
+def register_refusals(refusals: Mapping[str, type[MusterError]]) -> None:
+    """Say which error a broken constraint means; constraints are named as the rule they keep."""
+    _refusals.update(refusals)
+
+
+async def configure(conn: AsyncConnection[Any]) -> None:
+    """What every connection of ours starts with: UTC, and no wait without an end."""
+    await conn.set_autocommit(True)
+    await conn.execute(
+        "select set_config('timezone', 'UTC', false),"
+        " set_config('statement_timeout', '30s', false),"
+        " set_config('lock_timeout', '5s', false),"
+        " set_config('idle_in_transaction_session_timeout', '60s', false)"
+    )
+    await conn.set_autocommit(False)
+
+
+async def open_pool(dsn: str, *, name: str, min_size: int = 1, max_size: int = 8) -> Pool:
+    """A pool of connections as dict rows; waits at most ten seconds for its first one."""
+    pool: Pool = AsyncConnectionPool(
+        dsn,
+        min_size=min_size,
+        max_size=max_size,
+        timeout=10,
+        max_lifetime=1800,
+        name=name,
+        configure=configure,
+        check=AsyncConnectionPool.check_connection,
+        kwargs={"row_factory": dict_row, "application_name": f"muster {name}", **KEEPALIVES},
+        open=False,
+    )
+    with translated():
+        await pool.open(wait=True, timeout=10)
+    return pool
+
+
+# A network that swallows packets must not hold a process: half a minute, then a new connection.
+KEEPALIVES = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+
+@asynccontextmanager
+async def transaction(
+    pool: Pool, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Connection]:
+    """One transaction in which `settings` (a scope) hold and after which they are gone."""
+    with translated():
+        async with pool.connection() as conn, conn.transaction():
+            if settings:
+                await apply_settings(conn, settings)
+            yield conn
+
+
+async def apply_settings(conn: Connection, settings: Mapping[str, str]) -> None:
+    """Make `settings` hold until the current transaction ends."""
+    names, values = list(settings), list(settings.values())
+    await conn.execute(
+        "select set_config(name, value, true) from unnest(%s::text[], %s::text[]) s(name, value)",
+        (names, values),
+    )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what PostgreSQL refuses into errors of ours: by constraint first, then by SQLSTATE."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise meaning(error) from error
+    except PoolTimeout as error:
+        raise Unavailable("The database does not answer.") from error
+
+
+def meaning(error: psycopg.Error) -> MusterError:
+    """The error of ours that a PostgreSQL error stands for."""
+    named = _refusals.get(error.diag.constraint_name or "")
+    if named is not None:
+        return named() if isinstance(named, type) else named
+    state = error.sqlstate or ""
+    if state == "P0002":
+        return NotFound(error.diag.message_primary)
+    if state == "42501":
+        return NotPermitted()
+    if state.startswith(("22", "23514", "23502")) or state == "P0001":
+        return Invalid(error.diag.message_primary)
+    if state.startswith("23"):
+        return Refused(error.diag.message_primary)
+    if state in {"57014", "55P03", "40001", "40P01"}:
+        return Unavailable("The database was too busy to finish this in time.")
+    if state.startswith(("08", "57P", "53")) or isinstance(error, psycopg.OperationalError):
+        return Unavailable("The database does not answer.")
+    return MusterError(f"The database refused a statement (SQLSTATE {state}).")

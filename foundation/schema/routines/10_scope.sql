@@ -1,0 +1,132 @@
+-- Who is asking, from the settings of the transaction. No setting, no rows.
+create or replace function registry.scope_everything() returns boolean
+language sql stable parallel safe
+return coalesce(current_setting('muster.everything', true), '') = 'on';
+
+create or replace function registry.scope_region_low() returns int4
+language sql stable parallel safe
+return nullif(current_setting('muster.region_low', true), '')::int4;
+
+create or replace function registry.scope_region_high() returns int4
+language sql stable parallel safe
+return nullif(current_setting('muster.region_high', true), '')::int4;
+
+create or replace function registry.scope_group_clients() returns int4[]
+language sql stable parallel safe
+return coalesce(nullif(current_setting('muster.group_clients', true), '')::int4[], '{}'::int4[]);
+
+-- The clients of the scope's client subtrees.
+create or replace function registry.scoped_client_subtree() returns setof int4
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select l.group_client_id from registry.group_client_lineage l
+    where l.ancestor_id = any (registry.scope_group_clients());
+end;
+
+-- The clients whose file and terminals the scope sees: the subtree, and those supervised in the region.
+create or replace function registry.visible_group_clients() returns setof int4
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select l.group_client_id from registry.group_client_lineage l
+    where l.ancestor_id = any (registry.scope_group_clients())
+    union
+    select c.id from registry.group_client c
+    where c.region_code between registry.scope_region_low() and registry.scope_region_high();
+end;
+
+-- Whether a terminal is installed in the scope's region.
+create or replace function registry.terminal_is_in_region(terminal_id int4) returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select exists (
+        select from registry.terminal t where t.id = terminal_is_in_region.terminal_id
+        and t.region_code between registry.scope_region_low() and registry.scope_region_high());
+end;
+
+-- Whether the scope sees a terminal as it is now.
+create or replace function registry.terminal_is_visible(terminal_id int4) returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select exists (
+        select from registry.terminal t where t.id = terminal_is_visible.terminal_id
+        and (registry.scope_everything()
+             or t.region_code between registry.scope_region_low() and registry.scope_region_high()
+             or t.group_client_id in (select registry.visible_group_clients())));
+end;
+
+-- One policy for the scoped roles on each relation, and one for those who serve everybody.
+do $policies$
+declare
+    relation text;
+    rule text;
+    rules constant jsonb := jsonb_build_object(
+        'group_client', $$(select registry.scope_everything())
+            or region_code between (select registry.scope_region_low()) and (select registry.scope_region_high())
+            or id in (select registry.scoped_client_subtree())$$,
+        'terminal', $$(select registry.scope_everything())
+            or region_code between (select registry.scope_region_low()) and (select registry.scope_region_high())
+            or group_client_id in (select registry.visible_group_clients())$$,
+        'sim', $$(select registry.scope_everything())
+            or region_code between (select registry.scope_region_low()) and (select registry.scope_region_high())
+            or group_client_id in (select registry.visible_group_clients())$$,
+        'ownership', $$(select registry.scope_everything())
+            or group_client_id in (select registry.visible_group_clients())
+            or registry.terminal_is_in_region(terminal_id)$$,
+        'terminal_profile', 'registry.terminal_is_visible(terminal_id)',
+        'wire_name', 'registry.terminal_is_visible(terminal_id)',
+        'hardware', 'registry.terminal_is_visible(terminal_id)',
+        'installation', 'registry.terminal_is_visible(terminal_id)',
+        'credential', 'registry.terminal_is_visible(terminal_id)',
+        'user_account', '(select registry.scope_everything())',
+        'api_key', '(select registry.scope_everything())',
+        'user_session', 'false',
+        'group_client_lineage', 'false');
+begin
+    for relation, rule in select * from jsonb_each_text(rules) loop
+        execute format('alter table registry.%I enable row level security, force row level security', relation);
+        execute format('drop policy if exists scoped on registry.%I', relation);
+        execute format('create policy scoped on registry.%I to muster_api, muster_reader using (%s) with check (%s)', relation, rule, rule);
+        execute format('drop policy if exists everybody on registry.%I', relation);
+        execute format('create policy everybody on registry.%I to muster_owner, muster_bridge, muster_jobs, muster_inspect using (true)', relation);
+    end loop;
+    -- Profiles are global to read and the headquarters' to define.
+    foreach relation in array array['profile', 'profile_metric'] loop
+        execute format('alter table registry.%I enable row level security, force row level security', relation);
+        execute format('drop policy if exists readable on registry.%I', relation);
+        execute format('create policy readable on registry.%I for select using (true)', relation);
+        execute format('drop policy if exists headquarters on registry.%I', relation);
+        execute format('create policy headquarters on registry.%I to muster_api using ((select registry.scope_everything())) with check ((select registry.scope_everything()))', relation);
+        execute format('drop policy if exists everybody on registry.%I', relation);
+        execute format('create policy everybody on registry.%I to muster_owner using (true)', relation);
+    end loop;
+end
+$policies$;
+
+revoke all on all tables in schema registry from muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
+grant select on registry.region, registry.industry, registry.tier, registry.profile, registry.profile_metric
+    to muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
+grant select on registry.group_client, registry.terminal, registry.terminal_profile, registry.wire_name,
+    registry.hardware, registry.sim, registry.installation, registry.ownership
+    to muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
+grant insert, update on registry.group_client, registry.terminal, registry.terminal_profile, registry.wire_name,
+    registry.hardware, registry.sim, registry.installation, registry.ownership,
+    registry.profile, registry.profile_metric to muster_api;
+grant delete on registry.wire_name to muster_api;
+-- A verifier is written by the door and read only by who writes the broker's password file.
+grant select (terminal_id, created_at, revoked_at), insert, update on registry.credential to muster_api;
+grant select on registry.credential to muster_jobs;
+grant select (terminal_id, created_at, revoked_at) on registry.credential to muster_inspect;
+grant select (id, name, role, region_code, group_client_ids, created_at, disabled_at, version) on registry.user_account to muster_api, muster_inspect;
+grant insert, update on registry.user_account to muster_api;
+grant select (id, name, prefix, role, region_code, group_client_ids, created_at, expires_at, last_used_at, revoked_at) on registry.api_key to muster_api, muster_inspect;
+grant insert, update on registry.api_key to muster_api;
+grant select on registry.change to muster_bridge, muster_jobs, muster_api, muster_inspect;
+grant delete on registry.change to muster_jobs;
+
+-- Who may connect to the broker, and with what.
+create or replace view registry.broker_login with (security_barrier) as
+select t.code, c.verifier
+from registry.credential c join registry.terminal t on t.id = c.terminal_id
+where c.revoked_at is null and t.state in ('provisioned', 'testing', 'in_service', 'maintenance', 'isolated');
+revoke all on registry.broker_login from public;
+grant select on registry.broker_login to muster_jobs;

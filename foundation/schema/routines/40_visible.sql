@@ -1,0 +1,29 @@
+-- What people may read of telemetry: owned by a role that is itself under the policies.
+drop view if exists visible.event, visible.latest, visible.quarantine;
+create view visible.event with (security_barrier) as
+select e.time, e.terminal_id, o.terminal_code as terminal, e.delay_seconds, e.code, e.severity, e.text, e.data, e.digest
+from telemetry.event e join registry.ownership o on o.terminal_id = e.terminal_id
+    and e.time >= o.valid_from and (o.valid_to is null or e.time < o.valid_to);
+
+create view visible.latest with (security_barrier) as
+select l.terminal_id, o.terminal_code as terminal, l.metric, l.time, l.number, l.text
+from telemetry.latest l join registry.ownership o on o.terminal_id = l.terminal_id
+    and l.time >= o.valid_from and (o.valid_to is null or l.time < o.valid_to);
+
+-- A refused message belongs to the owner of the moment it came; what names no terminal, or tells of
+-- another owner's time, is for who sees everything.
+create view visible.quarantine with (security_barrier) as
+select q.id, q.received_at, q.last_received_at, q.count, q.bridge, q.topic, q.terminal_id,
+    o.terminal_code as terminal, q.reason, q.detail, q.payload, q.payload_bytes
+from telemetry.quarantine q join registry.ownership o on o.terminal_id = q.terminal_id
+    and q.received_at >= o.valid_from and (o.valid_to is null or q.received_at < o.valid_to)
+where q.reason <> 'other_owner' or (select registry.scope_everything())
+union all
+select q.id, q.received_at, q.last_received_at, q.count, q.bridge, q.topic, null, null, q.reason, q.detail, q.payload, q.payload_bytes
+from telemetry.quarantine q
+where q.terminal_id is null and (select registry.scope_everything());
+
+alter view visible.event owner to muster_reader;
+alter view visible.latest owner to muster_reader;
+alter view visible.quarantine owner to muster_reader;
+grant select on visible.event, visible.latest, visible.quarantine to muster_api;

@@ -1,0 +1,177 @@
+"""Every setting of every process: read once from `MUSTER_*`, all faults told at once.
+
+A secret may stand in the environment or, better, in a file named by `MUSTER_<NAME>_FILE`.
+`docs/reference/settings.md` lists them all; a test keeps it true.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from foundation.errors import Invalid
+
+PREFIX = "MUSTER_"
+
+
+class SettingsInvalid(Invalid):
+    """The settings cannot be used."""
+
+    code = "settings_invalid"
+    remedy = "Correct the named variables; docs/reference/settings.md describes each."
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("The settings cannot be used: " + "; ".join(faults) + ".")
+        self.faults = faults
+
+
+Listen = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")]
+
+
+class Settings(BaseSettings):
+    """What a process of Muster needs to know; unknown `MUSTER_*` names are refused."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL connection string (URI or key=value) of this process's role."
+    )
+    broker_url: str | None = Field(
+        None, description="`mqtt://user@host:port` or `mqtts://...` of the broker."
+    )
+    broker_password: SecretStr | None = Field(
+        None, description="Password of the MQTT account named in MUSTER_BROKER_URL."
+    )
+    broker_ca_file: Path | None = Field(
+        None, description="CA certificate that signs an `mqtts://` broker; default: the system's."
+    )
+    home: Path | None = Field(
+        None, description="Where `muster up` keeps its state; default `.muster` in the checkout."
+    )
+    cache: Path | None = Field(
+        None, description="Where unpacked servers are kept; default the user's cache."
+    )
+    api_listen: Listen = Field("127.0.0.1:8080", description="host:port of the console and API.")
+    api_tls_certificate: Path | None = Field(None, description="PEM chain; with the key: HTTPS.")
+    api_tls_key: Path | None = Field(None, description="PEM private key of the certificate.")
+    metrics_listen: Listen = Field(
+        "127.0.0.1:9464", description="host:port of /metrics and /health of bridge and jobs."
+    )
+    topic_prefix: str = Field("m2m/v1", description="First levels of every topic.")
+    bridge_name: str = Field(
+        "bridge-1",
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="Fixed identity of this bridge: its client id and its name in telemetry.batch.",
+    )
+    session: Literal["mqtt5", "paho"] = Field(
+        "mqtt5", description="MQTT session of the bridge: `mqtt5` (fast) or `paho` (the way out)."
+    )
+    batch_max_readings: int = Field(
+        20_000, ge=1, le=1_000_000, description="Readings after which a batch is committed."
+    )
+    batch_max_age_seconds: float = Field(
+        0.05, gt=0, le=10, description="Age at which a batch is committed, however small."
+    )
+    unsettled_max_messages: int = Field(
+        60_000, ge=1, le=1_000_000, description="Unsettled messages at which reading pauses."
+    )
+    unsettled_max_bytes: int = Field(
+        64 * 1024 * 1024, ge=65_536, description="Unsettled bytes at which reading pauses."
+    )
+    stop_deadline_seconds: float = Field(
+        20, gt=0, le=600, description="Time a process has to settle and stop after SIGTERM."
+    )
+    database_pool_size: int = Field(8, ge=1, le=200, description="Connections of the API's pool.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe level that is logged."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="Lines for people, or one JSON object a line."
+    )
+
+    @field_validator("topic_prefix")
+    @classmethod
+    def _prefix_is_plain(cls, value: str) -> str:
+        levels = value.split("/")
+        if not all(level and level.isascii() and not set(level) & set("+#$ \0") for level in levels):
+            raise ValueError("must be plain topic levels such as m2m/v1, without wildcards")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker_is_mqtt(cls, value: str | None) -> str | None:
+        if value is None:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
+            raise ValueError("must look like mqtt://user@host:1883 or mqtts://user@host:8883")
+        if parts.password:
+            raise ValueError("must not carry a password; put it in MUSTER_BROKER_PASSWORD_FILE")
+        return value
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.api_tls_certificate is None) != (self.api_tls_key is None):
+            raise ValueError("API_TLS_CERTIFICATE and API_TLS_KEY go together: set both or neither")
+        if self.broker_ca_file and (self.broker_url or "").startswith("mqtt://"):
+            raise ValueError("BROKER_CA_FILE is for an mqtts:// BROKER_URL, not mqtt://")
+        return self
+
+    def database(self) -> str:
+        """The connection string, or `SettingsInvalid` when it was not given."""
+        if self.database_url is None:
+            raise SettingsInvalid(["MUSTER_DATABASE_URL is not set"])
+        return self.database_url.get_secret_value()
+
+    def require(self, *names: str) -> Self:
+        """These settings, or `SettingsInvalid` naming every one of `names` that is missing."""
+        missing = [f"{PREFIX}{n.upper()} is not set" for n in names if getattr(self, n) is None]
+        if missing:
+            raise SettingsInvalid(missing)
+        return self
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process, or `SettingsInvalid` with every fault in one sentence."""
+    given = os.environ if environment is None else environment
+    values: dict[str, str] = {}
+    faults: list[str] = []
+    for name, text in given.items():
+        if not name.startswith(PREFIX):
+            continue
+        field = name.removeprefix(PREFIX).lower()
+        if field.startswith("test_"):
+            continue
+        if field in Settings.model_fields:
+            values.setdefault(field, text)
+        elif field.removesuffix("_file") in _SECRETS and field.endswith("_file"):
+            if f"{PREFIX}{field.removesuffix('_file').upper()}" in given:
+                faults.append(f"{name} and {name.removesuffix('_FILE')} contradict: give one")
+                continue
+            try:
+                values[field.removesuffix("_file")] = Path(text).read_text("utf-8").strip()
+            except OSError as error:
+                faults.append(f"{name} cannot be read ({error.strerror})")
+        else:
+            faults.append(f"{name} is not a setting of Muster")
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        faults += [_told(fault["loc"], fault["msg"]) for fault in error.errors()]
+    if faults:
+        raise SettingsInvalid(sorted(faults))
+    return settings
+
+
+_SECRETS = {
+    name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
+}
+
+
+def _told(location: tuple[int | str, ...], message: str) -> str:
+    name = f"{PREFIX}{location[0]!s}".upper() if location else PREFIX.rstrip("_")
+    return f"{name}: {message.removeprefix('Value error, ')}"
