@@ -59,13 +59,14 @@ class Country:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Whose SIMs begin with `prefix` (MCC and MNC) in their IMSI; at home, or a rival's."""
+    """Whose SIMs begin with `prefix` (MCC and MNC) in their IMSI, and for what `use`."""
 
     prefix: str
     operator: str
     title_zh: str
     title_en: str
     home: bool
+    use: str
     iccid_prefix: str
     certainty: Certainty
 
@@ -188,6 +189,7 @@ def _network(row: Row) -> Network:
         title_zh=row["title_zh"],
         title_en=row["title_en"],
         home={"true": True, "false": False}[row["home"]],
+        use=row["use"],
         iccid_prefix=row["iccid_prefix"],
         certainty=Certainty(row["certainty"]),
     )
