@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deploy.embedded.ports import free_port
 from deploy.embedded.runtime import Runtime
-from deploy.embedded.server import Server
+from deploy.embedded.server import UnpackedServer
 
 UP_TOPICS = ("telemetry", "event", "hello", "status", "reply", "reported")
 DOWN_TOPICS = ("receipt", "command", "desired")
@@ -29,16 +29,12 @@ class TlsListener:
     key: Path
 
 
-class Broker(Server):
+class Broker(UnpackedServer):
     """A broker in `directory` that knows only the accounts of `write_accounts`.
 
     `bridges` are the accounts that read every up topic and write every down topic; each other
     account is a terminal and is confined below its own name. Client ids are the user names.
     """
-
-    name = "mosquitto"
-    stop_signal = signal.SIGTERM
-    orphan_signal = signal.SIGTERM
 
     def __init__(
         self,
@@ -52,7 +48,7 @@ class Broker(Server):
         tls: TlsListener | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(runtime, directory, host, port or free_port(host))
+        super().__init__("mosquitto", runtime, directory, host, port or free_port(host))
         self._prefix = prefix
         self._bridges = tuple(bridges)
         self._tls = tls
@@ -91,8 +87,8 @@ class Broker(Server):
     def _command(self) -> Sequence[str | Path]:
         return [self.runtime.mosquitto, "-c", self.directory / "mosquitto.conf"]
 
-    def _is_ready(self, said_before: int) -> bool:
-        return f"mosquitto version {self._version()} running" in self._said_since(said_before)
+    def is_ready(self) -> bool:
+        return f"mosquitto version {self._version()} running" in self.said()
 
     def _version(self) -> str:
         return self.runtime.versions["mosquitto"].partition("-")[0]

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from deploy.embedded.ports import free_port
 from deploy.embedded.runtime import Runtime
-from deploy.embedded.server import Server, ServerDidNotStart
+from deploy.embedded.server import ServerDidNotStart, UnpackedServer
 from deploy.embedded.system import DiskFull
 
 SUPERUSER = "postgres"
@@ -23,7 +23,7 @@ _LONGEST_SOCKET_PATH = 107  # sockaddr_un less its final zero
 _MEGABYTE = 1024 * 1024
 
 
-class Cluster(Server):
+class Cluster(UnpackedServer):
     """A database cluster in `directory`; `start` initialises it if it is not there yet.
 
     Listens on loopback TCP and on a Unix socket in a private directory, with SCRAM on both.
@@ -31,8 +31,7 @@ class Cluster(Server):
     used can be a template.
     """
 
-    name = "postgres"
-    stop_signal = signal.SIGINT  # "fast": ends sessions, writes a checkpoint
+    stop_signal = signal.SIGINT  # "fast shutdown": ends sessions, writes a checkpoint
     orphan_signal = signal.SIGINT
 
     def __init__(
@@ -44,7 +43,7 @@ class Cluster(Server):
         throwaway: bool = False,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(runtime, directory, "127.0.0.1", port or free_port())
+        super().__init__("postgres", runtime, directory, "127.0.0.1", port or free_port())
         self.data = directory / "data"
         self._throwaway = throwaway
         self._given = dict(settings or {})
@@ -147,7 +146,7 @@ class Cluster(Server):
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [self.runtime.postgres("postgres"), "-D", self.data, *arguments]
 
-    def _is_ready(self, said_before: int) -> bool:
+    def is_ready(self) -> bool:
         """The last line of postmaster.pid says so, and it is of this process."""
         try:
             lines = (self.data / "postmaster.pid").read_text("utf-8").splitlines()
