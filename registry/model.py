@@ -227,8 +227,14 @@ class TerminalState(StrEnum):
     counts_in_rates: bool
     raises_alarms: bool
 
+    # The defaults are for the type checker, which reads a look-up as a call of this.
     def __new__(
-        cls, text: str, connects: bool, stores: bool, counts: bool, alarms: bool
+        cls,
+        text: str,
+        connects: bool = False,
+        stores: bool = False,
+        counts: bool = False,
+        alarms: bool = False,
     ) -> "TerminalState":
         state = str.__new__(cls, text)
         state._value_ = text

@@ -1,0 +1,130 @@
+"""Who may do what, and whose things they see."""
+
+import pytest
+
+from foundation.errors import NotPermitted
+from registry.model import RegionRange
+from registry.scope import REACHES, ROLES, Right, RightMissing, Role, Scope, ScopeInvalid
+
+JIANGSU = RegionRange(320000, 329999)
+BOOK = frozenset({7, 3})
+
+CHANGING = {
+    right for right in Right if not right.endswith(".read") and right is not Right.METRICS_SCRAPE
+}
+
+
+def test_every_role_has_rights_and_a_reach() -> None:
+    """No role of the contract is left out of the two fixed tables."""
+    assert (set(ROLES), set(REACHES)) == (set(Role), set(Role))
+
+
+def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
+    """A right's name says the area and the verb, and the list is easy to search."""
+    names = [right.value for right in Right]
+    assert names == sorted(names)
+    assert [right.name for right in Right] == [name.replace(".", "_").upper() for name in names]
+
+
+@pytest.mark.parametrize(
+    ("role", "changes"),
+    [
+        (Role.SUPERVISOR, set()),
+        (Role.AGENT, set()),
+        (Role.CLIENT_VIEWER, set()),
+        (Role.SCRAPER, set()),
+        (Role.ACCOUNT_MANAGER, {Right.GROUP_CLIENTS_CHANGE}),
+        (
+            Role.CLIENT_ADMIN,
+            {Right.API_KEYS_ISSUE, Right.CREDENTIALS_ISSUE, Right.CREDENTIALS_REVOKE},
+        ),
+        (
+            Role.OPERATOR,
+            CHANGING
+            - {
+                Right.API_KEYS_ISSUE,
+                Right.PROFILES_DEFINE,
+                Right.REGIONS_DEFINE,
+                Right.USERS_APPOINT,
+            },
+        ),
+        (Role.ADMIN, CHANGING),
+    ],
+)
+def test_only_who_serves_terminals_changes_anything(role: Role, changes: set[Right]) -> None:
+    """What each role may change; profiles, regions and users are the headquarters' alone."""
+    assert ROLES[role] & CHANGING == changes
+
+
+def test_scraper_reads_metrics_and_nothing_else() -> None:
+    """A scraper's key opens no list, no terminal and no reading."""
+    assert ROLES[Role.SCRAPER] == {Right.METRICS_SCRAPE}
+
+
+def test_agent_sees_neither_sims_nor_raw_payloads() -> None:
+    """A sales agent is not of the house."""
+    assert ROLES[Role.SUPERVISOR] - ROLES[Role.AGENT] == {Right.SIMS_READ, Right.QUARANTINE_READ}
+
+
+def test_missing_right_is_named() -> None:
+    """`require` returns for a right that is held and names the one that is not."""
+    scope = Scope.of_role("user:li", Role.CLIENT_VIEWER, group_clients=frozenset({5}))
+    scope.require(Right.TELEMETRY_READ)
+    with pytest.raises(NotPermitted) as caught:
+        scope.require(Right.TERMINALS_RETIRE)
+    assert isinstance(caught.value, RightMissing)
+    assert caught.value.right is Right.TERMINALS_RETIRE
+
+
+@pytest.mark.parametrize(
+    ("role", "region", "group_clients"),
+    [
+        (Role.ADMIN, JIANGSU, frozenset()),
+        (Role.ADMIN, None, BOOK),
+        (Role.OPERATOR, None, frozenset()),
+        (Role.OPERATOR, JIANGSU, BOOK),
+        (Role.SUPERVISOR, None, BOOK),
+        (Role.ACCOUNT_MANAGER, JIANGSU, BOOK),
+        (Role.AGENT, JIANGSU, frozenset()),
+        (Role.CLIENT_ADMIN, None, frozenset()),
+        (Role.CLIENT_ADMIN, None, BOOK),
+        (Role.CLIENT_VIEWER, JIANGSU, frozenset({5})),
+    ],
+)
+def test_role_is_refused_a_reach_that_is_not_its_own(
+    role: Role, region: RegionRange | None, group_clients: frozenset[int]
+) -> None:
+    """No role but admin is unscoped, and none is scoped by what it is not scoped by."""
+    with pytest.raises(ScopeInvalid):
+        Scope.of_role("user:li", role, region=region, group_clients=group_clients)
+
+
+@pytest.mark.parametrize(
+    ("scope", "everything", "low", "high", "group_clients"),
+    [
+        (Scope.system("jobs"), "on", "0", "-1", "{}"),
+        (Scope.of_role("user:a", Role.ADMIN), "on", "0", "-1", "{}"),
+        (
+            Scope.of_role("user:a", Role.SUPERVISOR, region=JIANGSU),
+            "off",
+            "320000",
+            "329999",
+            "{}",
+        ),
+        (Scope.of_role("user:a", Role.AGENT, group_clients=BOOK), "off", "0", "-1", "{3,7}"),
+        (Scope.of_role("user:a", Role.ACCOUNT_MANAGER), "off", "0", "-1", "{}"),
+        (Scope.of_role("key:a", Role.SCRAPER), "off", "0", "-1", "{}"),
+        (Scope("key:a", frozenset(Right)), "off", "0", "-1", "{}"),
+    ],
+)
+def test_settings_say_what_the_policies_may_show(
+    scope: Scope, everything: str, low: str, high: str, group_clients: str
+) -> None:
+    """Each setting is a literal as it stands; no region is an empty range, no client none."""
+    assert scope.settings() == {
+        "muster.actor": scope.actor,
+        "muster.everything": everything,
+        "muster.region_low": low,
+        "muster.region_high": high,
+        "muster.group_clients": group_clients,
+    }
