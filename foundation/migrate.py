@@ -18,6 +18,7 @@ ROLES = ("muster_owner", "muster_reader", "muster_bridge", "muster_jobs", "muste
          "muster_inspect")  # fmt: skip
 _LOCK = 0x6D757374  # one migration at a time in a database ("must")
 _LEAST_LOCKS = 1024
+Plain = psycopg.Connection[tuple[str, str]]
 _HISTORY = """
 create schema if not exists foundation authorization muster_owner;
 create table if not exists foundation.migration (
@@ -71,7 +72,9 @@ def migrate(dsn: str) -> list[str]:
         conn.execute("select pg_advisory_lock(%s)", (_LOCK,))
         _check_server(conn)
         _prepare(conn)
-        history = dict(conn.execute("select name, sha256 from foundation.migration").fetchall())
+        history: dict[str, str] = dict(
+            conn.execute("select name, sha256 from foundation.migration").fetchall()
+        )
         wanted = scripts("migrations")
         _check_history(history, wanted)
         applied = [s.name for s in wanted if s.name not in history and _apply(conn, s)]
@@ -87,7 +90,7 @@ def schema_is_current(history: dict[str, str]) -> bool:
     return all(history.get(s.name) == s.sha256 for s in scripts("migrations"))
 
 
-def _apply(conn: psycopg.Connection[tuple[str, str]], script: Script) -> bool:
+def _apply(conn: Plain, script: Script) -> bool:
     with conn.transaction():
         conn.execute("set local lock_timeout = '5s'; set local statement_timeout = '10min'")
         conn.execute("set local role muster_owner")
@@ -113,7 +116,7 @@ def _check_history(history: dict[str, str], wanted: list[Script]) -> None:
         )
 
 
-def _prepare(conn: psycopg.Connection[tuple[str, str]]) -> None:
+def _prepare(conn: Plain) -> None:
     database = conn.info.dbname
     with conn.transaction():
         for role in ROLES:
@@ -136,7 +139,7 @@ def _prepare(conn: psycopg.Connection[tuple[str, str]]) -> None:
         conn.execute(_HISTORY)
 
 
-def _check_server(conn: psycopg.Connection[tuple[str, str]]) -> None:
+def _check_server(conn: Plain) -> None:
     available = conn.execute(
         "select from pg_available_extensions where name = 'timescaledb'"
     ).fetchone()

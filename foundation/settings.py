@@ -97,7 +97,9 @@ class Settings(BaseSettings):
     @classmethod
     def _prefix_is_plain(cls, value: str) -> str:
         levels = value.split("/")
-        if not all(level and level.isascii() and not set(level) & set("+#$ \0") for level in levels):
+        if not all(
+            level and level.isascii() and not set(level) & set("+#$ \0") for level in levels
+        ):
             raise ValueError("must be plain topic levels such as m2m/v1, without wildcards")
         return value
 

@@ -1,0 +1,128 @@
+"""Real servers for the tests: one throwaway cluster a worker, a fresh database a test."""
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from deploy.embedded import accounts, runtime
+from deploy.embedded.mosquitto import Broker, verifier
+from deploy.embedded.postgres import Cluster
+from deploy.embedded.runtime import Runtime
+from foundation.migrate import migrate
+
+TEMPLATE = "muster_template"
+LOGINS = ("muster_owner", "muster_bridge", "muster_jobs", "muster_api", "muster_inspect")
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A migrated, empty database of one test; each attribute is a DSN of that role."""
+
+    name: str
+    superuser: str
+    owner: str
+    bridge: str
+    jobs: str
+    api: str
+    inspect: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestBroker:
+    """A Mosquitto with the bridge's account `bridge-1` (and `bridge-2`)."""
+
+    __test__ = False
+
+    server: Broker
+    passwords: dict[str, str]
+
+    def admit(self, *codes: str) -> None:
+        """Give these terminals a credential (their code is the password) and reload."""
+        self.passwords.update({code: code for code in codes})
+        self.server.write_accounts({name: verifier(word) for name, word in self.passwords.items()})
+        self.server.reload()
+
+    def url(self, user: str) -> str:
+        """The broker's address for one of its accounts."""
+        return f"mqtt://{user}@{self.server.host}:{self.server.port}"
+
+
+@pytest.fixture(scope="session")
+def servers() -> Runtime:
+    """The unpacked PostgreSQL and Mosquitto."""
+    return runtime.ensure()
+
+
+@contextmanager
+def reachable_directory() -> Iterator[Path]:
+    """A directory, gone afterwards, that the servers' unprivileged account can reach."""
+    path = Path(tempfile.mkdtemp(prefix="muster-", dir="/tmp"))
+    accounts.server_account().make_directory(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def server_directory() -> Iterator[Path]:
+    """A directory for the servers of one test."""
+    with reachable_directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def cluster(servers: Runtime) -> Iterator[Cluster]:
+    """One throwaway cluster for all tests of a worker, with a migrated template."""
+    with reachable_directory() as directory:
+        server = Cluster(servers, directory / "pg", throwaway=True)
+        server.start()
+        try:
+            with psycopg.connect(server.dsn(), autocommit=True) as conn:
+                conn.execute(f"create database {TEMPLATE}")
+            migrate(server.dsn(dbname=TEMPLATE))
+            for role in LOGINS:
+                server.set_password(role)
+            yield server
+        finally:
+            server.stop()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[Database]:
+    """A fresh database with the schema of this version and nothing in it."""
+    name = f"muster_{next(_numbers)}"
+    with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
+        conn.execute(f"create database {name} template {TEMPLATE}")
+        conn.execute(
+            f"revoke all on database {name} from public; grant connect, temporary on database"
+            f" {name} to muster_bridge, muster_jobs, muster_api, muster_inspect, muster_reader;"
+            f" grant create, connect, temporary on database {name} to muster_owner"
+        )
+    roles = {role.removeprefix("muster_"): cluster.dsn(role, name) for role in LOGINS}
+    yield Database(name=name, superuser=cluster.dsn(dbname=name), **roles)
+    with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
+        conn.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def broker(servers: Runtime, server_directory: Path) -> Iterator[TestBroker]:
+    """A fresh Mosquitto as the embedded stack configures it."""
+    server = Broker(servers, server_directory / "mqtt", bridges=("bridge-1", "bridge-2"))
+    passwords = {"bridge-1": "bridge-1-secret", "bridge-2": "bridge-2-secret"}
+    server.write_accounts({name: verifier(word) for name, word in passwords.items()})
+    server.start()
+    try:
+        yield TestBroker(server, passwords)
+    finally:
+        server.stop()

@@ -1,0 +1,51 @@
+"""Migrations: once, frozen, safe to repeat, refused where they cannot hold."""
+
+import psycopg
+import pytest
+
+from deploy.embedded.postgres import Cluster
+from foundation.migrate import SchemaRefused, migrate, scripts
+from tests.conftest import Database
+
+
+def test_a_second_run_applies_nothing(database: Database) -> None:
+    """Migrating a current database changes nothing and fails nothing."""
+    assert migrate(database.superuser) == []
+
+
+def test_a_changed_migration_is_refused(database: Database) -> None:
+    """History is frozen by hash: an edit of a released file is told by name."""
+    with psycopg.connect(database.superuser, autocommit=True) as conn:
+        conn.execute("update foundation.migration set sha256 = 'x' where name = '0001_registry'")
+
+    with pytest.raises(SchemaRefused, match="0001_registry was changed"):
+        migrate(database.superuser)
+
+
+def test_a_newer_database_is_refused(database: Database) -> None:
+    """An old Muster never touches what a newer one wrote."""
+    with psycopg.connect(database.superuser, autocommit=True) as conn:
+        conn.execute("insert into foundation.migration values ('9999_future', 'x')")
+
+    with pytest.raises(SchemaRefused, match="newer Muster"):
+        migrate(database.superuser)
+
+
+def test_a_database_that_cannot_search_chinese_is_refused(cluster: Cluster) -> None:
+    """Under the locale C, Chinese text has no trigrams."""
+    with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
+        conn.execute("create database plain_c template template0 locale 'C' encoding 'UTF8'")
+
+    with pytest.raises(SchemaRefused, match="locale is C"):
+        migrate(cluster.dsn(dbname="plain_c"))
+
+    with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
+        conn.execute("drop database plain_c with (force)")
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    """0001, 0002, ...: the order is the name."""
+    names = [script.name for script in scripts("migrations")]
+
+    assert names == sorted(names)
+    assert [int(n[:4]) for n in names] == list(range(1, len(names) + 1))
