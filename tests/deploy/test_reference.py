@@ -261,8 +261,10 @@ def test_transformer_station_takes_the_recorded_series_as_it_is() -> None:
             "country.json",
             '"calling_code"',
             '"dialling_code"',
-            "country.json, line 1: cannot be read"
-            + " (Country.__init__() got an unexpected keyword argument 'dialling_code').",
+            (
+                "country.json, line 1: cannot be read (Country.__init__() got an unexpected"
+                " keyword argument 'dialling_code')."
+            ),
         ),
     ],
 )
