@@ -1,0 +1,1 @@
+"""The whole message path as processes, with faults."""
