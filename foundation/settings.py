@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     topic_prefix: str = Field("m2m/v1", description="First levels of every topic.")
     bridge_name: str = Field(
         "bridge-1",
-        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        pattern=r"^bridge-[A-Za-z0-9_-]{1,57}$",  # no terminal's code may begin so
         description="Fixed identity of this bridge: its client id and its name in telemetry.batch.",
     )
     session: Literal["mqtt5", "paho"] = Field(
