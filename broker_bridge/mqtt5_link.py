@@ -1,0 +1,396 @@
+"""One MQTT 5 connection on the `mqtt5` codec: bytes from the socket to deliveries, by the read.
+
+The only file that knows MQTT 5 on the wire (OASIS MQTT 5.0; clauses in brackets).
+"""
+
+import asyncio
+import ssl
+import struct
+import time
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from mqtt5 import (
+    ConnAckPacket,
+    ConnAckReasonCode,
+    ConnectPacket,
+    DisconnectPacket,
+    DisconnectReasonCode,
+    Packet,
+    PingReqPacket,
+    PingRespPacket,
+    PublishPacket,
+    PubRelPacket,
+    QoS,
+    RetainHandling,
+    SubAckPacket,
+    SubscribePacket,
+    TopicFilter,
+    read,
+)
+
+from broker_bridge.errors import BrokerRefused
+from broker_bridge.session import (
+    RECEIVE_MAXIMUM,
+    SESSION_EXPIRY_SECONDS,
+    Broker,
+    Delivery,
+    Receiver,
+)
+
+BUFFER_BYTES = 256 * 1024  # some 2,000 messages a read; grows to the largest packet met
+TICKS_PER_KEEP_ALIVE = 3  # a PINGREQ each tick; so many silent ticks mean a dead broker
+GOODBYE_SECONDS = 2.0
+
+PINGREQ = PingReqPacket().write()
+# PUBACK at QoS 1, PUBREC at QoS 2, both without a reason (success) [3.4, 3.5].
+ACKNOWLEDGEMENT = (0, 0x4002_0000, 0x5002_0000)
+PUBCOMP = 0x7002_0000
+PUBLISH = 3
+
+# Refusals that no retry mends [3.2.2.2]; everything else may pass. (A tuple, and `int()` around
+# codes below: the codec's enums are neither hashable nor ints, whatever its stub says.)
+_FINAL = (
+    ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
+    ConnAckReasonCode.CLIENT_ID_NOT_VALID,
+    ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD,
+    ConnAckReasonCode.NOT_AUTHORIZED,
+    ConnAckReasonCode.BANNED,
+    ConnAckReasonCode.BAD_AUTHENTICATION_METHOD,
+)
+
+
+async def carry(broker: Broker, filters: Sequence[str], receiver: Receiver, epoch: int) -> str:
+    """Carry one connection to its end and return why it ended (see `session.Carry`)."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[str] = loop.create_future()
+    try:
+        async with asyncio.timeout(broker.connect_seconds):
+            _, link = await loop.create_connection(
+                lambda: Mqtt5Link(broker, filters, receiver, epoch, ended),
+                broker.host,
+                broker.port,
+                ssl=broker.tls,
+            )
+    except ssl.SSLCertVerificationError as error:
+        raise BrokerRefused(
+            f"The broker's certificate is not to be trusted: {error.verify_message}."
+        ) from error
+    try:
+        return await ended
+    finally:
+        link.abort()
+
+
+class Mqtt5Link(asyncio.BufferedProtocol):
+    """One connection: never raises into the event loop, whatever bytes come; `ended` says why."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        filters: Sequence[str],
+        receiver: Receiver,
+        epoch: int,
+        ended: asyncio.Future[str],
+    ) -> None:
+        self._broker = broker
+        self._filters = filters
+        self._receiver = receiver
+        self._epoch = epoch
+        self._ended = ended
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._tick_seconds = broker.keep_alive_seconds / TICKS_PER_KEEP_ALIVE
+        self._silent_ticks = 0
+        self._heard = False
+        self._established = False
+        self._paused = False
+        self._closing = False
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        self._filled = 0
+
+    # Link: what the session asks.
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """See `Link`; four bytes each, in one write."""
+        words = [ACKNOWLEDGEMENT[d.qos] | (d.packet_id or 0) for d in deliveries]
+        self._write(struct.pack(f">{len(words)}I", *words))
+
+    def pause(self) -> None:
+        """See `Link`; also stops the reading of what is in the buffer."""
+        self._paused = True
+        if self._transport is not None and not self._closing:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """See `Link`; deliveries come from the event loop, never from inside this call."""
+        self._paused = False
+        self._silent_ticks = 0
+        if self._transport is not None and not self._closing:
+            self._transport.resume_reading()
+            asyncio.get_running_loop().call_soon(self._take)
+
+    def close(self) -> None:
+        """See `Link`. Reads on, unheeding: unread bytes would turn our last word into a RST."""
+        if self._transport is None or self._closing:
+            return
+        self._write(DisconnectPacket().write())
+        self._closing = True
+        self._transport.resume_reading()
+        self._set_timer(GOODBYE_SECONDS, self.abort)
+
+    def abort(self) -> None:
+        """Cut the connection now."""
+        self._closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    # asyncio.BufferedProtocol: what the event loop tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Introduce ourselves; the broker has `connect_seconds` to answer."""
+        # (cast: the transports of uvloop are not subclasses)
+        self._transport = cast("asyncio.Transport", transport)
+        self._write(
+            ConnectPacket(
+                self._broker.user,
+                username=self._broker.user,
+                password=self._broker.password.encode(),
+                clean_start=False,
+                keep_alive=self._broker.keep_alive_seconds,
+                session_expiry_interval=SESSION_EXPIRY_SECONDS,
+                receive_max=RECEIVE_MAXIMUM,
+                # No Maximum Packet Size: the broker would drop larger QoS 1 messages in silence.
+            ).write()
+        )
+        self._set_timer(self._broker.connect_seconds, lambda: self._drop("no CONNACK in time"))
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Room for the next read, at least one byte."""
+        if self._filled == len(self._buffer):
+            grown = memoryview(bytearray(2 * self._filled))
+            grown[: self._filled] = self._buffer
+            self._buffer = grown
+        return self._buffer[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Hand over what the bytes complete."""
+        self._heard = True
+        if self._closing:
+            return
+        self._filled += nbytes
+        self._take()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the session why."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._transport = None
+        self._drop("closed by the broker" if exc is None else f"{type(exc).__name__}: {exc}")
+
+    # From bytes to deliveries.
+
+    def _take(self) -> None:
+        """Parse the buffer and hand over its messages; keep what is not a whole packet yet."""
+        if self._paused or self._closing or self._transport is None:
+            return
+        deliveries: list[Delivery] = []
+        try:
+            taken = self._parse(deliveries)
+            self._keep_from(taken)
+            if deliveries:
+                self._receiver.receive(deliveries)
+        except Exception as error:  # noqa: BLE001  the session's run() raises it
+            if not self._ended.done():
+                self._ended.set_exception(error)
+            self.abort()
+
+    def _parse(self, deliveries: list[Delivery]) -> int:
+        """Append the buffer's whole messages to `deliveries`; return how many bytes they took."""
+        start, end = 0, self._filled
+        view = self._buffer[:end]
+        epoch = self._epoch
+        received_us = time.time_ns() // 1000
+        append = deliveries.append
+        while start < end:
+            try:
+                packet, size = read(view[start:])
+            except BaseException as error:
+                # On text that is not UTF-8 the codec panics, which pyo3 reports beside Exception.
+                if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                    raise
+                size = _packet_size(view[start:])
+                if size == 0:  # not whole yet
+                    break
+                delivery = _salvaged(view[start : start + size], received_us, epoch)
+                if delivery is None or not self._established:
+                    self._refuse(f"malformed packet ({error})")
+                    break
+                append(delivery)
+                start += size
+                continue
+            start += size
+            if type(packet) is PublishPacket and self._established:
+                packet_id = packet.packet_id
+                append(
+                    Delivery(
+                        packet.topic,
+                        packet.payload,
+                        0 if packet_id is None else int(packet.qos),
+                        packet.duplicate,
+                        received_us,
+                        epoch,
+                        packet_id,
+                    )
+                )
+            else:
+                self._heed(packet)
+                if self._paused or self._closing:
+                    break
+        return start
+
+    def _heed(self, packet: Packet) -> None:
+        """Do what a packet that carries no message asks for."""
+        match packet:
+            case ConnAckPacket() if not self._established:
+                self._greeted(packet)
+            case PingRespPacket() if self._established:
+                pass
+            case SubAckPacket() if self._established:
+                refused = [c.name for c in packet.reason_codes if int(c) >= 0x80]
+                if refused:
+                    self._end_refused(f"The broker refuses our subscription ({refused[0]}).")
+            case PubRelPacket() if self._established:
+                self._write(struct.pack(">I", PUBCOMP | packet.packet_id))
+            case DisconnectPacket() if self._established:
+                reason = packet.reason_code
+                told = f" ({packet.reason_str})" if packet.reason_str else ""
+                self._drop(f"the broker disconnects us: {reason.name}{told}")
+            case _:
+                self._refuse(f"unexpected {type(packet).__name__}")
+
+    def _greeted(self, packet: ConnAckPacket) -> None:
+        reason = packet.reason_code
+        if reason in _FINAL:
+            self._end_refused(f"The broker refuses {self._broker.user!r} ({reason.name}).")
+            return
+        if reason is not ConnAckReasonCode.SUCCESS:
+            self._drop(f"the broker does not take us now: {reason.name}")
+            return
+        self._established = True
+        if packet.server_keep_alive is not None:  # the broker's word counts [3.2.2.3.14]
+            self._tick_seconds = (packet.server_keep_alive or 30) / TICKS_PER_KEEP_ALIVE
+        self._set_timer(self._tick_seconds, self._tick)
+        self._receiver.established(self, session_present=packet.session_present)
+        if self._closing:
+            return
+        # Again on each connection: it costs nothing, and mends a session without subscriptions.
+        topics = [
+            TopicFilter(
+                pattern, max_qos=QoS.AT_LEAST_ONCE, retain_handling=RetainHandling.SEND_NEVER
+            )
+            for pattern in self._filters
+        ]
+        self._write(SubscribePacket(1, topics).write())
+
+    def _keep_from(self, taken: int) -> None:
+        """Move what is left to the front; give back what one large packet made the buffer grow."""
+        rest = self._filled - taken
+        buffer = self._buffer
+        if len(buffer) > BUFFER_BYTES and rest < BUFFER_BYTES:
+            self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        elif not taken:
+            return
+        self._buffer[:rest] = buffer[taken : self._filled]
+        self._filled = rest
+
+    # Keeping alive, and ending.
+
+    def _tick(self) -> None:
+        """Ping, and notice a silent broker.
+
+        Silence is counted in ticks and only while we read: neither a paused reader nor a process
+        that was stopped for a while may take its own silence for the broker's.
+        """
+        self._silent_ticks = 0 if self._heard or self._paused else self._silent_ticks + 1
+        self._heard = False
+        if self._silent_ticks >= TICKS_PER_KEEP_ALIVE:
+            self._drop("the broker is silent")
+            return
+        self._write(PINGREQ)
+        self._set_timer(self._tick_seconds, self._tick)
+
+    def _set_timer(self, seconds: float, call: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, call)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._closing:
+            self._transport.write(data)
+
+    def _refuse(self, reason: str) -> None:
+        """End a connection on which we no longer know where a packet begins."""
+        self._write(DisconnectPacket(reason_code=DisconnectReasonCode.MALFORMED_PACKET).write())
+        self._drop(reason)
+
+    def _end_refused(self, sentence: str) -> None:
+        self._closing = True
+        if not self._ended.done():
+            self._ended.set_exception(BrokerRefused(sentence))
+
+    def _drop(self, reason: str) -> None:
+        """End the connection; `carry` cuts it."""
+        self._closing = True
+        if not self._ended.done():
+            self._ended.set_result(reason)
+
+
+def _packet_size(view: memoryview) -> int:
+    """Bytes of the packet that begins here; 0 if it is not whole yet, all if it makes no sense."""
+    try:
+        length, body = _varint(view, 1)
+    except IndexError:
+        return 0
+    except ValueError:
+        return len(view)
+    return body + length if body + length <= len(view) else 0
+
+
+def _varint(view: memoryview, at: int) -> tuple[int, int]:
+    """The variable byte integer at `at` and where it ends; IndexError if cut off [1.5.5]."""
+    value = 0
+    for shift in (0, 7, 14, 21):
+        byte = view[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("a variable byte integer has at most four bytes")
+
+
+def _salvaged(frame: memoryview, received_us: int, epoch: int) -> Delivery | None:
+    """The delivery in a PUBLISH that the codec refuses, or None if its lengths do not add up.
+
+    A broker may pass on what the codec will not have: text that is not UTF-8, a property out of
+    place. Dropping the connection would bring the same message again, for ever; a delivery can be
+    quarantined and acknowledged. What is wrong in the topic becomes U+FFFD [3.3].
+    """
+    kind, qos = frame[0] >> 4, frame[0] >> 1 & 3
+    packet_id = None
+    try:
+        _, at = _varint(frame, 1)
+        topic_at = at + 2
+        at = topic_at + int.from_bytes(frame[at:topic_at])
+        topic = str(frame[topic_at:at], "utf-8", "replace")
+        if qos:
+            packet_id = int.from_bytes(frame[at : at + 2])
+            at += 2
+        properties, at = _varint(frame, at)
+    except (IndexError, ValueError):
+        return None
+    at += properties
+    if kind != PUBLISH or qos == 3 or packet_id == 0 or at > len(frame):
+        return None
+    duplicate = bool(frame[0] & 8)
+    return Delivery(topic, bytes(frame[at:]), qos, duplicate, received_us, epoch, packet_id)
