@@ -83,6 +83,11 @@ class Broker(UnpackedServer):
         for name, text in (("acl", self._acl()), ("mosquitto.conf", self._configuration())):
             (self.directory / name).write_text(text, "utf-8")
             self.account.give(self.directory / name)
+        if self._tls:  # copies, for the broker's user cannot read the originals
+            for name, source in (("tls.pem", self._tls.certificate), ("tls.key", self._tls.key)):
+                (self.directory / name).touch(mode=0o600)
+                (self.directory / name).write_bytes(source.read_bytes())
+                self.account.give(self.directory / name)
 
     def _command(self) -> Sequence[str | Path]:
         return [self.runtime.mosquitto, "-c", self.directory / "mosquitto.conf"]
@@ -112,7 +117,8 @@ class Broker(UnpackedServer):
         lines += ["", f"listener {self.port} {self.host}", *_LISTENER]
         if self._tls:
             lines += ["", f"listener {self._tls.port} {self._tls.host}", *_LISTENER]
-            lines += [f"certfile {self._tls.certificate}", f"keyfile {self._tls.key}"]
+            lines += [f"certfile {self.directory / 'tls.pem'}"]
+            lines += [f"keyfile {self.directory / 'tls.key'}"]
         return "\n".join(lines) + "\n"
 
 

@@ -1,6 +1,8 @@
 """TCP ports: free ones, and whether one is taken."""
 
+import secrets
 import socket
+from collections.abc import Collection
 from contextlib import closing
 
 
@@ -20,6 +22,17 @@ def is_free(host: str, port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def free_port_from(preferred: int, avoided: Collection[int] = ()) -> int:
+    """`preferred` if it is free, else one that others rarely take (below the ephemeral range)."""
+    if preferred not in avoided and is_free("127.0.0.1", preferred):
+        return preferred
+    for _ in range(1000):
+        port = 20_000 + secrets.randbelow(12_000)
+        if port not in avoided and is_free("127.0.0.1", port):
+            return port
+    return free_port()
 
 
 def _family(host: str) -> socket.AddressFamily:

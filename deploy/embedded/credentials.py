@@ -1,0 +1,110 @@
+"""Keeps the embedded broker's accounts equal to the registry's credentials.
+
+A credential that is revoked, or a terminal that is retired, is cut off within 5 seconds: the change
+is told by NOTIFY (and asked for every 2 seconds besides), and reloads are joined to one in 2
+seconds, because Mosquitto reads the whole file and checks every connected session at each.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from hashlib import sha256
+
+import psycopg
+import structlog
+
+from deploy.embedded.mosquitto import Broker
+
+RELOAD_SECONDS = 2.0
+_POLL_SECONDS = 2.0
+_RETRY_SECONDS = 1.0
+_CHANGED = """
+select pg_snapshot_xmin(pg_current_snapshot())::text,
+       exists(select from registry.change
+              where xact >= %s::xid8 and kind in ('terminal', 'credential'))
+"""
+
+_log = structlog.get_logger("deploy.credentials")
+
+
+class CredentialFollower:
+    """Follows the registry in a thread of its own; `own` are our accounts, name to verifier."""
+
+    def __init__(self, dsn: str, broker: Broker, own: Mapping[str, str]) -> None:
+        self._dsn = dsn
+        self._broker = broker
+        self._own = dict(own)
+        self._written = b""
+        self._reloaded_at = 0.0
+        self._seen_xact = "0"
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="credentials", daemon=True)
+
+    def write(self) -> None:
+        """Write the accounts as they are now, before the broker starts."""
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            self._take(connection)
+
+    def start(self) -> None:
+        """Follow changes until `stop`."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following; returns when the thread has ended."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with psycopg.connect(
+                    self._dsn,
+                    autocommit=True,
+                    connect_timeout=5,
+                    application_name="muster accounts",
+                ) as connection:
+                    self._listen(connection)
+            except psycopg.Error as error:
+                # The accounts stay as they are: nobody is cut off because the database is away.
+                _log.warning("accounts_not_followed", reason=str(error).strip())
+                self._stop.wait(_RETRY_SECONDS)
+
+    def _listen(self, connection: psycopg.Connection[tuple[str, str]]) -> None:
+        connection.execute("listen muster_registry")
+        while not self._stop.is_set():
+            if self._changed(connection):
+                self._stop.wait(self._reloaded_at + RELOAD_SECONDS - time.monotonic())
+                if self._take(connection):
+                    self._broker.reload()
+                    self._reloaded_at = time.monotonic()
+            self._wait_for_word(connection)
+
+    def _wait_for_word(self, connection: psycopg.Connection[tuple[str, str]]) -> None:
+        """Return at a notification, after the poll interval, or soon after `stop`."""
+        deadline = time.monotonic() + _POLL_SECONDS
+        while not self._stop.is_set() and time.monotonic() < deadline:
+            if list(connection.notifies(timeout=0.2, stop_after=1)):
+                return
+
+    def _changed(self, connection: psycopg.Connection[tuple[str, str]]) -> bool:
+        """Whether a terminal or credential may have changed since the last look (never missed).
+
+        Looks again at every transaction that was still open then, so that none slips by that
+        commits later than its number.
+        """
+        row = connection.execute(_CHANGED, (self._seen_xact,)).fetchone()
+        assert row is not None
+        self._seen_xact, changed = row
+        return bool(changed)
+
+    def _take(self, connection: psycopg.Connection[tuple[str, str]]) -> bool:
+        """Write the accounts if they differ from what was written last."""
+        logins = connection.execute("select code, verifier from registry.broker_login").fetchall()
+        accounts = sorted(logins) + sorted(self._own.items())
+        digest = sha256("\n".join(":".join(pair) for pair in accounts).encode()).digest()
+        if digest == self._written:
+            return False
+        self._broker.write_accounts(accounts)
+        self._written = digest
+        return True
