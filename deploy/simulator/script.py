@@ -1,0 +1,176 @@
+"""What one terminal will say and when: a pure, endless script that its connection follows.
+
+Reading k of a terminal is measured at a moment that depends on seed and k alone, so that a
+simulator that starts again says the same of the same moment.
+"""
+
+import heapq
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+
+from deploy.reference.clients import Story
+from deploy.simulator.behaviour import Behaviour
+from deploy.simulator.broken import spoilt
+from deploy.simulator.chance import chance
+from deploy.simulator.curves.security import Happening, happenings
+from deploy.simulator.fleet import Member
+from deploy.simulator.hello import said_at_start
+from deploy.simulator.measuring import measured, seed_for
+
+_PHASE, _JITTER, _LATE, _LATE_BY, _DUPLICATE, _BROKEN = range(100, 106)
+_SILENT_SECONDS = 6 * 3600.0
+
+
+class Kind(StrEnum):
+    """What a message is, as the ledger names it."""
+
+    READING = "reading"
+    EVENT = "event"
+    HELLO = "hello"
+    STATUS = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a terminal; `suffix` is the topic's last level.
+
+    `expected` is the fate it should meet: stored, duplicate, or quarantined and the reason.
+    """
+
+    suffix: str
+    payload: bytes
+    kind: Kind
+    expected: str | None = None
+    seq: int | None = None
+    ts_ms: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """The first 8 bytes of the payload's SHA-256, in hexadecimal."""
+        return sha256(self.payload).hexdigest()[:16]
+
+
+@dataclass(order=True, slots=True)
+class Line:
+    """A message and when it is due (Unix seconds)."""
+
+    at: float
+    order: int
+    message: Message = field(compare=False)
+
+
+def encoded(document: object) -> bytes:
+    """JSON as terminals send it: no spaces, UTF-8."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class Script:
+    """The script of one member; `boot` tells this start of the terminal from every other."""
+
+    def __init__(self, member: Member, behaviour: Behaviour, boot: int) -> None:
+        self.member = member
+        self.boot = boot
+        self._behaviour = behaviour
+        self._seed = seed_for(member, behaviour.seed)
+        self._interval = behaviour.interval_seconds or member.interval_seconds
+        self._seq = 0
+
+    def hello(self) -> Message:
+        """What the terminal says of itself at start."""
+        document = said_at_start(self.member, self._seed) | {"boot": self.boot}
+        return Message("hello", encoded(document), Kind.HELLO)
+
+    def status(self, session: str) -> Message:
+        """`online` or `offline`."""
+        return Message("status", encoded({"session": session}), Kind.STATUS)
+
+    def lines(self, start: float) -> Iterator[Line]:
+        """Everything to send from `start` (Unix seconds) on, in order of sending, for ever.
+
+        A terminal of the silent city has one line: a reading that was hours old at the start.
+        """
+        number = math.ceil((start - self._phase) / self._interval)
+        if self.member.story is Story.SILENT_CITY:
+            last = math.ceil((start - _SILENT_SECONDS - self._phase) / self._interval)
+            yield Line(start, 0, self._reading(last))
+            return
+        waiting: list[Line] = []
+        order = 0
+        while True:
+            due = self.measured_at(number)
+            while waiting and waiting[0].at <= due:
+                yield heapq.heappop(waiting)
+            for happening in self._happenings(number):
+                order += 1
+                yield Line(due, order, self._event(happening))
+            for delay, message in self._sent_of(number):
+                order += 1
+                line = Line(due + delay, order, message)
+                if delay:
+                    heapq.heappush(waiting, line)
+                else:
+                    yield line
+            number += 1
+
+    @property
+    def _phase(self) -> float:
+        return chance(self._seed, _PHASE, 0) * self._interval
+
+    def measured_at(self, number: int) -> float:
+        """When reading `number` is measured: Unix seconds, whole milliseconds, rising."""
+        moved = self._behaviour.jitter * (chance(self._seed, _JITTER, number) - 0.5)
+        return round((self._phase + (number + 0.999 * moved) * self._interval) * 1000.0) / 1000.0
+
+    def _local(self, seconds: float) -> datetime:
+        return datetime.fromtimestamp(seconds, self._behaviour.zone)
+
+    def _sent_of(self, number: int) -> Iterator[tuple[float, Message]]:
+        """(delay in seconds, message) of all that becomes of reading `number`."""
+        behaviour, seed = self._behaviour, self._seed
+        delay = 0.0
+        if chance(seed, _LATE, number) < behaviour.late:
+            delay = self._interval * (3.0 + 27.0 * chance(seed, _LATE_BY, number))
+        message = self._reading(number)
+        yield delay, message
+        if chance(seed, _DUPLICATE, number) < behaviour.duplicates:
+            fate = "duplicate" if message.expected == "stored" else message.expected
+            yield (
+                delay,
+                Message(
+                    message.suffix, message.payload, message.kind, fate, message.seq, message.ts_ms
+                ),
+            )
+
+    def _reading(self, number: int) -> Message:
+        at = self.measured_at(number)
+        self._seq += 1
+        values = measured(self.member, self._seed, self._local(at))
+        document = {"ts": round(at * 1000), "seq": self._seq, "values": values}
+        payload, expected = encoded(document), "stored"
+        if chance(self._seed, _BROKEN, number) < self._behaviour.broken:
+            payload, expected = spoilt(document, self.member.metrics, self._seed, number)
+        elif self.member.story is Story.WRONG_UNITS:
+            expected = "quarantined:out_of_range"
+        return Message("telemetry", payload, Kind.READING, expected, self._seq, round(at * 1000))
+
+    def _happenings(self, number: int) -> Iterator[Happening]:
+        if self.member.profile == "alarm_panel":
+            after, until = (self._local(self.measured_at(n)) for n in (number - 1, number))
+            yield from happenings(self._seed, after, until)
+
+    def _event(self, happening: Happening) -> Message:
+        ts_ms = round(happening.at.timestamp() * 1000)
+        document: dict[str, object] = {
+            "ts": ts_ms,
+            "code": happening.code,
+            "severity": happening.severity,
+            "text": happening.text,
+        }
+        if happening.zone is not None:
+            document["data"] = {"zone": happening.zone}
+        return Message("event", encoded(document), Kind.EVENT, "stored", ts_ms=ts_ms)
