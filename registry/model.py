@@ -274,6 +274,7 @@ class Terminal:
     """The device as a logical thing that survives a change of hardware or SIM.
 
     `group_client_id` None means that the operator itself owns it; `owner_since` None, since ever.
+    `group_client_code` is None, too, where the asker may not see the owner's file.
     `region_code` is where it is installed, `latitude` and `longitude` (WGS-84) exactly where.
     """
 
@@ -283,7 +284,9 @@ class Terminal:
     state: TerminalState
     state_since: datetime
     profile_id: ProfileId
+    profile_code: str
     group_client_id: GroupClientId | None
+    group_client_code: str | None
     owner_since: datetime | None
     region_code: RegionCode
     gateway_id: TerminalId | None

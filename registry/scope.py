@@ -186,6 +186,16 @@ class Scope:
         if right not in self.rights:
             raise RightMissing(right)
 
+    def parameters(self) -> dict[str, bool | int | list[int]]:
+        """The same as parameters of a query, for the filter that every query has of its own."""
+        low, high = self.region or _NO_REGION
+        return {
+            "everything": self.everything,
+            "region_low": low,
+            "region_high": high,
+            "group_clients": sorted(self.group_clients),
+        }
+
     def settings(self) -> dict[str, str]:
         """What the row-level policies read with `current_setting`, each castable as it stands:
 

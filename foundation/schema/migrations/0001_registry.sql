@@ -75,7 +75,10 @@ create index group_client_lineage_client on registry.group_client_lineage (group
 create table registry.profile (
     id int4 generated always as identity primary key,
     code text not null constraint profile_code_is_unique unique
-        constraint profile_code_is_a_table_name check (code ~ '^[a-z][a-z0-9_]{0,40}$'),
+        constraint profile_code_is_a_table_name check (code ~ '^[a-z][a-z0-9_]{0,40}$')
+        constraint profile_code_is_not_reserved check (code !~ '(_hourly|_daily|_pkey)$' and code not in
+            ('alarm', 'batch', 'bridge', 'completeness', 'event', 'follower', 'gap', 'latest', 'presence',
+             'profile_tables', 'quarantine', 'receipt')),
     sector text not null constraint sector_is_known check (sector in ('power', 'transport', 'security')),
     title_zh text not null,
     title_en text not null,

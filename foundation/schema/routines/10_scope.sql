@@ -23,15 +23,21 @@ begin atomic
     where l.ancestor_id = any (registry.scope_group_clients());
 end;
 
--- The clients whose file and terminals the scope sees: the subtree, and those supervised in the region.
+-- The clients whose file and terminals a scope sees: client subtrees, and those supervised in a region.
+-- Queries ask with the scope they were handed, the policies below with the transaction's: two locks.
+create or replace function registry.group_clients_of(region_low int4, region_high int4, roots int4[]) returns setof int4
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select l.group_client_id from registry.group_client_lineage l where l.ancestor_id = any (roots)
+    union
+    select c.id from registry.group_client c where c.region_code between region_low and region_high;
+end;
+
 create or replace function registry.visible_group_clients() returns setof int4
 language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
-    select l.group_client_id from registry.group_client_lineage l
-    where l.ancestor_id = any (registry.scope_group_clients())
-    union
-    select c.id from registry.group_client c
-    where c.region_code between registry.scope_region_low() and registry.scope_region_high();
+    select registry.group_clients_of(
+        registry.scope_region_low(), registry.scope_region_high(), registry.scope_group_clients());
 end;
 
 -- Whether a terminal is installed in the scope's region.

@@ -1,0 +1,192 @@
+"""What can be wrong with what is owned, and which broken constraint means it."""
+
+from foundation.database import register_refusals
+from foundation.errors import Invalid, MusterError, NotFound, NotPermitted, Refused
+
+
+class RegionNotFound(NotFound):
+    """There is no such region."""
+
+    code = "region_not_found"
+
+
+class GroupClientNotFound(NotFound):
+    """There is no such group client, or it is not yours to see."""
+
+    code = "group_client_not_found"
+
+
+class ProfileNotFound(NotFound):
+    """There is no such device profile."""
+
+    code = "profile_not_found"
+    remedy = "List the profiles for their codes, or define it first."
+
+
+class MetricNotFound(NotFound):
+    """The profile has no such metric."""
+
+    code = "metric_not_found"
+
+
+class TerminalNotFound(NotFound):
+    """There is no such terminal, or it is not yours to see."""
+
+    code = "terminal_not_found"
+
+
+class WireNameNotFound(NotFound):
+    """No terminal of yours calls itself so."""
+
+    code = "wire_name_not_found"
+
+
+class SimNotFound(NotFound):
+    """There is no such SIM, or it is not yours to see."""
+
+    code = "sim_not_found"
+
+
+class UserNotFound(NotFound):
+    """There is no such user."""
+
+    code = "user_not_found"
+
+
+class ApiKeyNotFound(NotFound):
+    """There is no such API key, or it is not yours to see."""
+
+    code = "api_key_not_found"
+
+
+class NotSignedIn(NotPermitted):
+    """The name, password, key or session is not accepted."""
+
+    code = "not_signed_in"
+    remedy = "Sign in again, or ask an administrator for a key that is valid."
+
+
+class ReachExceeded(NotPermitted):
+    """You can give away no more than you may see and do yourself."""
+
+    code = "reach_exceeded"
+    remedy = "Give a role of your own clients, or ask an administrator."
+
+
+class GroupClientCodeTaken(Refused):
+    """Another group client has this code."""
+
+    code = "group_client_code_taken"
+
+
+class ProfileCodeTaken(Refused):
+    """Another device profile has this code."""
+
+    code = "profile_code_taken"
+    remedy = "Choose another code, or add metrics to the profile that has it."
+
+
+class MetricTaken(Refused):
+    """The profile has, or had, a metric of this name; a metric's type never changes."""
+
+    code = "metric_taken"
+    remedy = "Choose another name for the new metric."
+
+
+class TerminalCodeTaken(Refused):
+    """Another terminal has this code."""
+
+    code = "terminal_code_taken"
+
+
+class ImeiTaken(Refused):
+    """Another terminal has this IMEI now."""
+
+    code = "imei_taken"
+    remedy = "Check the label; take the modem out of the other terminal first."
+
+
+class WireNameTaken(Refused):
+    """Another terminal behind the same gateway calls itself so."""
+
+    code = "wire_name_taken"
+
+
+class SimTaken(Refused):
+    """A SIM with this ICCID, IMSI or MSISDN is on the roll already."""
+
+    code = "sim_taken"
+
+
+class SimIsElsewhere(Refused):
+    """The SIM is in another terminal at that time."""
+
+    code = "sim_is_elsewhere"
+    remedy = "Remove it there first, or give the time from which it is here."
+
+
+class TerminalHasSim(Refused):
+    """The terminal has another SIM in it at that time."""
+
+    code = "terminal_has_sim"
+    remedy = "Remove that SIM first, or give the time from which this one is in."
+
+
+class UserNameTaken(Refused):
+    """Another user has this name."""
+
+    code = "user_name_taken"
+
+
+class TransitionRefused(Refused):
+    """A terminal cannot go from its state to that one."""
+
+    code = "transition_refused"
+
+
+class TransferRefused(Refused):
+    """The terminal cannot be transferred so."""
+
+    code = "transfer_refused"
+
+
+class OwnershipBroken(Refused):
+    """A terminal has exactly one owner at each moment."""
+
+    code = "ownership_broken"
+
+
+class ProfileNameReserved(Invalid):
+    """This name is kept for a table of Muster itself."""
+
+    code = "profile_name_reserved"
+
+
+class PasswordTooShort(Invalid):
+    """A password needs 12 to 256 characters."""
+
+    code = "password_too_short"
+    remedy = "Choose a longer one; a few words are easy to remember."
+
+
+_REFUSALS: dict[str, type[MusterError]] = {
+    "group_client_code_is_unique": GroupClientCodeTaken,
+    "imei_is_in_one_terminal_at_a_time": ImeiTaken,
+    "iccid_is_unique": SimTaken,
+    "imsi_is_unique": SimTaken,
+    "msisdn_is_unique": SimTaken,
+    "metric_name_is_unique": MetricTaken,
+    "one_owner_at_each_moment": OwnershipBroken,
+    "profile_code_is_not_reserved": ProfileNameReserved,
+    "profile_code_is_unique": ProfileCodeTaken,
+    "sim_is_in_one_terminal_at_a_time": SimIsElsewhere,
+    "sim_is_installed_once_at_a_time": SimIsElsewhere,
+    "terminal_code_is_unique": TerminalCodeTaken,
+    "terminal_has_one_sim_at_a_time": TerminalHasSim,
+    "terminal_region_code_fkey": RegionNotFound,
+    "group_client_region_code_fkey": RegionNotFound,
+    "sim_region_code_fkey": RegionNotFound,
+    "user_name_is_unique": UserNameTaken,
+    "wire_name_is_unique_behind_a_gateway": WireNameTaken,
+}
+register_refusals(_REFUSALS)

@@ -1,0 +1,42 @@
+"""Paging by key: a page is asked for after the last key of the one before, never by a number."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from foundation.errors import Invalid
+from registry.model import Page
+
+Row = TypeVar("Row")
+Item = TypeVar("Item")
+
+MOST_ROWS = 1000
+_LAST_CHARACTER = "\U0010ffff"
+
+
+class CursorInvalid(Invalid):
+    """This is not a cursor of this list."""
+
+    code = "cursor_invalid"
+    remedy = "Take the cursor from the page before, with the same filters."
+
+
+def prefix_range(prefix: str | None) -> dict[str, str | None]:
+    """A prefix as the range of texts that begin with it, which an index can find."""
+    if not prefix:
+        return {"prefix_low": None, "prefix_high": None}
+    return {"prefix_low": prefix, "prefix_high": prefix + _LAST_CHARACTER}
+
+
+def rows_asked_for(limit: int) -> int:
+    """How many rows to read for a page of `limit`: one more tells whether there is another page."""
+    if not 1 <= limit <= MOST_ROWS:
+        raise Invalid(f"A page has 1 to {MOST_ROWS} rows.", field="limit")
+    return limit + 1
+
+
+def page(
+    rows: Sequence[Row], limit: int, item: Callable[[Row], Item], key: Callable[[Row], str]
+) -> Page[Item]:
+    """The page of the first `limit` rows, and the key of its last one if there are more."""
+    more = len(rows) > limit
+    return Page([item(row) for row in rows[:limit]], key(rows[limit - 1]) if more else None)

@@ -1,0 +1,148 @@
+-- Every query that reads what is scoped filters by the scope it was handed; row-level security,
+-- which reads the transaction's scope, stands behind it.
+
+-- name: list_regions
+-- The supervision tree, parents first.
+select code, last_code, level, parent_code, name_zh, name_en, tile_row, tile_column
+from registry.region order by code, last_code desc;
+
+-- name: find_region
+-- One region by its code.
+select code, last_code, level, parent_code, name_zh, name_en, tile_row, tile_column
+from registry.region where code = %(code)s order by last_code desc;
+
+-- name: put_region
+-- A region as the reference data have it.
+insert into registry.region (code, last_code, level, parent_code, name_zh, name_en, tile_row, tile_column)
+values (%(code)s, %(last_code)s, %(level)s, %(parent_code)s, %(name_zh)s, %(name_en)s, %(tile_row)s, %(tile_column)s)
+on conflict (code) do update set last_code = excluded.last_code, level = excluded.level,
+    parent_code = excluded.parent_code, name_zh = excluded.name_zh, name_en = excluded.name_en,
+    tile_row = excluded.tile_row, tile_column = excluded.tile_column;
+
+-- name: put_industry
+-- A trade as the reference data have it.
+insert into registry.industry (code, title_zh, title_en, class)
+values (%(code)s, %(title_zh)s, %(title_en)s, %(class)s)
+on conflict (code) do update set title_zh = excluded.title_zh, title_en = excluded.title_en, class = excluded.class;
+
+-- name: put_tier
+-- A service level as the reference data have it.
+insert into registry.tier (code, title_zh, title_en, offline_factor, history_days, terminal_quota)
+values (%(code)s, %(title_zh)s, %(title_en)s, %(offline_factor)s, %(history_days)s, %(terminal_quota)s)
+on conflict (code) do update set title_zh = excluded.title_zh, title_en = excluded.title_en,
+    offline_factor = excluded.offline_factor, history_days = excluded.history_days,
+    terminal_quota = excluded.terminal_quota;
+
+-- name: insert_group_client
+-- Put a group client on the roll.
+insert into registry.group_client (code, name, parent_id, region_code, level, industry_code, tier_code, credit_code,
+    file_state, standing, value_grade, watched)
+select %(code)s, %(name)s, %(parent_id)s, r.code, r.level, %(industry)s, %(tier)s, %(credit_code)s,
+    %(file_state)s, %(standing)s, %(value_grade)s, %(watched)s
+from registry.region r where r.code = %(region)s
+returning id;
+
+-- name: list_group_clients
+-- One page of the group clients in scope, by code.
+select c.id, c.code, c.name, c.parent_id, c.region_code, c.level, c.industry_code, c.tier_code, c.credit_code,
+    c.file_state, c.file_since, c.standing, c.standing_since, c.value_grade, c.watched, c.created_at, c.version
+from registry.group_client c
+where c.code > %(after)s
+    and (%(everything)s or c.region_code between %(region_low)s and %(region_high)s
+        or c.id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
+    and (%(code)s::text is null or c.code = %(code)s)
+    and (%(prefix_low)s::text is null or c.code >= %(prefix_low)s and c.code < %(prefix_high)s)
+    and (%(low)s::int4 is null or c.region_code between %(low)s and %(high)s)
+    and (%(industry)s::text is null or c.industry_code = %(industry)s)
+    and (%(tier)s::text is null or c.tier_code = %(tier)s)
+order by c.code limit %(rows)s;
+
+-- name: list_terminals_by_code
+-- One page of the terminals in scope, by code.
+select t.* from registry.terminal_card t
+where t.code > %(after)s
+    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
+        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
+    and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
+    and (%(state)s::text is null or t.state = %(state)s)
+    and (%(profile)s::text is null or t.profile_code = %(profile)s)
+order by t.code limit %(rows)s;
+
+-- name: list_terminals_by_region
+-- One page of the terminals in scope that are installed in a region, by (region, id).
+select t.* from registry.terminal_card t
+where t.region_code between %(low)s and %(high)s and (t.region_code, t.id) > (%(after)s, %(after_id)s)
+    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
+        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
+    and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
+    and (%(state)s::text is null or t.state = %(state)s)
+    and (%(profile)s::text is null or t.profile_code = %(profile)s)
+order by t.region_code, t.id limit %(rows)s;
+
+-- name: list_terminals_by_client
+-- One page of the terminals in scope of a client and those below it, in a region, by (client, id).
+select t.* from registry.terminal_card t
+where t.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[]))
+    and t.region_code between %(low)s and %(high)s and (t.group_client_id, t.id) > (%(after)s, %(after_id)s)
+    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
+        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
+    and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
+    and (%(state)s::text is null or t.state = %(state)s)
+    and (%(profile)s::text is null or t.profile_code = %(profile)s)
+order by t.group_client_id, t.id limit %(rows)s;
+
+-- name: list_terminals_elsewhere
+-- One page of the terminals outside the scope's region that its clients, or those it supervises, own, by (client, id).
+select t.* from registry.terminal_card t
+where t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))
+    and not t.region_code between %(region_low)s and %(region_high)s
+    and (t.group_client_id, t.id) > (%(after)s, %(after_id)s)
+    and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
+    and (%(state)s::text is null or t.state = %(state)s)
+    and (%(profile)s::text is null or t.profile_code = %(profile)s)
+order by t.group_client_id, t.id limit %(rows)s;
+
+-- name: find_terminal
+-- One terminal in scope, by code.
+select t.* from registry.terminal_card t
+where t.code = %(code)s
+    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
+        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])));
+
+-- name: move_terminal
+-- Put a terminal in scope into another state, from one of those it may come from.
+update registry.terminal t
+set state = %(state)s, state_since = now(), version = t.version + 1
+where t.code = %(code)s and t.state = any (%(from_states)s)
+    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
+        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
+returning t.id;
+
+-- name: close_hardware
+-- Free the modem of a terminal for another one.
+update registry.hardware set valid_to = now() where terminal_id = %(terminal_id)s and valid_to is null;
+
+-- name: close_installation
+-- Free the SIM of a terminal for another one.
+update registry.installation set valid_to = now() where terminal_id = %(terminal_id)s and valid_to is null;
+
+-- name: delete_wire_names
+-- Free the names of a terminal for another one.
+delete from registry.wire_name where terminal_id = %(terminal_id)s;
+
+-- name: issue_credential
+-- Give a terminal in scope a verifier, in place of the one it had.
+insert into registry.credential (terminal_id, verifier)
+select t.id, %(verifier)s from registry.terminal t
+where t.code = %(code)s
+    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
+        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
+on conflict (terminal_id) do update set verifier = %(verifier)s, created_at = now(), revoked_at = null;
+
+-- name: revoke_credential
+-- Take the credential of a terminal in scope out of force.
+update registry.credential c set revoked_at = coalesce(c.revoked_at, now())
+from registry.terminal t
+where t.id = c.terminal_id and t.code = %(code)s
+    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
+        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])));

@@ -1,0 +1,58 @@
+"""The supervision tree: headquarters, provinces, cities. Reference data, the same for everybody."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from foundation import queries
+from foundation.database import Connection
+from registry.errors import RegionNotFound
+from registry.model import Industry, Region, RegionLevel, Tier
+from registry.scope import Right, Scope
+
+sql = queries.load("registry")
+
+
+async def find(conn: Connection, scope: Scope, code: int) -> Region:
+    """The region of that code; RegionNotFound when there is none."""
+    scope.require(Right.REGIONS_READ)
+    row = await (await conn.execute(sql.find_region, {"code": code})).fetchone()
+    if row is None:
+        raise RegionNotFound(f"There is no region {code}.")
+    return _region(row)
+
+
+async def list_all(conn: Connection, scope: Scope) -> tuple[Region, ...]:
+    """The whole tree, parents before their children: some hundred nodes, so there are no pages."""
+    scope.require(Right.REGIONS_READ)
+    return tuple([_region(row) async for row in await conn.execute(sql.list_regions)])
+
+
+async def put(
+    conn: Connection,
+    scope: Scope,
+    regions: Iterable[Region],
+    industries: Iterable[Industry],
+    tiers: Iterable[Tier],
+) -> None:
+    """Take over a country's reference data, parents first; what is there already is brought up."""
+    scope.require(Right.REGIONS_DEFINE)
+    cursor = conn.cursor()
+    await cursor.executemany(sql.put_region, [asdict(region) for region in regions])
+    await cursor.executemany(
+        sql.put_industry,
+        [
+            {
+                "code": industry.code,
+                "title_zh": industry.title_zh,
+                "title_en": industry.title_en,
+                "class": industry.industry_class,
+            }
+            for industry in industries
+        ],
+    )
+    await cursor.executemany(sql.put_tier, [asdict(tier) for tier in tiers])
+
+
+def _region(row: dict[str, Any]) -> Region:
+    return Region(**row | {"level": RegionLevel(row["level"])})
