@@ -105,7 +105,7 @@ def ensure(cache: Path | None = None, progress: Progress | None = None) -> Runti
     try:
         cache.mkdir(parents=True, exist_ok=True)
         server_account().require_reach(root)
-        with alone(cache / "lock", progress, "unpacking the servers"):
+        with alone(cache, progress, "unpacking the servers"):
             return _stamped(root) or _unpack(root, architecture, progress)
     except PermissionError as error:
         raise DirectoryOutOfReach(
