@@ -14,7 +14,7 @@ from deploy.embedded import environment, tools
 from deploy.embedded.locks import alone
 from deploy.embedded.packages import DownloadBroken
 from deploy.embedded.progress import Progress
-from deploy.embedded.runtime import cache_directory
+from deploy.embedded.trees import cache_directory
 
 _NEEDED_BY_NPM = ("package.json", "package-lock.json", ".npmrc")
 

@@ -18,8 +18,8 @@ from deploy.embedded import tools
 from deploy.embedded.locks import alone
 from deploy.embedded.packages import PrivateApt, unpack
 from deploy.embedded.progress import Progress
-from deploy.embedded.runtime import cache_directory
 from deploy.embedded.system import require_space, require_supported_system
+from deploy.embedded.trees import cache_directory
 from foundation.errors import Refused
 
 FROM_LOCK = ("--require-hashes", "--only-binary", ":all:", "--no-input")
