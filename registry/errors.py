@@ -16,6 +16,18 @@ class GroupClientNotFound(NotFound):
     code = "group_client_not_found"
 
 
+class IndustryNotFound(NotFound):
+    """There is no such industry."""
+
+    code = "industry_not_found"
+
+
+class TierNotFound(NotFound):
+    """There is no such tier."""
+
+    code = "tier_not_found"
+
+
 class ProfileNotFound(NotFound):
     """There is no such device profile."""
 
@@ -132,6 +144,12 @@ class TerminalHasSim(Refused):
     remedy = "Remove that SIM first, or give the time from which this one is in."
 
 
+class GatewayIsItself(Refused):
+    """A terminal cannot be its own gateway."""
+
+    code = "gateway_is_itself"
+
+
 class UserNameTaken(Refused):
     """Another user has this name."""
 
@@ -156,6 +174,20 @@ class OwnershipBroken(Refused):
     code = "ownership_broken"
 
 
+class MomentAhead(Invalid):
+    """What is put on record has happened: its time cannot be in the future."""
+
+    code = "moment_ahead"
+    remedy = "Give a time that has come, or leave it out for now."
+
+
+class IntervalEmpty(Invalid):
+    """It cannot end before or when it began."""
+
+    code = "interval_empty"
+    remedy = "Give a later time."
+
+
 class ProfileNameReserved(Invalid):
     """This name is kept for a table of Muster itself."""
 
@@ -170,7 +202,13 @@ class PasswordTooShort(Invalid):
 
 
 _REFUSALS: dict[str, type[MusterError]] = {
+    "hardware_interval_is_ordered": IntervalEmpty,
+    "installation_interval_is_ordered": IntervalEmpty,
+    "terminal_gateway_interval_is_ordered": IntervalEmpty,
+    "gateway_is_another_terminal": GatewayIsItself,
     "group_client_code_is_unique": GroupClientCodeTaken,
+    "group_client_industry_code_fkey": IndustryNotFound,
+    "group_client_tier_code_fkey": TierNotFound,
     "imei_is_in_one_terminal_at_a_time": ImeiTaken,
     "iccid_is_unique": SimTaken,
     "imsi_is_unique": SimTaken,

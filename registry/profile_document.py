@@ -75,6 +75,16 @@ def parse(document: object) -> DeviceProfile:
     )
 
 
+def parse_metric(document: object) -> Metric:
+    """The metric that a document of its own describes; ProfileInvalid with every fault at once."""
+    if not isinstance(document, dict):
+        raise ProfileInvalid([Fault("document", "it must be an object with fields")])
+    metric, faults = _checked(_Metric, document)
+    if metric is None:
+        raise ProfileInvalid(faults)
+    return Metric(**metric.model_dump())
+
+
 def _metrics(listed: object) -> tuple[list["_Metric"], list[Fault]]:
     if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_METRICS:
         return [], [Fault("metrics", f"a list of 1 to {MOST_METRICS} metrics is needed")]

@@ -134,7 +134,7 @@ comment on column registry.terminal.group_client_id is 'copy of the open ownersh
 create index terminal_region on registry.terminal (region_code, id);
 create index terminal_client on registry.terminal (group_client_id, id);
 create index terminal_profile_now on registry.terminal (profile_id, id);
-create index terminal_gateway on registry.terminal (gateway_id) where gateway_id is not null;
+create index terminal_behind_gateway on registry.terminal (gateway_id) where gateway_id is not null;
 
 -- Which profile a terminal had from when to when.
 create table registry.terminal_profile (
@@ -147,6 +147,18 @@ create table registry.terminal_profile (
 );
 create unique index one_profile_at_a_time on registry.terminal_profile (terminal_id) where valid_to is null;
 create index terminal_profile_profile on registry.terminal_profile (profile_id);
+
+-- Behind which gateway a terminal was from when to when; terminal.gateway_id is a copy of the open one.
+create table registry.terminal_gateway (
+    terminal_id int4 not null references registry.terminal,
+    gateway_id int4 not null references registry.terminal,
+    valid_from timestamptz not null,
+    valid_to timestamptz,
+    primary key (terminal_id, valid_from),
+    constraint terminal_gateway_interval_is_ordered check (valid_to > valid_from)
+);
+create unique index one_gateway_at_a_time on registry.terminal_gateway (terminal_id) where valid_to is null;
+create index terminal_gateway_gateway on registry.terminal_gateway (gateway_id);
 
 -- How a terminal calls itself in a protocol; unique behind one gateway (0 is none).
 create table registry.wire_name (

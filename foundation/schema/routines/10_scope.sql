@@ -79,12 +79,15 @@ declare
             or group_client_id in (select registry.visible_group_clients())
             or registry.terminal_is_in_region(terminal_id)$$,
         'terminal_profile', 'registry.terminal_is_visible(terminal_id)',
+        'terminal_gateway', 'registry.terminal_is_visible(terminal_id)',
         'wire_name', 'registry.terminal_is_visible(terminal_id)',
         'hardware', 'registry.terminal_is_visible(terminal_id)',
         'installation', 'registry.terminal_is_visible(terminal_id)',
         'credential', 'registry.terminal_is_visible(terminal_id)',
         'user_account', '(select registry.scope_everything())',
-        'api_key', '(select registry.scope_everything())',
+        'api_key', $$(select registry.scope_everything())
+            or region_code is null and cardinality(group_client_ids) > 0
+            and group_client_ids <@ array(select registry.scoped_client_subtree())$$,
         'user_session', 'false',
         'group_client_lineage', 'false');
 begin
@@ -111,10 +114,10 @@ $policies$;
 revoke all on all tables in schema registry from muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
 grant select on registry.region, registry.industry, registry.tier, registry.profile, registry.profile_metric
     to muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
-grant select on registry.group_client, registry.terminal, registry.terminal_profile, registry.wire_name,
+grant select on registry.group_client, registry.terminal, registry.terminal_profile, registry.terminal_gateway, registry.wire_name,
     registry.hardware, registry.sim, registry.installation, registry.ownership
     to muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
-grant insert, update on registry.group_client, registry.terminal, registry.terminal_profile, registry.wire_name,
+grant insert, update on registry.group_client, registry.terminal, registry.terminal_profile, registry.terminal_gateway, registry.wire_name,
     registry.hardware, registry.sim, registry.installation, registry.ownership,
     registry.profile, registry.profile_metric to muster_api;
 grant delete on registry.wire_name to muster_api;

@@ -11,6 +11,8 @@ begin
     if profile.id is null then
         raise exception 'There is no such profile.' using errcode = 'no_data_found';
     end if;
+    -- View before table, the order in which readers lock them.
+    execute format('drop view if exists visible.%I', profile.code);
     if to_regclass(format('telemetry.%I', profile.code)) is null then
         execute format('create table telemetry.%I (time timestamptz not null, terminal_id int4 not null, delay_seconds int4 not null, primary key (terminal_id, time))', profile.code);
         perform public.create_hypertable(format('telemetry.%I', profile.code)::regclass,
@@ -26,7 +28,6 @@ begin
                 else format(', r.%1$I::double precision / %2$s as %1$I', metric.name, (10 ^ metric.decimals)::bigint) end;
         end if;
     end loop;
-    execute format('drop view if exists visible.%I', profile.code);
     execute format('create view visible.%1$I with (security_barrier) as
         select r.time, r.terminal_id, o.terminal_code as terminal, r.delay_seconds%2$s
         from telemetry.%1$I r join registry.ownership o on o.terminal_id = r.terminal_id
