@@ -21,6 +21,7 @@ COMMANDS = {
     "test": "checks",
     "terminal": "terminals",
     "publish": "terminals",
+    "accounts": "accounts",
     "migrate": "processes",
     "bridge": "processes",
     "api": "processes",

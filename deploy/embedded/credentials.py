@@ -1,4 +1,4 @@
-"""Keeps the embedded broker's accounts equal to the registry's credentials.
+"""Keeps a broker's accounts equal to the registry's credentials.
 
 A credential that is revoked, or a terminal that is retired, is cut off within 5 seconds: the change
 is told by NOTIFY (and asked for every 2 seconds besides), and reloads are joined to one in 2
@@ -7,13 +7,12 @@ seconds, because Mosquitto reads the whole file and checks every connected sessi
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from typing import Protocol
 
 import psycopg
 import structlog
-
-from deploy.embedded.mosquitto import Broker
 
 RELOAD_SECONDS = 2.0
 _POLL_SECONDS = 2.0
@@ -27,10 +26,20 @@ select pg_snapshot_xmin(pg_current_snapshot())::text,
 _log = structlog.get_logger("deploy.credentials")
 
 
+class Accounts(Protocol):
+    """Who keeps the accounts: the embedded broker, or the files of another one."""
+
+    def write_accounts(self, accounts: Iterable[tuple[str, str]]) -> None:
+        """Replace all accounts (name and verifier)."""
+
+    def reload(self) -> None:
+        """Have the broker read them again."""
+
+
 class CredentialFollower:
     """Follows the registry in a thread of its own; `own` are our accounts, name to verifier."""
 
-    def __init__(self, dsn: str, broker: Broker, own: Mapping[str, str]) -> None:
+    def __init__(self, dsn: str, broker: Accounts, own: Mapping[str, str]) -> None:
         self._dsn = dsn
         self._broker = broker
         self._own = dict(own)

@@ -1,0 +1,74 @@
+"""What Mosquitto reads: configuration, ACL and accounts, embedded or in compose."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+UP_TOPICS = ("telemetry", "event", "hello", "status", "reply", "reported")
+DOWN_TOPICS = ("receipt", "command", "desired")
+LARGEST_PACKET_BYTES = 65_536
+QUEUED_BYTES_PER_SESSION = 2 * 1024**3  # a day of a full fleet while the bridge is away, in memory
+
+Accounts = Mapping[str, str] | Iterable[tuple[str, str]]
+Listener = tuple[str, int, Sequence[str]]
+"""Host, port, and the lines of mosquitto.conf(5) that hold for this listener only."""
+
+
+def replace_accounts(
+    file: Path, accounts: Accounts, before: Callable[[Path], object] = lambda _: None
+) -> None:
+    """Put these accounts (name to verifier) in place of all that `file` holds, in one step."""
+    pairs = accounts.items() if isinstance(accounts, Mapping) else accounts
+    fresh = file.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    with fresh.open("w", encoding="ascii") as lines:
+        lines.writelines(f"{name}:{verifier}\n" for name, verifier in pairs)
+    before(fresh)
+    fresh.rename(file)
+
+
+def acl(prefix: str, bridges: Sequence[str]) -> str:
+    """Terminals below their own name only; bridges read what comes up and write what goes down."""
+    lines = [f"pattern write {prefix}/%u/{topic}" for topic in UP_TOPICS]
+    lines += [f"pattern read {prefix}/%u/{topic}" for topic in DOWN_TOPICS]
+    for bridge in bridges:
+        lines += ["", f"user {bridge}", "topic read $SYS/#"]
+        lines += [f"topic read {prefix}/+/{topic}" for topic in UP_TOPICS]
+        lines += [f"topic write {prefix}/+/{topic}" for topic in DOWN_TOPICS]
+    return "\n".join(lines) + "\n"
+
+
+def configuration(
+    directory: Path,
+    data: Path,
+    listeners: Sequence[Listener],
+    settings: Mapping[str, str] | None = None,
+) -> str:
+    """mosquitto.conf(5): `directory` holds acl and passwords, `data` what survives a restart."""
+    lines = [f"{name} {value}" for name, value in (_SETTINGS | dict(settings or {})).items()]
+    lines += [f"password_file {directory / 'passwords'}", f"acl_file {directory / 'acl'}"]
+    lines += [f"persistence_location {data}/"]
+    for host, port, own in listeners:
+        lines += ["", f"listener {port} {host}", *_LISTENER, *own]
+    return "\n".join(lines) + "\n"
+
+
+_LISTENER = ("use_username_as_clientid true", "max_connections -1")  # nobody takes another's id
+
+_SETTINGS = {
+    "per_listener_settings": "false",
+    "allow_anonymous": "false",
+    "persistence": "true",
+    "autosave_on_changes": "true",  # a broker killed with -9 forgets at most this many changes
+    "autosave_interval": "1000",
+    "max_queued_messages": "0",  # the default of 1000 drops silently; bytes are the bound
+    "max_queued_bytes": str(QUEUED_BYTES_PER_SESSION),
+    "max_inflight_messages": "65535",
+    "max_packet_size": str(LARGEST_PACKET_BYTES),
+    "persistent_client_expiration": "60d",  # terminals that went away for good
+    "retain_available": "true",  # refusing it would disconnect terminals that set the flag
+    "set_tcp_nodelay": "true",
+    "sys_interval": "10",
+    "log_dest": "stdout",
+    "log_timestamp_format": "%Y-%m-%dT%H:%M:%S",
+    "connection_messages": "false",  # 200,000 terminals that come and go
+}
