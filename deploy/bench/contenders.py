@@ -1,0 +1,119 @@
+"""Who takes the messages: our bridge, and the two yardsticks beside it."""
+
+import re
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+
+import psycopg
+
+from deploy.bench.processes import Child, RoundFailed, wait_until
+from deploy.bench.stand import BRIDGE, PLAIN_PROFILE, PROFILE, Stand
+from deploy.embedded.mosquitto import Broker
+from deploy.embedded.ports import free_port
+
+TOPIC = "m2m/v1/+/telemetry"
+_READY_SECONDS = 60.0
+_CONNECTED = re.compile(r"^muster_bridge_connected(?:\{[^}]*\})? 1(?:\.0)?$", re.MULTILINE)
+
+
+class Who(StrEnum):
+    """The contenders of a round, in the order in which they run."""
+
+    DISCARDING = "discarding"
+    BRIDGE = "bridge"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A contender that is connected and subscribed."""
+
+    who: Who
+    child: Child
+    stand: Stand
+
+    def finished_us(self, messages: int, seconds: float) -> int:
+        """When the last of `messages` was received or committed; `RoundFailed` if some are lost."""
+        if self.who is Who.BRIDGE:
+            return _last_commit_us(self.stand, self.child, messages, seconds)
+        told = self.child.read(seconds)
+        if told["count"] != messages:
+            raise RoundFailed(f"{self.who}: {told['count']} messages came, {messages} were sent.")
+        return int(told["last_us"])
+
+    def check_books(self, messages: int) -> None:
+        """Rows in the table equal messages sent, and nothing lies in quarantine."""
+        if self.who is Who.DISCARDING:
+            return
+        table = PROFILE if self.who is Who.BRIDGE else PLAIN_PROFILE
+        rows = self.stand.query(f"select count(*) from telemetry.{table}")[0][0]  # noqa: S608
+        refused = self.stand.query("select count(*) from telemetry.quarantine")[0][0]
+        if (rows, refused) != (messages, 0):
+            raise RoundFailed(
+                f"{self.who}: {messages} messages were sent, {rows} are stored and {refused} are"
+                " in quarantine."
+            )
+
+
+@contextmanager
+def contending(
+    who: Who, stand: Stand, broker: Broker, qos: int, messages: int
+) -> Iterator[Contender]:
+    """A contender's process from its subscription to its end."""
+    url = f"mqtt://{BRIDGE}@{broker.host}:{broker.port}"
+    password = stand.password_file.read_text("utf-8")
+    match who:
+        case Who.DISCARDING:
+            child = Child("deploy.bench.discarding", [url, password, TOPIC, str(messages)])
+        case Who.PLAIN:
+            counted = [str(qos), str(messages)]
+            child = Child("deploy.bench.plain", [url, password, TOPIC, stand.dsn(), *counted])
+        case Who.BRIDGE:
+            port = free_port()
+            child = Child("broker_bridge", [], _bridge_settings(stand, url, port))
+    with child:
+        if who is Who.BRIDGE:
+            wait_until(lambda: _is_connected(port), child, _READY_SECONDS, "the bridge's session")
+        else:
+            child.read(_READY_SECONDS)
+        yield Contender(who, child, stand)
+
+
+def _bridge_settings(stand: Stand, url: str, port: int) -> dict[str, str]:
+    return {
+        "MUSTER_DATABASE_URL": stand.dsn("muster_bridge"),
+        "MUSTER_BROKER_URL": url,
+        "MUSTER_BROKER_PASSWORD_FILE": str(stand.password_file),
+        "MUSTER_BRIDGE_NAME": BRIDGE,
+        "MUSTER_METRICS_LISTEN": f"127.0.0.1:{port}",
+        "MUSTER_LOG_LEVEL": "warning",
+    }
+
+
+def _is_connected(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+    except OSError:
+        return False
+    return _CONNECTED.search(text) is not None
+
+
+def _last_commit_us(stand: Stand, child: Child, messages: int, seconds: float) -> int:
+    """When the server committed the batch that completed the count, by its own commit log."""
+    with psycopg.connect(stand.dsn(), autocommit=True) as conn:
+
+        def complete() -> bool:
+            row = conn.execute("select coalesce(sum(rows), 0) from telemetry.batch").fetchone()
+            return row is not None and int(row[0]) >= messages
+
+        wait_until(complete, child, seconds, f"the commit of {messages} messages")
+        row = conn.execute(
+            "select (extract(epoch from max(pg_xact_commit_timestamp(xmin))) * 1e6)::bigint"
+            " from telemetry.batch"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])

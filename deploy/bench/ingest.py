@@ -1,0 +1,203 @@
+"""`muster bench ingest`: durable ingest against a client that throws everything away and against
+the plain way (P1, P2, P4), and what a message costs on disk (the plain half of P10).
+
+How it is measured. A round is one contender on a broker of its own with nothing in it, an empty
+table, and a load process that has encoded everything before it is told to go. The clock runs from
+the load's first write to the contender's last receipt (discarding) or last commit (bridge: as the
+server's commit log has it). Contenders take turns within a round, so that what the machine does
+besides falls on all of them; a ratio is formed within each round, and the median of the rounds
+counts. At QoS 0 the load floods: TCP holds it back when the broker is busy, and what the contender
+cannot take waits in the broker's memory without a bound that would drop it, so that every message
+must arrive and the rate is the contender's own. At QoS 1 the load keeps a window of
+unacknowledged messages. Each round fails unless rows stored equal messages sent.
+"""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from deploy.bench.contenders import Contender, Who, contending
+from deploy.bench.figures import Figure, figures
+from deploy.bench.processes import Child, cpu_seconds, resident_megabytes
+from deploy.bench.stand import PROFILE, Stand, built
+from deploy.embedded.mosquitto import Broker
+
+_STEP_MS = 1000
+_SLOWEST_RATE = 1500.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much is measured: `messages` in all of each round, `connections` of the load."""
+
+    rounds: int = 5
+    messages: int = 300_000
+    terminals: int = 1000
+    connections: int = 8
+    window: int = 2000
+    levels: Sequence[int] = (0, 1)
+    contenders: Sequence[Who] = tuple(Who)
+
+    @property
+    def per_terminal(self) -> int:
+        """Messages of each terminal."""
+        return self.messages // self.terminals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One contender's turn: CPU in microseconds a message, of the contender and of the others."""
+
+    round: int
+    qos: int
+    who: Who
+    messages: int
+    seconds: float
+    rate: float
+    cpu_us: float
+    broker_cpu_us: float
+    database_cpu_us: float
+    load_cpu_us: float
+    resident_mb: float
+    bytes_per_row: float | None
+
+
+def run(plan: Plan, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Measure everything in the plan; the result as JSON, with the figures and every round."""
+    tell("starting a throwaway broker and database")
+    turns: list[Measured] = []
+    with built(plan.terminals, plan.connections) as stand:
+        for number in range(1, plan.rounds + 1):
+            for qos in plan.levels:
+                for who in plan.contenders:
+                    tell(f"round {number} of {plan.rounds}: {who} at QoS {qos}")
+                    turns.append(measure(stand, plan, who, qos, number))
+        versions = stand.query(
+            "select current_setting('server_version'), extversion from pg_extension"
+            " where extname = 'timescaledb'"
+        )[0]
+    return {
+        "benchmark": "ingest",
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "postgresql": versions[0],
+            "timescaledb": versions[1],
+        },
+        "plan": asdict(plan),
+        "figures": [asdict(figure) for figure in ingest_figures(turns)],
+        "turns": [asdict(turn) for turn in turns],
+    }
+
+
+def measure(stand: Stand, plan: Plan, who: Who, qos: int, number: int) -> Measured:
+    """One contender's turn on a broker and a table with nothing in them."""
+    messages = plan.per_terminal * plan.terminals
+    stand.empty_tables()
+    with ExitStack() as stack:
+        broker = stack.enter_context(stand.fresh_broker())
+        contender = stack.enter_context(contending(who, stand, broker, qos, messages))
+        load = stack.enter_context(_load(stand, plan, broker, qos))
+        load.read()
+        before = _accounts(stand, broker, contender)
+        load.tell()
+        finished_us = contender.finished_us(messages, 60.0 + messages / _SLOWEST_RATE)
+        after = _accounts(stand, broker, contender)
+        sent = load.read()
+        resident = resident_megabytes(contender.child.pid) if contender.child.runs() else 0.0
+        contender.check_books(messages)
+    seconds = (finished_us - sent["first_us"]) / 1e6
+    used = [(b - a) * 1e6 / messages for a, b in zip(before, after, strict=True)]
+    return Measured(
+        round=number,
+        qos=qos,
+        who=who,
+        messages=messages,
+        seconds=round(seconds, 3),
+        rate=round(messages / seconds, 1),
+        cpu_us=round(used[0], 2),
+        broker_cpu_us=round(used[1], 2),
+        database_cpu_us=round(used[2], 2),
+        load_cpu_us=round(sent["sending_cpu_us"] / messages, 2),
+        resident_mb=round(resident, 1),
+        bytes_per_row=_bytes_per_row(stand, messages) if who is Who.BRIDGE else None,
+    )
+
+
+def _load(stand: Stand, plan: Plan, broker: Broker, qos: int) -> Child:
+    base_ms = int(time.time() * 1000) - plan.per_terminal * _STEP_MS - 60_000
+    return Child(
+        "deploy.simulator.load",
+        [
+            *("--broker", f"mqtt://{broker.host}:{broker.port}"),
+            *("--accounts", str(stand.accounts_file), "--messages", str(plan.per_terminal)),
+            *("--qos", str(qos), "--window", str(plan.window)),
+            *("--base-ms", str(base_ms), "--step-ms", str(_STEP_MS), "--wait"),
+        ],
+    )
+
+
+def _accounts(stand: Stand, broker: Broker, contender: Contender) -> tuple[float, float, float]:
+    """CPU seconds so far of the contender, the broker and the database."""
+    assert broker.pid is not None
+    assert stand.cluster.pid is not None
+    return (
+        cpu_seconds(contender.child.pid),
+        cpu_seconds(broker.pid),
+        cpu_seconds(stand.cluster.pid, with_children=True),
+    )
+
+
+def _bytes_per_row(stand: Stand, rows: int) -> float:
+    """Table, index and overhead of the bridge's hypertable, once everything is written out."""
+    stand.query("checkpoint")
+    size = stand.query(f"select public.hypertable_size('telemetry.{PROFILE}')")[0][0]
+    return round(float(size) / rows, 1)
+
+
+def ingest_figures(turns: Sequence[Measured]) -> list[Figure]:
+    """The goals' figures that these turns allow."""
+
+    def of(who: Who, qos: int) -> list[Measured]:
+        return [turn for turn in turns if turn.who is who and turn.qos == qos]
+
+    def rates(who: Who, qos: int) -> list[float]:
+        return [turn.rate for turn in of(who, qos)]
+
+    def cpu(who: Who, qos: int) -> list[float]:
+        return [turn.cpu_us for turn in of(who, qos)]
+
+    bridge, discarding, plain = Who.BRIDGE, Who.DISCARDING, Who.PLAIN
+    sizes = [turn.bytes_per_row for turn in turns if turn.bytes_per_row is not None]
+    return figures(
+        [
+            (
+                "P1",
+                "QoS 1: bridge / discarding",
+                ">=",
+                0.95,
+                rates(bridge, 1),
+                rates(discarding, 1),
+            ),
+            (
+                "P2",
+                "QoS 0: bridge / discarding",
+                ">=",
+                0.85,
+                rates(bridge, 0),
+                rates(discarding, 0),
+            ),
+            ("P2", "QoS 0: bridge CPU, us a message", "<=", 9.0, cpu(bridge, 0), None),
+            ("P4", "QoS 0: bridge / plain way", ">=", 8.0, rates(bridge, 0), rates(plain, 0)),
+            ("P4", "QoS 1: bridge / plain way", ">=", 3.0, rates(bridge, 1), rates(plain, 1)),
+            ("P4", "QoS 0: CPU of bridge / plain", "<=", 0.1, cpu(bridge, 0), cpu(plain, 0)),
+            ("P4", "QoS 1: CPU of bridge / plain", "<=", 0.1, cpu(bridge, 1), cpu(plain, 1)),
+            ("P10", "bytes on disk a message, plain", "<=", 125.0, sizes, None),
+        ]
+    )
