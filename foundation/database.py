@@ -61,7 +61,7 @@ async def open_pool(dsn: str, *, name: str, min_size: int = 1, max_size: int = 8
 
 
 # A network that swallows packets must not hold a process: half a minute, then a new connection.
-KEEPALIVES = {
+KEEPALIVES: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,

@@ -1,6 +1,20 @@
-"""What was measured, in words: readings, events and what may become of a message; no I/O."""
+"""What was measured, in words: events, refusals, what may become of a message; no I/O."""
 
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TypeAlias
+
+Value: TypeAlias = float | int | bool | str
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def at(unix_us: int) -> datetime:
+    """The instant of a Unix time in microseconds."""
+    return _EPOCH + timedelta(microseconds=unix_us)
 
 
 class Fate(StrEnum):
@@ -28,3 +42,133 @@ class Reason(StrEnum):
     FLOOD = "flood"
     CONFLICT = "conflict"
     REFUSED_BY_DATABASE = "refused_by_database"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at a terminal at `time_us` (Unix us); `data` is JSON text."""
+
+    terminal_id: int
+    time_us: int
+    received_us: int
+    code: str
+    severity: str
+    text: str | None
+    data: str | None
+
+    @property
+    def digest(self) -> int:
+        """What tells two events of one code at one moment apart, as a bigint."""
+        said = "\0".join((self.severity, self.text or "", self.data or ""))
+        return int.from_bytes(hashlib.sha256(said.encode()).digest()[:8], signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a message, or a part of it, goes to quarantine, with the raw message."""
+
+    received_us: int
+    topic: str
+    payload: bytes
+    terminal_id: int | None
+    reason: Reason
+    detail: str
+
+    @property
+    def digest(self) -> bytes:
+        """By which the same message, sent again, is the same item."""
+        return hashlib.sha256(self.topic.encode() + b"\0" + self.payload).digest()
+
+
+# --- what readers get ---------------------------------------------------------------------------
+
+
+class Aggregate(StrEnum):
+    """How the values of a bucket become one."""
+
+    AVERAGE = "avg"
+    MINIMUM = "min"
+    MAXIMUM = "max"
+    SUM = "sum"
+    COUNT = "count"
+    FIRST = "first"
+    LAST = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class LatestValue:
+    """The newest value of a metric, and when the terminal measured it."""
+
+    metric: str
+    time: datetime
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Values of some metrics over time: `columns[metric][k]` is at `times[k]`, None where absent.
+
+    `times` are when the terminal measured, or with `step_seconds` where buckets begin.
+    """
+
+    terminal: str
+    step_seconds: int | None
+    times: Sequence[datetime]
+    columns: Mapping[str, Sequence[Value | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it is kept; `delay_seconds` is our clock less the terminal's."""
+
+    time: datetime
+    terminal: str
+    delay_seconds: int
+    code: str
+    severity: str
+    text: str | None
+    data: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineItem:
+    """A refused message: `payload` is the first part of it, `payload_bytes` how long it was.
+
+    The same message refused again for the same reason counts up. `terminal` is None where the
+    topic names nobody we know.
+    """
+
+    id: int
+    received_at: datetime
+    last_received_at: datetime
+    count: int
+    bridge: str
+    topic: str
+    terminal: str | None
+    reason: Reason
+    detail: str
+    payload: bytes
+    payload_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Of a sector's terminals in service in a province, how many are silent or never spoke."""
+
+    sector: str
+    province_code: int
+    in_service: int
+    silent: int
+    never_heard: int
+
+
+@dataclass(frozen=True, slots=True)
+class SilentTerminal:
+    """A terminal in service of which nothing came for longer than `allowed_seconds`, or ever."""
+
+    terminal: str
+    profile: str
+    sector: str
+    region_code: int
+    last_time: datetime | None
+    allowed_seconds: float

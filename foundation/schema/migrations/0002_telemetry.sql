@@ -44,7 +44,9 @@ create table telemetry.bridge (
     name text primary key,
     last_n bigint not null default 0,
     started_at timestamptz not null default now(),
-    session_established_at timestamptz
+    session_established_at timestamptz,
+    sessions_lost int4 not null default 0,
+    session_lost_at timestamptz
 );
 
 create table telemetry.latest (

@@ -1,0 +1,182 @@
+"""The feed of committed batches, which everything derived follows: its columns, and following it.
+
+A batch has the rows that were really inserted, and of extended rows the metrics that were added.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from foundation import queries
+from foundation.database import Connection
+from telemetry.rows import Column, Flags, Int32s, Int64s, Rows, Values
+
+sql = queries.load("telemetry")
+
+MOST_AT_ONCE = 50
+
+_HEAD = struct.Struct("<BcB?")  # length of name, kind, decimals or 255, whether all are present
+_NO_DECIMALS = 255
+_KINDS = {"f": "<f8", "i": "<i8", "b": "|b1", "O": ""}  # by numpy kind; text is lengths and bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FeedColumn(Column):
+    """A metric of a batch; its numbers are scaled by 10^decimals where that is not None."""
+
+    decimals: int | None
+
+    def numbers(self) -> Values:
+        """The values as people read them."""
+        return self.values if self.decimals is None else self.values / 10.0**self.decimals
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The rows of one profile that bridge `bridge` committed as its `n`th batch."""
+
+    bridge: str
+    n: int
+    committed_at: datetime
+    profile_id: int
+    terminal_ids: Int32s
+    times_us: Int64s
+    received_us: Int64s
+    columns: Mapping[str, FeedColumn]
+
+
+def encode_columns(rows: Rows) -> bytes:
+    """The metrics that rows have, each as a head, presence bits unless all are there, and values.
+
+    Little-endian; absent values are left out.
+    """
+    parts: list[bytes] = []
+    decimals = {m.name: m.decimals for m in rows.profile.metrics}
+    for name in rows.occupied():
+        column = rows.columns[name]
+        whole = bool(column.present.all())
+        scale = decimals[name]
+        kind = column.values.dtype.kind
+        encoded = name.encode()
+        parts += (
+            _HEAD.pack(
+                len(encoded), kind.encode(), _NO_DECIMALS if scale is None else scale, whole
+            ),
+            encoded,
+        )
+        values = column.values
+        if not whole:
+            parts.append(np.packbits(column.present).tobytes())
+            values = values[column.present]
+        if kind == "O":
+            texts = [text.encode() for text in values]
+            parts.append(np.fromiter(map(len, texts), "<u4", len(texts)).tobytes())
+            parts += texts
+        else:
+            parts.append(values.astype(_KINDS[kind], copy=False).tobytes())
+    return b"".join(parts)
+
+
+def decode_columns(encoded: bytes, rows: int) -> dict[str, FeedColumn]:
+    """The columns that `encode_columns` made of so many rows."""
+    columns: dict[str, FeedColumn] = {}
+    at = 0
+    while at < len(encoded):
+        length, kind, scale, whole = _HEAD.unpack_from(encoded, at)
+        at += _HEAD.size
+        name = encoded[at : at + length].decode()
+        at += length
+        present: Flags = np.ones(rows, np.bool_)
+        if not whole:
+            size = (rows + 7) // 8
+            bits = np.frombuffer(encoded, np.uint8, size, at)
+            present = np.unpackbits(bits, count=rows).astype(np.bool_)
+            at += size
+        count = int(present.sum())
+        found: Values
+        if kind == b"O":
+            lengths = np.frombuffer(encoded, "<u4", count, at).tolist()
+            at += 4 * count
+            found = np.empty(count, np.object_)
+            for k, size in enumerate(lengths):
+                found[k] = encoded[at : at + size].decode()
+                at += size
+        else:
+            found = np.frombuffer(encoded, _KINDS[kind.decode()], count, at)
+            at += found.nbytes
+        values = np.zeros(rows, found.dtype)
+        values[present] = found
+        decimals = None if scale == _NO_DECIMALS else scale
+        columns[name] = FeedColumn(values, present, decimals)
+    return columns
+
+
+def feed_row(rows: Rows) -> dict[str, object]:
+    """What `telemetry.batch` says of these rows."""
+    return {
+        "profile_id": rows.profile.id,
+        "rows": len(rows),
+        "terminal_ids": rows.terminal_ids.astype("<i4", copy=False).tobytes(),
+        "times_us": rows.times_us.astype("<i8", copy=False).tobytes(),
+        "received_us": rows.received_us.astype("<i8", copy=False).tobytes(),
+        "columns": encode_columns(rows),
+    }
+
+
+def inserted_or_added(rows: Rows, inserted: Flags, added: Mapping[int, frozenset[str]]) -> Rows:
+    """The rows that were inserted, and of the extended ones (`added` by row) what was added."""
+    if not added:
+        return rows if inserted.all() else rows.take(inserted)
+    chosen = inserted.copy()
+    chosen[list(added)] = True
+    columns = {}
+    for name, column in rows.columns.items():
+        present = column.present.copy()
+        for k, metrics in added.items():
+            present[k] &= name in metrics
+        columns[name] = Column(column.values, present)
+    return Rows(rows.profile, rows.terminal_ids, rows.times_us, rows.received_us, columns).take(
+        chosen
+    )
+
+
+async def follow(conn: Connection, follower: str, most: int = MOST_AT_ONCE) -> Sequence[Batch]:
+    """The next batches of every bridge for this follower, at most so many numbers of each.
+
+    In order of (bridge, n); a batch is never cut. Call `advance` in the transaction that keeps what
+    came of them. Where the feed has forgotten what the follower has not seen, it goes on with the
+    oldest that there is.
+    """
+    cursor = await conn.execute(sql.read_feed, {"follower": follower, "most": most}, binary=True)
+    return [
+        Batch(
+            row["bridge"],
+            row["n"],
+            row["committed_at"],
+            row["profile_id"],
+            np.frombuffer(row["terminal_ids"], "<i4"),
+            np.frombuffer(row["times_us"], "<i8"),
+            np.frombuffer(row["received_us"], "<i8"),
+            decode_columns(row["columns"], row["rows"]),
+        )
+        async for row in cursor
+    ]
+
+
+async def advance(conn: Connection, follower: str, batches: Sequence[Batch]) -> None:
+    """Note that this follower is done with these batches, which came from `follow`."""
+    reached = {batch.bridge: batch.n for batch in batches}
+    await conn.execute(
+        sql.advance_follower,
+        {"follower": follower, "bridges": list(reached), "ns": list(reached.values())},
+    )
+
+
+async def forget(conn: Connection, older_than_seconds: float) -> int:
+    """Drop the batches of so long ago that every follower has read; returns chunks dropped."""
+    cursor = await conn.execute(sql.forget_batches, {"seconds": older_than_seconds})
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row["dropped"])

@@ -1,0 +1,63 @@
+"""What can be wrong with storing and reading what was measured."""
+
+from foundation.errors import Invalid, NotFound, Refused, Unavailable
+
+
+class BridgeNameTaken(Refused):
+    """Another bridge with this name is at work."""
+
+    code = "bridge_name_taken"
+    remedy = "Stop it, or give this one another MUSTER_BRIDGE_NAME and MQTT account."
+
+
+class TooManyRefused(Unavailable):
+    """The database refuses so many rows of one batch that the fault must be ours."""
+
+    code = "too_many_refused"
+    remedy = "Compare the profile's table with the registry; nothing is acknowledged meanwhile."
+
+
+class MetricUnknown(Invalid):
+    """The terminal's profile has no such metric."""
+
+    code = "metric_unknown"
+    remedy = "See the profile for its metrics."
+
+
+class AggregateImpossible(Invalid):
+    """This metric's values cannot be put together like that."""
+
+    code = "aggregate_impossible"
+    remedy = "Ask for count, first or last."
+
+
+class TooManyPoints(Invalid):
+    """The answer would have more points than anybody can use."""
+
+    code = "too_many_points"
+    remedy = "Ask for a shorter time or a longer step."
+
+
+class TimesInvalid(Invalid):
+    """The times must have an offset, and the first must be before the last."""
+
+    code = "times_invalid"
+
+
+class LimitInvalid(Invalid):
+    """A page has 1 to 1000 items."""
+
+    code = "limit_invalid"
+
+
+class KeyInvalid(Invalid):
+    """This is not a key of a page of this list."""
+
+    code = "key_invalid"
+    remedy = "Take it from `next_key` of the page before, unchanged."
+
+
+class QuarantineItemNotFound(NotFound):
+    """There is no such refused message, or it is not yours to see."""
+
+    code = "quarantine_item_not_found"

@@ -1,0 +1,74 @@
+-- name: take_bridge_name
+-- Whether this connection is now the only writer of that bridge's batches.
+select pg_try_advisory_lock(hashtextextended('muster bridge ' || %(name)s, 0)) as taken;
+
+-- name: start_bridge
+-- Note that a bridge starts; says where it stopped and whether the broker ever held a session for it.
+insert into telemetry.bridge (name) values (%(name)s)
+on conflict (name) do update set started_at = now()
+returning last_n, session_established_at;
+
+-- name: note_session
+-- Note that the broker holds a session for this bridge, and whether it had lost the one before.
+update telemetry.bridge set session_established_at = coalesce(session_established_at, now()),
+    sessions_lost = sessions_lost + %(lost)s::int, session_lost_at = case when %(lost)s then now() else session_lost_at end
+where name = %(name)s;
+
+-- name: write_feed
+-- The rows of one committed batch, one entry a profile, and the number that the bridge has come to.
+with fed as (
+    insert into telemetry.batch (bridge, n, profile_id, rows, terminal_ids, times_us, received_us, columns)
+    select %(bridge)s, %(n)s, p.* from unnest(%(profile_ids)s::int4[], %(rows)s::int4[], %(terminal_ids)b::bytea[],
+        %(times_us)b::bytea[], %(received_us)b::bytea[], %(columns)b::bytea[]) p)
+update telemetry.bridge set last_n = %(n)s where name = %(bridge)s;
+
+-- name: insert_events
+-- Events that are not there yet; gives the keys of the inserted ones.
+insert into telemetry.event (time, terminal_id, delay_seconds, code, severity, text, data, digest)
+select time, terminal_id, delay_seconds, code, severity, text, data::jsonb, digest
+from unnest(%(times)s::timestamptz[], %(terminal_ids)s::int4[], %(delays)s::int4[], %(codes)s::text[], %(severities)s::text[],
+    %(texts)s::text[], %(data)s::text[], %(digests)s::int8[])
+    e(time, terminal_id, delay_seconds, code, severity, text, data, digest)
+order by terminal_id, time on conflict do nothing
+returning time, terminal_id, code, digest;
+
+-- name: insert_refusals
+-- Refused messages; one that was refused before for the same reason counts up.
+insert into telemetry.quarantine as q (received_at, last_received_at, count, bridge, topic, terminal_id, reason, detail, payload, payload_bytes, digest)
+select r.first_at, r.last_at, r.count, %(bridge)s, r.topic, r.terminal_id, r.reason, r.detail, r.payload, r.payload_bytes, r.digest
+from unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[], %(counts)s::int4[], %(topics)s::text[], %(terminal_ids)s::int4[], %(reasons)s::text[],
+    %(details)s::text[], %(payloads)b::bytea[], %(sizes)s::int4[], %(digests)b::bytea[])
+    r(first_at, last_at, count, topic, terminal_id, reason, detail, payload, payload_bytes, digest)
+order by r.digest, r.reason
+on conflict (digest, reason) do update
+set count = q.count + excluded.count, last_received_at = greatest(q.last_received_at, excluded.last_received_at);
+
+-- name: read_feed
+-- What a follower has not seen, from the oldest kept number on, whole numbers only.
+select t.bridge, t.n, t.committed_at, t.profile_id, t.rows, t.terminal_ids, t.times_us, t.received_us, t.columns
+from (
+    select b.name, (select min(o.n) from telemetry.batch o where o.bridge = b.name and o.n > coalesce(f.n, 0)) as n
+    from telemetry.bridge b left join telemetry.follower f on f.bridge = b.name and f.name = %(follower)s) next
+join telemetry.batch t on t.bridge = next.name and t.n >= next.n and t.n < next.n + %(most)s
+order by t.bridge, t.n, t.profile_id;
+
+-- name: advance_follower
+-- How far a follower has come.
+insert into telemetry.follower (name, bridge, n)
+select %(follower)s, r.bridge, r.n from unnest(%(bridges)s::text[], %(ns)s::int8[]) r(bridge, n)
+on conflict (name, bridge) do update set n = excluded.n;
+
+-- name: forget_batches
+-- Drop chunks of the feed that are old and followed; after a day, whether followed or not.
+select telemetry.forget_batches(greatest(now() - interval '1 day', least(now() - make_interval(secs => %(seconds)s),
+    (select min(t.committed_at) from telemetry.batch t join telemetry.follower f on f.bridge = t.bridge and t.n > f.n)))) as dropped;
+
+-- name: keep_latest
+-- The newest value of each metric of a terminal; an older one changes nothing.
+insert into telemetry.latest as l (terminal_id, metric, time, number, text)
+select n.terminal_id, n.metric, 'epoch'::timestamptz + n.time_us * interval '1 microsecond', n.number, n.text
+from unnest(%(terminal_ids)s::int4[], %(metrics)s::text[], %(times_us)s::int8[], %(numbers)s::float8[], %(texts)s::text[])
+    n(terminal_id, metric, time_us, number, text)
+order by n.terminal_id, n.metric
+on conflict (terminal_id, metric) do update set time = excluded.time, number = excluded.number, text = excluded.text
+where excluded.time > l.time;

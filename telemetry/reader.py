@@ -1,0 +1,219 @@
+"""What was measured, for people and programs: read through `visible.*`, cut by ownership.
+
+Every verb wants a transaction that carries the scope (`scope.settings()`); without it there are no
+rows. What the scope does not see is `TerminalNotFound`, as what does not exist.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from foundation import queries
+from foundation.database import Connection
+from registry.model import MetricType, Page, RegionRange, Sector
+from registry.scope import Right, Scope
+from telemetry.errors import KeyInvalid, LimitInvalid, QuarantineItemNotFound
+from telemetry.model import (
+    LatestValue,
+    QuarantineItem,
+    Reason,
+    Silence,
+    SilentTerminal,
+    StoredEvent,
+    Value,
+    at,
+)
+from telemetry.series import series
+from telemetry.sight import EVER, check_window, find_seen, profiles_in_window, unix_us
+
+__all__ = [
+    "count_quarantine",
+    "find_quarantined",
+    "last_data",
+    "latest",
+    "list_events",
+    "list_quarantine",
+    "list_silent",
+    "series",
+    "silence",
+]
+
+sql = queries.load("telemetry", "reader.sql")
+
+MOST_ITEMS = 1000
+MOST_COUNTED = 10_000
+OFFLINE_FACTOR = 3.0
+"""How many expected intervals without data make a terminal silent, where no tier says otherwise."""
+
+_EVENTS_WINDOW = timedelta(days=31)
+_SOON = timedelta(days=1)
+
+
+async def latest(conn: Connection, scope: Scope, terminal_code: str) -> list[LatestValue]:
+    """The newest value of each metric that is not hidden, by the metric's name."""
+    scope.require(Right.TELEMETRY_READ)
+    terminal_id = await find_seen(conn, scope, terminal_code)
+    types = {
+        name: kind
+        for metrics in (await profiles_in_window(conn, terminal_id, *EVER)).values()
+        for name, kind in metrics.items()
+    }
+    cursor = await conn.execute(sql.list_latest, {"terminal_id": terminal_id})
+    return [
+        LatestValue(
+            row["metric"], row["time"], _typed(types[row["metric"]], row["number"], row["text"])
+        )
+        async for row in cursor
+        if row["metric"] in types
+    ]
+
+
+def _typed(kind: MetricType, number: float | None, text: str | None) -> Value:
+    """A value as its metric has it; bigints beyond what a double holds are kept as text."""
+    if kind is MetricType.TEXT or number is None:
+        return int(text or 0) if kind is MetricType.BIGINT else text or ""
+    if kind is MetricType.BOOLEAN:
+        return bool(number)
+    return int(number) if kind is MetricType.BIGINT else number
+
+
+async def last_data(
+    conn: Connection, scope: Scope, terminal_ids: Sequence[int]
+) -> dict[int, datetime]:
+    """The newest time of any metric of these terminals; who was never heard is left out."""
+    scope.require(Right.TELEMETRY_READ)
+    cursor = await conn.execute(sql.list_last_data, {"terminal_ids": list(terminal_ids)})
+    return {row["terminal_id"]: row["time"] async for row in cursor}
+
+
+async def list_events(
+    conn: Connection,
+    scope: Scope,
+    terminal_code: str,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[StoredEvent]:
+    """Events of a terminal, newest first; of the last 31 days unless `start` says otherwise."""
+    scope.require(Right.TELEMETRY_READ)
+    terminal_id = await find_seen(conn, scope, terminal_code)
+    end = end or datetime.now(UTC) + _SOON
+    start = start or end - _EVENTS_WINDOW
+    check_window(start, end)
+    after_us, after_digest = _pair(after) if after is not None else (None, None)
+    cursor = await conn.execute(
+        sql.list_events,
+        {
+            "terminal_id": terminal_id,
+            "start": start,
+            "end": end,
+            "after_time": None if after_us is None else at(after_us),
+            "after_digest": after_digest,
+            "rows": _rows_asked_for(limit),
+        },
+    )
+    rows = await cursor.fetchall()
+    digests = [row.pop("digest") for row in rows]
+    events = [StoredEvent(**row) for row in rows[:limit]]
+    more = len(rows) > limit
+    key = f"{unix_us(events[-1].time)}.{digests[limit - 1]}" if more else None
+    return Page(events, key)
+
+
+async def list_quarantine(
+    conn: Connection,
+    scope: Scope,
+    *,
+    terminal_code: str | None = None,
+    reason: Reason | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[QuarantineItem]:
+    """Refused messages, newest first, of all terminals in scope or of one."""
+    scope.require(Right.QUARANTINE_READ)
+    terminal_id = None if terminal_code is None else await find_seen(conn, scope, terminal_code)
+    if after is not None and not (after.isascii() and after.isdigit() and len(after) < 19):
+        raise KeyInvalid(field="after")
+    cursor = await conn.execute(
+        sql.list_quarantine,
+        {
+            "terminal_id": terminal_id,
+            "reason": reason,
+            "after": None if after is None else int(after),
+            "rows": _rows_asked_for(limit),
+        },
+    )
+    rows = await cursor.fetchall()
+    items = [_item(row) for row in rows[:limit]]
+    return Page(items, str(items[-1].id) if len(rows) > limit else None)
+
+
+async def find_quarantined(conn: Connection, scope: Scope, item_id: int) -> QuarantineItem:
+    """One refused message."""
+    scope.require(Right.QUARANTINE_READ)
+    cursor = await conn.execute(sql.find_quarantined, {"id": item_id})
+    row = await cursor.fetchone()
+    if row is None:
+        raise QuarantineItemNotFound
+    return _item(row)
+
+
+async def count_quarantine(conn: Connection, scope: Scope) -> dict[Reason, int]:
+    """How many items there are of each reason that has any; MOST_COUNTED means at least so many."""
+    scope.require(Right.QUARANTINE_READ)
+    cursor = await conn.execute(
+        sql.count_quarantine, {"reasons": [r.value for r in Reason], "most": MOST_COUNTED}
+    )
+    return {Reason(row["reason"]): row["items"] async for row in cursor if row["items"]}
+
+
+async def silence(conn: Connection, scope: Scope) -> list[Silence]:
+    """Of the terminals in service, how many are silent or never spoke, by sector and province."""
+    scope.require(Right.TELEMETRY_READ)
+    cursor = await conn.execute(sql.count_silence, {"factor": OFFLINE_FACTOR})
+    return [Silence(**row) async for row in cursor]
+
+
+async def list_silent(
+    conn: Connection,
+    scope: Scope,
+    *,
+    region: RegionRange | None = None,
+    sector: Sector | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[SilentTerminal]:
+    """The terminals that `silence` counts as silent or never heard, by code."""
+    scope.require(Right.TELEMETRY_READ)
+    cursor = await conn.execute(
+        sql.list_silent,
+        {
+            "after": after or "",
+            "sector": sector,
+            "low": region.low if region else None,
+            "high": region.high if region else None,
+            "factor": OFFLINE_FACTOR,
+            "rows": _rows_asked_for(limit),
+        },
+    )
+    found = [SilentTerminal(**row) async for row in cursor]
+    return Page(found[:limit], found[limit - 1].terminal if len(found) > limit else None)
+
+
+def _item(row: dict[str, object]) -> QuarantineItem:
+    return QuarantineItem(**(row | {"reason": Reason(str(row["reason"]))}))  # type: ignore[arg-type]
+
+
+def _rows_asked_for(limit: int) -> int:
+    if not 1 <= limit <= MOST_ITEMS:
+        raise LimitInvalid(field="limit")
+    return limit + 1
+
+
+def _pair(key: str) -> tuple[int, int]:
+    first, _, second = key.partition(".")
+    try:
+        return int(first), int(second)
+    except ValueError:
+        raise KeyInvalid(field="after") from None

@@ -1,0 +1,77 @@
+-- name: find_seen_terminal
+-- The terminal of a code, if the scope sees any moment of it: a former owner sees the own past.
+select terminal_id from registry.ownership where terminal_code = %(code)s limit 1;
+
+-- name: list_profiles_in_window
+-- The profiles that a terminal had in a window, in order of time.
+select p.code, m.name, m.type
+from registry.profiles_in_window(%(terminal_id)s, %(start)s, %(end)s) with ordinality w(profile_id, k)
+join registry.profile p on p.id = w.profile_id
+left join registry.profile_metric m on m.profile_id = p.id and not m.hidden
+order by w.k, m.position;
+
+-- name: list_latest
+-- The newest value of each metric of a terminal.
+select metric, time, number, text from visible.latest where terminal_id = %(terminal_id)s order by metric;
+
+-- name: list_last_data
+-- When each of these terminals was last heard of.
+select terminal_id, max(time) as time from visible.latest where terminal_id = any (%(terminal_ids)s) group by terminal_id;
+
+-- name: list_events
+-- Events of a terminal in a window, newest first.
+select time, terminal, delay_seconds, code, severity, text, data, digest
+from visible.event
+where terminal_id = %(terminal_id)s and time >= %(start)s and time < %(end)s
+    and (%(after_time)s::timestamptz is null or (time, digest) < (%(after_time)s, %(after_digest)s))
+order by time desc, digest desc limit %(rows)s;
+
+-- name: list_quarantine
+-- Refused messages, newest first.
+select id, received_at, last_received_at, count, bridge, topic, terminal, reason, detail, payload, payload_bytes
+from visible.quarantine
+where (%(after)s::int8 is null or id < %(after)s)
+    and (%(terminal_id)s::int4 is null or terminal_id = %(terminal_id)s)
+    and (%(reason)s::text is null or reason = %(reason)s)
+order by id desc limit %(rows)s;
+
+-- name: find_quarantined
+-- One refused message.
+select id, received_at, last_received_at, count, bridge, topic, terminal, reason, detail, payload, payload_bytes
+from visible.quarantine where id = %(id)s;
+
+-- name: count_quarantine
+-- Items a reason, counted up to a bound, so that a flood does not make the page slow.
+select r.reason, (select count(*) from (select from visible.quarantine q where q.reason = r.reason limit %(most)s) bounded) as items
+from unnest(%(reasons)s::text[]) r(reason);
+
+-- name: count_silence
+-- Terminals in service a sector and province, and how many of them are silent or never spoke.
+select p.sector, case r.level when 'city' then r.parent_code else r.code end as province_code,
+    count(*) as in_service, count(*) filter (where l.time < now() - make_interval(secs =>
+        p.expected_interval_seconds * coalesce(tier.offline_factor, %(factor)s))) as silent,
+    count(*) filter (where l.time is null) as never_heard
+from registry.terminal t
+join registry.profile p on p.id = t.profile_id
+join registry.region r on r.code = t.region_code
+left join registry.group_client c on c.id = t.group_client_id
+left join registry.tier on tier.code = c.tier_code
+left join (select terminal_id, max(time) as time from visible.latest group by terminal_id) l on l.terminal_id = t.id
+where t.state = 'in_service'
+group by 1, 2 order by 1, 2;
+
+-- name: list_silent
+-- Terminals in service that are silent or never spoke, by code.
+select t.code as terminal, p.code as profile, p.sector, t.region_code, l.time as last_time,
+    p.expected_interval_seconds * coalesce(tier.offline_factor, %(factor)s) as allowed_seconds
+from registry.terminal t
+join registry.profile p on p.id = t.profile_id
+left join registry.group_client c on c.id = t.group_client_id
+left join registry.tier on tier.code = c.tier_code
+left join lateral (select max(x.time) as time from visible.latest x where x.terminal_id = t.id) l on true
+where t.state = 'in_service' and t.code > %(after)s
+    and (%(sector)s::text is null or p.sector = %(sector)s)
+    and (%(low)s::int4 is null or t.region_code between %(low)s and %(high)s)
+    and (l.time is null or l.time < now() - make_interval(secs =>
+        p.expected_interval_seconds * coalesce(tier.offline_factor, %(factor)s)))
+order by t.code limit %(rows)s;

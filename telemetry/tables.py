@@ -1,0 +1,191 @@
+"""A profile's table: the binary COPY of its rows, and the SQL that stores and merges them; pure.
+
+The table itself is made by `telemetry.ensure_profile_table` (schema/routines), as the owner.
+"""
+
+# ruff: noqa: S608 - the names in the SQL are the registry's, which lets only [a-z][a-z0-9_]* in
+
+import struct
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+
+from registry.model import DeviceProfile, MetricType
+from telemetry.rows import Column, Flags, Rows, storage
+
+# PostgreSQL documentation, COPY, "Binary Format": signature, flags, length of extension; trailer.
+_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
+_TRAILER = struct.pack(">h", -1)
+_ABSENT = -1
+POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01, from which a timestamptz counts
+
+_KEY = ("time", "terminal_id", "delay_seconds")
+_WIDTHS = {"f": ">f8", "i": ">i8", "b": ">i1"}  # by numpy kind; text has no width
+_TYPES = {"f": "double precision", "i": "bigint", "b": "boolean", "O": "text"}
+
+
+class Table:
+    """How rows of one profile, as it is now, are written."""
+
+    def __init__(self, profile: DeviceProfile) -> None:
+        self.profile = profile
+        self.name = f'telemetry."{profile.code}"'
+        self._metrics = {metric.name: metric for metric in profile.metrics}
+        # One staging table a version: its columns are those of the moment.
+        self.staging = f'pg_temp."{profile.code}_{profile.version}"'
+
+    def copy(self, metrics: Sequence[str]) -> str:
+        """COPY of the key and these metrics into the table."""
+        return f"copy {self.name} ({self._columns(metrics)}) from stdin (format binary)"
+
+    def copy_to_staging(self, metrics: Sequence[str]) -> str:
+        """COPY of the same, numbered in its first column `k`, into the staging table."""
+        return f"copy {self.staging} (k, {self._columns(metrics)}) from stdin (format binary)"
+
+    def stage(self) -> str:
+        """Make or empty the staging table, and have few rows looked up by key whatever the size.
+
+        Without statistics the planner would hash a whole chunk to find a handful of rows.
+        """
+        columns = "".join(f', "{m.name}" {_TYPES[storage(m).kind]}' for m in self._metrics.values())
+        return (
+            f"create temp table if not exists {self.staging} (k int4, time timestamptz,"
+            f" terminal_id int4, delay_seconds int4{columns});"
+            f" truncate {self.staging};"
+            " set local enable_hashjoin = off; set local enable_mergejoin = off;"
+            " set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0"
+        )
+
+    def insert_staged(self, metrics: Sequence[str]) -> str:
+        """Insert what has no row yet; gives the keys of the inserted rows, as arrays."""
+        columns = self._columns(metrics)
+        return (
+            f"with inserted as (insert into {self.name} ({columns}) select {columns}"
+            f" from {self.staging} order by terminal_id, time on conflict do nothing"
+            " returning terminal_id, time)"
+            " select coalesce(array_agg(terminal_id), '{}') as terminal_ids,"
+            " coalesce(array_agg((extract(epoch from time) * 1000000)::bigint), '{}') as times_us"
+            " from inserted"
+        )
+
+    def compare_staged(self, metrics: Sequence[str]) -> str:
+        """Of the staged rows, those that add a metric to their stored row or contradict it."""
+        adds = ", ".join(
+            f"""case when i."{m}" is not null and r."{m}" is null then '{m}' end""" for m in metrics
+        )
+        conflicts = ", ".join(f"""case when i."{m}" <> r."{m}" then '{m}' end""" for m in metrics)
+        return (
+            "select * from (select i.k,"
+            f" array_remove(array[{adds}]::text[], null) as adds,"
+            f" array_remove(array[{conflicts}]::text[], null) as conflicts"
+            f" from {self.staging} i join {self.name} r"
+            " on r.terminal_id = i.terminal_id and r.time = i.time"
+            " where r.time between %(first)s and %(last)s) c"
+            " where adds <> '{}' or conflicts <> '{}'"
+        )
+
+    def extend_stored(self, metrics: Sequence[str]) -> str:
+        """Add the staged rows' metrics where the stored row lacks them; what is there stays."""
+        fills = ", ".join(f'"{m}" = coalesce(r."{m}", i."{m}")' for m in metrics)
+        return (
+            f"update {self.name} r set {fills} from {self.staging} i"
+            " where i.k = any (%(ks)s) and r.terminal_id = i.terminal_id and r.time = i.time"
+            " and r.time between %(first)s and %(last)s"
+        )
+
+    def encode(self, rows: Rows, metrics: Sequence[str], *, numbered: bool = False) -> bytes:
+        """The rows as binary COPY of the key and these metrics, numbered from 0 if asked.
+
+        All rows get the bytes of all metrics; those of absent values are then cut out of the whole
+        by a mask, so that any pattern of absences is one COPY. Text comes last in every row.
+        """
+        fixed = [m for m in metrics if self._metrics[m].type is not MetricType.TEXT]
+        texts = [rows.columns[m] for m in metrics if self._metrics[m].type is MetricType.TEXT]
+        lead = [("fields", ">i2")]
+        for name, width in (("k", ">i4"),)[: int(numbered)] + _KEY_LAYOUT:
+            lead += [(f"{name}#", ">i4"), (name, width)]
+        layout = np.dtype(
+            lead + [pair for m in fixed for pair in ((f"{m}#", ">i4"), (m, self._width(m)))]
+        )
+        block = np.empty(len(rows), layout)
+        block["fields"] = len(metrics) + len(_KEY) + int(numbered)
+        for name in layout.names or ():
+            if name.endswith("#"):
+                block[name] = layout[name[:-1]].itemsize
+        if numbered:
+            block["k"] = np.arange(len(rows))
+        block["time"] = rows.times_us - POSTGRES_EPOCH_US
+        block["terminal_id"] = rows.terminal_ids
+        block["delay_seconds"] = delay_seconds(rows)
+        for name in fixed:
+            column = rows.columns[name]
+            block[name] = column.values
+            if not column.present.all():
+                block[f"{name}#"] = np.where(column.present, layout[name].itemsize, _ABSENT)
+        matrix = block.view(np.uint8).reshape(len(rows), layout.itemsize)
+        kept = _kept(layout, rows, fixed)
+        body = matrix.tobytes() if kept is None else matrix[kept].tobytes()
+        if texts:
+            ends = np.cumsum(
+                np.full(len(rows), layout.itemsize) if kept is None else kept.sum(axis=1)
+            )
+            body = _with_texts(body, ends.tolist(), texts)
+        return b"".join((_HEADER, body, _TRAILER))
+
+    def _columns(self, metrics: Sequence[str]) -> str:
+        # Text last, as `encode` writes it.
+        ordered = sorted(metrics, key=lambda m: self._metrics[m].type is MetricType.TEXT)
+        return ", ".join((*_KEY, *(f'"{m}"' for m in ordered)))
+
+    def _width(self, name: str) -> str:
+        return _WIDTHS[storage(self._metrics[name]).kind]
+
+
+_KEY_LAYOUT = (("time", ">i8"), ("terminal_id", ">i4"), ("delay_seconds", ">i4"))
+
+
+def delay_seconds(rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Our clock less the device's, in whole seconds."""
+    delays: np.ndarray[tuple[int], np.dtype[np.int64]] = (
+        rows.received_us - rows.times_us
+    ) // 1_000_000
+    return delays
+
+
+def _kept(layout: np.dtype[np.void], rows: Rows, metrics: Sequence[str]) -> Flags | None:
+    """Which bytes of the rows are sent: none of an absent value; None when no value is absent."""
+    kept: Flags | None = None
+    assert layout.fields is not None
+    for name in metrics:
+        present = rows.columns[name].present
+        if present.all():
+            continue
+        if kept is None:
+            kept = np.ones((len(rows), layout.itemsize), np.bool_)
+        offset = layout.fields[name][1]
+        kept[:, offset : offset + layout[name].itemsize] = present[:, None]
+    return kept
+
+
+def _with_texts(body: bytes, ends: Sequence[int], texts: Sequence[Column]) -> bytes:
+    """The rows that end at `ends`, each followed by its texts."""
+    starts = chain((0,), ends)
+    encoded = [
+        [_text(v) if p else _NO_TEXT for v, p in zip(t.values, t.present, strict=True)]
+        for t in texts
+    ]
+    return b"".join(
+        chain.from_iterable(
+            (body[start:end], *fields)
+            for start, end, *fields in zip(starts, ends, *encoded, strict=False)
+        )
+    )
+
+
+_NO_TEXT = struct.pack(">i", _ABSENT)
+
+
+def _text(value: str) -> bytes:
+    encoded = value.encode()
+    return struct.pack(">i", len(encoded)) + encoded

@@ -1,0 +1,191 @@
+"""Stores what a bridge gathered: one transaction a batch, one binary COPY a profile.
+
+The only writer of its bridge's name: the lock on the name lives and dies with the connection, so
+what an earlier writer left half done is decided before this one writes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import numpy as np
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+from foundation import queries
+from foundation.database import KEEPALIVES, Connection, configure, translated
+from telemetry import batches, quarantine
+from telemetry.errors import BridgeNameTaken
+from telemetry.model import Event, Refusal, at
+from telemetry.rows import Flags, Rows
+from telemetry.storing import Stored, Storing
+from telemetry.tables import Table
+
+sql = queries.load("telemetry")
+
+_NAME_SECONDS = 5.0  # what a killed predecessor's backend may take to notice
+
+
+class Writer:
+    """Writes the batches of one bridge, one after the other, over a connection of its own."""
+
+    def __init__(self, dsn: str, name: str) -> None:
+        self._dsn = dsn
+        self._name = name
+        self._conn: Connection | None = None
+        self._last_n = 0
+        self._tables: dict[tuple[int, int], Table] = {}
+        self.session_known = False
+        """Whether the broker ever held a session for this bridge."""
+
+    async def open(self) -> None:
+        """Connect and take the name, if that is not done; BridgeNameTaken when another has it."""
+        if self._conn is not None and not self._conn.closed:
+            return
+        with translated():
+            conn = await AsyncConnection.connect(
+                self._dsn,
+                row_factory=dict_row,
+                application_name=f"muster {self._name}",
+                **KEEPALIVES,
+            )
+            try:
+                await configure(conn)
+                await conn.set_autocommit(True)
+                await self._take_name(conn)
+                row = await (await conn.execute(sql.start_bridge, {"name": self._name})).fetchone()
+            except BaseException:
+                await conn.close()
+                raise
+        assert row is not None
+        self._conn, self._last_n = conn, row["last_n"]
+        self.session_known = row["session_established_at"] is not None
+
+    async def _take_name(self, conn: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _NAME_SECONDS
+        while True:
+            row = await (await conn.execute(sql.take_bridge_name, {"name": self._name})).fetchone()
+            if row is not None and row["taken"]:
+                return
+            if loop.time() > deadline:
+                raise BridgeNameTaken(f"Another bridge named {self._name} is at work.")
+            await asyncio.sleep(0.1)
+
+    async def close(self) -> None:
+        """Give the name back."""
+        if self._conn is not None:
+            await self._conn.close()
+            self._conn = None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Transaction"]:
+        """Everything stored within is committed at its end, with its entry in the feed, or not.
+
+        After an error nothing is known of a COMMIT that was under way: the same batch, stored
+        again, meets its keys. Raises errors of ours only.
+        """
+        await self.open()
+        assert self._conn is not None
+        with translated():
+            async with self._conn.transaction():
+                work = Transaction(self._conn, self._name, self._tables)
+                yield work
+                n = await work.feed(self._last_n + 1)
+        self._last_n = n
+
+    async def note_session(self, *, lost: bool) -> None:
+        """Note that the broker holds a session for this bridge, and whether it had lost one."""
+        await self.open()
+        assert self._conn is not None
+        with translated():
+            await self._conn.execute(sql.note_session, {"name": self._name, "lost": lost})
+        self.session_known = True
+
+
+class Transaction:
+    """What one transaction of a writer stores."""
+
+    def __init__(self, conn: Connection, bridge: str, tables: dict[tuple[int, int], Table]) -> None:
+        self._conn = conn
+        self._bridge = bridge
+        self._tables = tables
+        self._fed: list[Rows] = []
+
+    async def store(self, rows: Rows, doubtful: Flags | None = None) -> Stored:
+        """Put rows into their profile's table; `doubtful` are those that may be there already.
+
+        Raises TooManyRefused when the database finds fault with more than one row in a hundred.
+        """
+        storing = Storing(self._conn, self._table(rows), rows)
+        if doubtful is None or not doubtful.any():
+            await storing.place(np.arange(len(rows)), merging=False)
+        else:
+            await storing.place(np.flatnonzero(doubtful), merging=True)
+            if not doubtful.all():
+                await storing.place(np.flatnonzero(~doubtful), merging=False)
+        stored = storing.stored
+        fed = batches.inserted_or_added(rows, stored.inserted, stored.added)
+        if len(fed):
+            self._fed.append(fed)
+        return stored
+
+    async def record(self, events: Sequence[Event]) -> list[bool]:
+        """Keep events; says of each whether it is new."""
+        first: dict[tuple[object, ...], int] = {}
+        for k, event in enumerate(events):
+            first.setdefault(_key(event), k)
+        once = [events[k] for k in first.values()]
+        cursor = await self._conn.execute(
+            sql.insert_events,
+            {
+                "times": [at(e.time_us) for e in once],
+                "terminal_ids": [e.terminal_id for e in once],
+                "delays": [(e.received_us - e.time_us) // 1_000_000 for e in once],
+                "codes": [e.code for e in once],
+                "severities": [e.severity for e in once],
+                "texts": [e.text for e in once],
+                "data": [e.data for e in once],
+                "digests": [e.digest for e in once],
+            },
+        )
+        new = {
+            first[(row["terminal_id"], row["time"], row["code"], row["digest"])]
+            async for row in cursor
+        }
+        return [k in new for k in range(len(events))]
+
+    async def quarantine(self, refusals: Sequence[Refusal]) -> None:
+        """Keep refused messages."""
+        await quarantine.store(self._conn, self._bridge, refusals)
+
+    async def feed(self, n: int) -> int:
+        """Tell the followers what was inserted, as batch `n`; returns the last number given."""
+        if not self._fed:
+            return n - 1
+        entries = [batches.feed_row(rows) for rows in self._fed]
+        await self._conn.execute(
+            sql.write_feed,
+            {
+                "bridge": self._bridge,
+                "n": n,
+                "profile_ids": [e["profile_id"] for e in entries],
+                "rows": [e["rows"] for e in entries],
+                "terminal_ids": [e["terminal_ids"] for e in entries],
+                "times_us": [e["times_us"] for e in entries],
+                "received_us": [e["received_us"] for e in entries],
+                "columns": [e["columns"] for e in entries],
+            },
+        )
+        return n
+
+    def _table(self, rows: Rows) -> Table:
+        key = (rows.profile.id, rows.profile.version)
+        table = self._tables.get(key)
+        if table is None:
+            table = self._tables[key] = Table(rows.profile)
+        return table
+
+
+def _key(event: Event) -> tuple[object, ...]:
+    return (event.terminal_id, at(event.time_us), event.code, event.digest)

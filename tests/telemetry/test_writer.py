@@ -1,0 +1,242 @@
+"""The writer against a real TimescaleDB: any pattern, duplicates, merges, refused rows."""
+
+import itertools
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from foundation.errors import Unavailable
+from registry.model import DeviceProfile
+from telemetry.errors import BridgeNameTaken, TooManyRefused
+from telemetry.model import Event, Value
+from telemetry.writer import Writer
+from tests.conftest import Database
+from tests.telemetry.ground import (
+    EVERY_KIND,
+    METER,
+    NOON_US,
+    define,
+    read,
+    read_table,
+    rows_of,
+    store,
+    writing,
+)
+
+_terminals = itertools.count(1)
+_INT64 = st.integers(-(2**63), 2**63 - 1)
+_FLOAT64 = st.floats(allow_nan=False, allow_infinity=False)
+_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+_VALUES = st.fixed_dictionaries(
+    {},
+    optional={
+        "voltage": _FLOAT64,
+        "energy": _INT64,
+        "count": _INT64,
+        "open": st.booleans(),
+        "note": _TEXT,
+        "place": _TEXT,
+        "current": _FLOAT64,
+    },
+).filter(bool)
+
+
+@pytest.fixture
+async def every_kind(database: Database) -> DeviceProfile:
+    """A profile with a metric of every kind."""
+    return await define(database, EVERY_KIND)
+
+
+@pytest.fixture
+async def meter(database: Database) -> DeviceProfile:
+    """A profile with metrics a, b (double) and c (text)."""
+    return await define(database, METER)
+
+
+@given(readings=st.lists(_VALUES, min_size=1, max_size=30), doubtful=st.booleans())
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+async def test_any_pattern_of_absent_metrics_comes_back(
+    database: Database,
+    every_kind: DeviceProfile,
+    readings: list[dict[str, Value]],
+    doubtful: bool,
+) -> None:
+    """What went in, straight or by merging, comes out of the table as it was."""
+    terminal = next(_terminals)
+    sent = [(terminal, NOON_US + k, said) for k, said in enumerate(readings)]
+    rows = rows_of(every_kind, sent)
+
+    async with writing(database) as writer:
+        stored = await store(writer, rows, [doubtful] * len(rows))
+
+    assert stored.inserted.all()
+    assert [r for r in read_table(database, every_kind) if r[0] == terminal] == sent
+
+
+async def test_the_delay_is_our_clock_less_the_terminals(
+    database: Database, meter: DeviceProfile
+) -> None:
+    """A row says how late it came, beside its time."""
+    async with writing(database) as writer:
+        await store(writer, rows_of(meter, [(1, NOON_US, {"a": 1.0})]))
+
+    assert read(database, "select delay_seconds, time from telemetry.meter") == [
+        {"delay_seconds": 2, "time": datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)}
+    ]
+
+
+async def test_rows_that_are_there_already_are_duplicates(
+    database: Database, meter: DeviceProfile
+) -> None:
+    """Stored again, straight or as doubtful, a row is nothing new and its neighbour is stored."""
+    first = (1, NOON_US, {"a": 1.0, "c": "x"})
+    second = (1, NOON_US + 1, {"a": 2.0})
+    third = (2, NOON_US, {"b": 3.0})
+
+    async with writing(database) as writer:
+        await store(writer, rows_of(meter, [first]))
+        straight = await store(writer, rows_of(meter, [first, second]))
+        doubtful = await store(writer, rows_of(meter, [first, second, third]), [True, True, False])
+
+    assert straight.inserted.tolist() == [False, True]
+    assert doubtful.inserted.tolist() == [False, False, True]
+    for stored in (straight, doubtful):
+        assert (stored.added, stored.conflicts, stored.refused) == ({}, {}, {})
+    assert read_table(database, meter) == [first, second, third]
+
+
+async def test_metrics_of_one_moment_merge_and_the_first_value_stays(
+    database: Database, meter: DeviceProfile
+) -> None:
+    """A later row adds what is absent, repeats what is there, and never changes a value."""
+    async with writing(database) as writer:
+        await store(
+            writer, rows_of(meter, [(1, NOON_US, {"a": 1.0}), (2, NOON_US, {"a": 1.0, "c": "x"})])
+        )
+        stored = await store(
+            writer,
+            rows_of(
+                meter,
+                [
+                    (1, NOON_US, {"a": 1.0, "b": 2.0, "c": "y"}),
+                    (2, NOON_US, {"a": 5.0, "b": 6.0, "c": "z"}),
+                    (3, NOON_US, {"a": 7.0}),
+                ],
+            ),
+        )
+
+    assert stored.inserted.tolist() == [False, False, True]
+    assert stored.added == {0: frozenset("bc"), 1: frozenset("b")}
+    assert stored.conflicts == {1: frozenset("ac")}
+    assert read_table(database, meter) == [
+        (1, NOON_US, {"a": 1.0, "b": 2.0, "c": "y"}),
+        (2, NOON_US, {"a": 1.0, "b": 6.0, "c": "x"}),
+        (3, NOON_US, {"a": 7.0}),
+    ]
+
+
+async def test_a_refused_row_is_found_by_halving(database: Database, meter: DeviceProfile) -> None:
+    """The database takes all rows but the one that breaks a rule, straight and when merging."""
+    _forbid(database, "a <> 13")
+    sent = [(1, NOON_US + k, {"a": float(k)}) for k in range(40)]
+
+    async with writing(database) as writer:
+        await store(writer, rows_of(meter, sent[20:22]))
+        straight = await store(writer, rows_of(meter, sent[:20]))
+        merged = await store(writer, rows_of(meter, sent))
+
+    assert list(straight.refused) == list(merged.refused) == [13]
+    assert "rule" in straight.refused[13]
+    assert straight.inserted.tolist() == [k != 13 for k in range(20)]
+    assert merged.inserted.tolist() == [k >= 22 for k in range(40)]
+    assert read_table(database, meter) == [r for r in sent if r[2] != {"a": 13.0}]
+
+
+async def test_many_refused_rows_are_our_fault(database: Database, meter: DeviceProfile) -> None:
+    """Where the database refuses more than one row in a hundred, nothing is stored or lost."""
+    _forbid(database, "a >= 0")
+    sent = [(1, NOON_US + k, {"a": -1.0 if k in (3, 70) else 1.0}) for k in range(100)]
+
+    async with writing(database) as writer:
+        with pytest.raises(TooManyRefused):
+            await store(writer, rows_of(meter, sent))
+        assert read_table(database, meter) == []
+        _forbid(database, "true")
+        stored = await store(writer, rows_of(meter, sent))
+
+    assert stored.inserted.all()
+
+
+async def test_the_same_batch_stored_again_meets_its_keys(
+    database: Database, meter: DeviceProfile
+) -> None:
+    """After a COMMIT of which no answer came, running the batch again changes nothing."""
+    sent = [(1, NOON_US + k, {"a": float(k)}) for k in range(50)]
+
+    async with writing(database) as writer:
+        with pytest.raises(Unavailable):
+            async with writer.transaction() as work:
+                await work.store(rows_of(meter, sent[:25]))
+                _end_backends(database)
+                await work.store(rows_of(meter, sent[25:]))
+        assert read_table(database, meter) == []
+        await store(writer, rows_of(meter, sent))
+        again = await store(writer, rows_of(meter, sent))
+
+    assert not again.inserted.any()
+    assert read_table(database, meter) == sent
+    assert read(database, "select n, rows from telemetry.batch") == [{"n": 1, "rows": 50}]
+
+
+async def test_a_second_bridge_of_one_name_is_refused(database: Database) -> None:
+    """The name is taken for as long as the first writer is connected."""
+    async with writing(database):
+        second = Writer(database.bridge, "bridge-1")
+        with pytest.raises(BridgeNameTaken):
+            await second.open()
+        async with writing(database, "bridge-2"):
+            pass
+    async with writing(database):
+        pass
+
+
+async def test_an_event_is_kept_once(database: Database) -> None:
+    """Sent again in the same batch or a later one it is no new event; another text is another."""
+    tamper = Event(1, NOON_US, NOON_US, "tamper", "major", "lid", '{"zone":1}')
+    other = Event(1, NOON_US, NOON_US, "tamper", "major", "case", None)
+
+    async with writing(database) as writer:
+        async with writer.transaction() as work:
+            assert await work.record([tamper, tamper]) == [True, False]
+        async with writer.transaction() as work:
+            assert await work.record([other, tamper]) == [True, False]
+
+    assert read(database, "select text, data from telemetry.event order by text") == [
+        {"text": "case", "data": None},
+        {"text": "lid", "data": {"zone": 1}},
+    ]
+
+
+def _forbid(database: Database, rule: str) -> None:
+    """Let the table take only rows that keep a rule."""
+    with psycopg.connect(database.superuser) as conn:
+        conn.execute(
+            "alter table telemetry.meter drop constraint if exists rule,"
+            f" add constraint rule check ({rule})".encode()
+        )
+
+
+def _end_backends(database: Database) -> None:
+    """Cut every connection of bridges."""
+    with psycopg.connect(database.superuser) as conn:
+        conn.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where usename = 'muster_bridge' and datname = current_database()"
+        )
