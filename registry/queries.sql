@@ -109,6 +109,13 @@ where t.code = %(code)s
     and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
         or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])));
 
+-- name: count_terminals
+-- How many terminals in scope are in each state.
+select t.state, count(*) as terminals from registry.terminal t
+where (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
+        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
+group by t.state;
+
 -- name: move_terminal
 -- Put a terminal in scope into another state, from one of those it may come from.
 update registry.terminal t

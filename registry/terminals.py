@@ -78,6 +78,13 @@ async def find(conn: Connection, scope: Scope, code: str) -> Terminal:
     return _terminal(row)
 
 
+async def count_by_state(conn: Connection, scope: Scope) -> dict[TerminalState, int]:
+    """How many terminals in scope are in each state; states that none is in are left out."""
+    scope.require(Right.TERMINALS_READ)
+    counted = await conn.execute(sql.count_terminals, scope.parameters())
+    return {TerminalState(row["state"]): row["terminals"] async for row in counted}
+
+
 async def move_to(conn: Connection, scope: Scope, code: str, state: TerminalState) -> Terminal:
     """Put a terminal into another state; TransitionRefused where TRANSITIONS has no way."""
     scope.require(
