@@ -57,6 +57,27 @@ async def enrol(conn: Connection, scope: Scope, drafts: Iterable[Draft]) -> int:
     return count
 
 
+async def list_known(conn: Connection, scope: Scope, codes: Sequence[str]) -> frozenset[str]:
+    """Those of the codes that are on the roll, as far as seen."""
+    scope.require(Right.TERMINALS_READ)
+    cursor = await conn.execute(sql.find_known, {"codes": list(codes)})
+    return frozenset([row["code"] async for row in cursor])
+
+
+async def list_taken(conn: Connection, scope: Scope, drafts: Sequence[Draft]) -> frozenset[str]:
+    """The codes of those drafts whose code, IMEI or ICCID is on the roll, as far as seen."""
+    scope.require(Right.TERMINALS_REGISTER)
+    cursor = await conn.execute(
+        sql.find_taken,
+        {
+            "codes": [str(draft.code) for draft in drafts],
+            "imeis": [draft.imei and str(draft.imei) for draft in drafts],
+            "iccids": [draft.sim and str(draft.sim.iccid) for draft in drafts],
+        },
+    )
+    return frozenset([row["code"] async for row in cursor])
+
+
 async def _insert_terminals(conn: Connection, drafts: Sequence[Draft]) -> list[int]:
     """The ids of the new terminals, in the order of their drafts."""
     codes = [str(draft.code) for draft in drafts]

@@ -37,3 +37,14 @@ returning id, iccid;
 -- Which SIM is in which terminal from now on.
 insert into registry.installation (sim_id, terminal_id, valid_from)
 select sim, terminal, now() from unnest(%(sim_ids)s::int4[], %(ids)s::int4[]) d(sim, terminal);
+
+-- name: find_taken
+-- Which of these codes cannot be put on the roll, because the code, the IMEI or the ICCID is on it.
+select d.code from unnest(%(codes)s::text[], %(imeis)s::text[], %(iccids)s::text[]) d(code, imei, iccid)
+where exists (select from registry.terminal t where t.code = d.code)
+    or exists (select from registry.hardware h where h.imei = d.imei and h.valid_to is null)
+    or exists (select from registry.sim s where s.iccid = d.iccid);
+
+-- name: find_known
+-- Which of these codes are on the roll.
+select code from registry.terminal where code = any (%(codes)s);

@@ -274,8 +274,8 @@ class Terminal:
     """The device as a logical thing that survives a change of hardware or SIM.
 
     `group_client_id` None means that the operator itself owns it; `owner_since` None, since ever.
-    `group_client_code` is None, too, where the asker may not see the owner's file. It is silent when
-    no data came for `silent_after_seconds`.
+    `group_client_code` is None, too, where the asker may not see the owner's file. A terminal is
+    silent when no data came for `silent_after_seconds`.
     `region_code` is where it is installed, `latitude` and `longitude` (WGS-84) exactly where.
     """
 

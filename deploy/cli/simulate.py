@@ -109,7 +109,7 @@ def _members(
 ) -> list[Member]:
     if profile is not None:
         return enrolled(home, profile, terminals or 10)
-    own = home.path / "fleet.json"
+    own = home.path / "fleet.jsonl"
     if file is None and any(
         one.name == "simulator" and one.state != "stopped" for one in door.running(home).processes
     ):

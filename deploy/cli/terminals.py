@@ -114,7 +114,7 @@ def _password(home: Home, code: str) -> str:
         demo = door.credentials(home).get("terminal", {})
         if demo.get("code") == code:
             return str(demo["password"])
-    roll = home.path / "fleet.json"
+    roll = home.path / "fleet.jsonl"
     for member in fleet.read(roll) if roll.exists() else ():
         if member.code == code:
             return member.password

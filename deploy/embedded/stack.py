@@ -232,7 +232,7 @@ class Stack:
         self._launch("bridge", ["broker_bridge"], settings, health=listen)
 
     def _launch_simulator(self) -> None:
-        fleet = self._home.path / "fleet.json"
+        fleet = self._home.path / "fleet.jsonl"
         if self._plan.fleet and fleet.exists():
             near = f"mqtt://{LOOPBACK}:{self.state.broker_port}"
             settings = {"MUSTER_BROKER_URL": self._settings.broker_url or near}

@@ -1,0 +1,112 @@
+"""First data of a deployment: the country, the built-in profiles, accounts, a demonstration.
+
+Safe to repeat: what is there stays as it is, what is missing comes, and a password that was lost
+with the home is made anew.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from deploy import reference, seed_accounts, seed_fleet
+from deploy.reference import Reference
+from foundation.database import Connection, open_pool, transaction
+from registry import credentials, group_clients, profiles, regions, terminals
+from registry.errors import GroupClientNotFound, TerminalNotFound
+from registry.identifiers import TerminalCode
+from registry.model import DeviceProfile, FileState, RegionLevel, TerminalState, ValueGrade
+from registry.scope import Scope
+
+DEMO_CLIENT = "GC-DEMO"
+DEMO_TERMINAL = "demo-meter"
+DEMO_PROFILE, DEMO_METRIC = "smart_meter", "voltage_a"
+CREDENTIALS_FILE = "credentials.json"
+
+scope = Scope.system("seed")
+
+
+async def seed(dsn: str, home: Path, *, fleet: int) -> dict[str, Any]:
+    """Bring the database of `dsn` (its owner or a superuser) to what a first start shows.
+
+    Writes the simulator's `fleet.jsonl` into `home` where `fleet` terminals are wanted. Returns the
+    contents of `credentials.json` but for the bridge's account; what that file holds already stays.
+    """
+    country, built_in = reference.load(), reference.profiles()
+    kept = _kept(home / CREDENTIALS_FILE)
+    async with await open_pool(dsn, name="seed", max_size=1) as pool:
+        async with transaction(pool, scope.settings()) as conn:
+            await regions.put(conn, scope, country.regions, country.industries, country.tiers)
+            defined = await _define(conn, built_in)
+            terminal = await _demonstrate(conn, country, kept.get("terminal", {}))
+            roll = await seed_fleet.enrol(conn, scope, home, country, defined, fleet)
+            accounts = await seed_accounts.ensure(conn, scope, kept, roll.clients or [DEMO_CLIENT])
+        # Not before the commit: a file must not name a terminal that is not on the roll.
+        if fleet:
+            seed_fleet.write(home, roll.members)
+    return accounts | {"terminal": terminal}
+
+
+def _kept(file: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+async def _define(conn: Connection, built_in: tuple[DeviceProfile, ...]) -> list[DeviceProfile]:
+    """The built-in profiles as they are defined now, with what this version adds to them."""
+    known = {profile.code: profile for profile in await profiles.list_all(conn, scope)}
+    defined = []
+    for wanted in built_in:
+        profile = known.get(wanted.code) or await profiles.define(conn, scope, wanted)
+        names = {metric.name for metric in profile.metrics}
+        for metric in wanted.metrics:
+            if metric.name not in names:
+                profile = await profiles.add_metric(conn, scope, wanted.code, metric)
+        defined.append(profile)
+    return defined
+
+
+async def _demonstrate(
+    conn: Connection, country: Reference, kept: dict[str, str]
+) -> dict[str, str]:
+    """The demo terminal, which the simulator leaves alone, and its client."""
+    city = next(region for region in country.regions if region.level is RegionLevel.CITY)
+    try:
+        await group_clients.find(conn, scope, DEMO_CLIENT)
+    except GroupClientNotFound:
+        await group_clients.register(
+            conn,
+            scope,
+            code=DEMO_CLIENT,
+            name="示例体验客户",
+            region=city.code,
+            industry=next(i.code for i in country.industries if i.code == "power"),
+            tier=country.tiers[-1].code,
+            file_state=FileState.VERIFIED,
+            value_grade=ValueGrade.C,
+        )
+    try:
+        await terminals.find(conn, scope, DEMO_TERMINAL)
+        password = kept.get("password")
+        if password is None:
+            password = (await credentials.issue(conn, scope, DEMO_TERMINAL)).password
+    except TerminalNotFound:
+        registered = await terminals.register(
+            conn,
+            scope,
+            code=TerminalCode.parse(DEMO_TERMINAL),
+            profile=DEMO_PROFILE,
+            region=city.code,
+            group_client=DEMO_CLIENT,
+            name="体验电表 Demo meter",
+            state=TerminalState.IN_SERVICE,
+        )
+        password = registered.credential.password
+    return {
+        "code": DEMO_TERMINAL,
+        "password": password,
+        "profile": DEMO_PROFILE,
+        "metric": DEMO_METRIC,
+    }
