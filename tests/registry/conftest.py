@@ -26,7 +26,7 @@ HEADQUARTERS = RegionCode(0)
 JIANGSU, NANJING = RegionCode(320000), RegionCode(320100)
 ZHEJIANG, HANGZHOU = RegionCode(330000), RegionCode(330100)
 
-_REGIONS = (
+REGIONS = (
     Region(HEADQUARTERS, RegionCode(999999), RegionLevel.HEADQUARTERS, None, "总部", "HQ"),
     Region(JIANGSU, RegionCode(329999), RegionLevel.PROVINCE, HEADQUARTERS, "江苏", "Jiangsu"),
     Region(NANJING, RegionCode(320199), RegionLevel.CITY, JIANGSU, "南京", "Nanjing"),
@@ -56,7 +56,7 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
     power = Industry("power", "电力", "Power", IndustryClass.GROWTH)
     gold = Tier("gold", "金牌", "Gold", 2.0, 1100, None)
     async with await open_pool(database.owner, name="owner") as owners, transaction(owners) as conn:
-        await regions.put(conn, everything, _REGIONS, [power], [gold])
+        await regions.put(conn, everything, REGIONS, [power], [gold])
     async with await open_pool(database.api, name="test", max_size=4) as opened:
         async with transaction(opened, everything.settings()) as conn:
             await settle(conn)

@@ -60,6 +60,19 @@ begin atomic
              or t.group_client_id in (select registry.visible_group_clients())));
 end;
 
+-- The profiles that a terminal had in a window, in order of time. For a terminal of which the caller
+-- sees some moment: a former owner does not see the terminal's own row.
+create or replace function registry.profiles_in_window(wanted_terminal_id int4, window_start timestamptz, window_end timestamptz)
+returns setof int4
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select p.profile_id from (
+        select distinct on (i.profile_id) i.profile_id, i.valid_from from registry.terminal_profile i
+        where i.terminal_id = wanted_terminal_id and i.valid_from < window_end and coalesce(i.valid_to, 'infinity') > window_start
+        order by i.profile_id, i.valid_from) p
+    order by p.valid_from;
+end;
+
 -- One policy for the scoped roles on each relation, and one for those who serve everybody.
 do $policies$
 declare
