@@ -176,7 +176,8 @@ async def advance(conn: Connection, follower: str, batches: Sequence[Batch]) -> 
 
 
 async def forget(conn: Connection, older_than_seconds: float) -> int:
-    """Drop the batches of so long ago that every follower has read; returns chunks dropped."""
-    cursor = await conn.execute(sql.forget_batches, {"seconds": older_than_seconds})
+    """Drop old batches that every follower has read, after a day all; returns chunks dropped."""
+    cursor = await conn.execute(sql.find_forgettable, {"seconds": older_than_seconds})
+    cursor = await conn.execute(sql.forget_batches, await cursor.fetchone())
     row = await cursor.fetchone()
     return 0 if row is None else int(row["dropped"])

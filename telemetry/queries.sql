@@ -58,10 +58,14 @@ insert into telemetry.follower (name, bridge, n)
 select %(follower)s, r.bridge, r.n from unnest(%(bridges)s::text[], %(ns)s::int8[]) r(bridge, n)
 on conflict (name, bridge) do update set n = excluded.n;
 
+-- name: find_forgettable
+-- Before when batches are old and followed; those of more than a day ago are so in any case.
+select greatest(now() - interval '1 day', least(now() - make_interval(secs => %(seconds)s),
+    (select min(t.committed_at) from telemetry.batch t join telemetry.follower f on f.bridge = t.bridge and t.n > f.n))) as before;
+
 -- name: forget_batches
--- Drop chunks of the feed that are old and followed; after a day, whether followed or not.
-select telemetry.forget_batches(greatest(now() - interval '1 day', least(now() - make_interval(secs => %(seconds)s),
-    (select min(t.committed_at) from telemetry.batch t join telemetry.follower f on f.bridge = t.bridge and t.n > f.n)))) as dropped;
+-- Drop the chunks that end before. (A statement of its own: what reads a chunk cannot drop it.)
+select telemetry.forget_batches(%(before)s) as dropped;
 
 -- name: keep_latest
 -- The newest value of each metric of a terminal; an older one changes nothing.

@@ -118,6 +118,12 @@ def read(database: Database, statement: str, *values: object) -> list[dict[str, 
         return conn.execute(statement.encode(), values).fetchall()
 
 
+def execute(database: Database, statement: str, *values: object) -> None:
+    """A statement as superuser."""
+    with psycopg.connect(database.superuser) as conn:
+        conn.execute(statement.encode(), values)
+
+
 def read_table(database: Database, defined: DeviceProfile) -> list[Reading]:
     """Every stored reading of a profile, absent metrics left out, in order of the key."""
     names = ", ".join(f'"{m.name}"' for m in defined.metrics)

@@ -12,12 +12,14 @@ from foundation.errors import Unavailable
 from registry.model import DeviceProfile
 from telemetry.errors import BridgeNameTaken, TooManyRefused
 from telemetry.model import Event, Value
+from telemetry.rows import Rows
 from telemetry.writer import Writer
 from tests.conftest import Database
 from tests.telemetry.ground import (
     EVERY_KIND,
     METER,
     NOON_US,
+    Reading,
     define,
     read,
     read_table,
@@ -96,9 +98,9 @@ async def test_rows_that_are_there_already_are_duplicates(
     database: Database, meter: DeviceProfile
 ) -> None:
     """Stored again, straight or as doubtful, a row is nothing new and its neighbour is stored."""
-    first = (1, NOON_US, {"a": 1.0, "c": "x"})
-    second = (1, NOON_US + 1, {"a": 2.0})
-    third = (2, NOON_US, {"b": 3.0})
+    first: Reading = (1, NOON_US, {"a": 1.0, "c": "x"})
+    second: Reading = (1, NOON_US + 1, {"a": 2.0})
+    third: Reading = (2, NOON_US, {"b": 3.0})
 
     async with writing(database) as writer:
         await store(writer, rows_of(meter, [first]))
@@ -182,10 +184,7 @@ async def test_the_same_batch_stored_again_meets_its_keys(
 
     async with writing(database) as writer:
         with pytest.raises(Unavailable):
-            async with writer.transaction() as work:
-                await work.store(rows_of(meter, sent[:25]))
-                _end_backends(database)
-                await work.store(rows_of(meter, sent[25:]))
+            await _store_while_cut(writer, database, rows_of(meter, sent))
         assert read_table(database, meter) == []
         await store(writer, rows_of(meter, sent))
         again = await store(writer, rows_of(meter, sent))
@@ -222,6 +221,13 @@ async def test_an_event_is_kept_once(database: Database) -> None:
         {"text": "case", "data": None},
         {"text": "lid", "data": {"zone": 1}},
     ]
+
+
+async def _store_while_cut(writer: Writer, database: Database, rows: Rows) -> None:
+    async with writer.transaction() as work:
+        await work.store(rows.take(slice(0, 25)))
+        _end_backends(database)
+        await work.store(rows.take(slice(25, None)))
 
 
 def _forbid(database: Database, rule: str) -> None:
