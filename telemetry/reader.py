@@ -23,7 +23,14 @@ from telemetry.model import (
     at,
 )
 from telemetry.series import series
-from telemetry.sight import EVER, check_window, find_seen, profiles_in_window, unix_us
+from telemetry.sight import (
+    EVER,
+    OFFLINE_FACTOR,
+    check_window,
+    find_seen,
+    profiles_in_window,
+    unix_us,
+)
 
 __all__ = [
     "count_quarantine",
@@ -41,8 +48,6 @@ sql = queries.load("telemetry", "reader.sql")
 
 MOST_ITEMS = 1000
 MOST_COUNTED = 10_000
-OFFLINE_FACTOR = 3.0
-"""How many expected intervals without data make a terminal silent, where no tier says otherwise."""
 
 _EVENTS_WINDOW = timedelta(days=31)
 _SOON = timedelta(days=1)
@@ -69,8 +74,10 @@ async def latest(conn: Connection, scope: Scope, terminal_code: str) -> list[Lat
 
 def _typed(kind: MetricType, number: float | None, text: str | None) -> Value:
     """A value as its metric has it; bigints beyond what a double holds are kept as text."""
-    if kind is MetricType.TEXT or number is None:
-        return int(text or 0) if kind is MetricType.BIGINT else text or ""
+    if kind is MetricType.BIGINT and text is not None:
+        return int(text)
+    if number is None:
+        return text or ""
     if kind is MetricType.BOOLEAN:
         return bool(number)
     return int(number) if kind is MetricType.BIGINT else number

@@ -1,0 +1,74 @@
+"""The metrics of the jobs process."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from telemetry.gauges import Figures
+from telemetry.model import Reason
+
+
+class Gauges:
+    """What the leader counts of the fleet, and how its own work goes; others show no fleet."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.leader = Gauge(
+            "muster_jobs_leader", "Whether this process does the work.", registry=self.registry
+        )
+        self.batches = Counter(
+            "muster_jobs_batches_total",
+            "Batches of the feed that were followed.",
+            ["follower"],
+            registry=self.registry,
+        )
+        self.failures = Counter(
+            "muster_jobs_failures_total",
+            "Turns of a job that failed and were tried again.",
+            ["job"],
+            registry=self.registry,
+        )
+        self.counted_at = Gauge(
+            "muster_jobs_counted_timestamp_seconds",
+            "When the fleet's figures were counted.",
+            registry=self.registry,
+        )
+        self._lag = Gauge(
+            "muster_feed_lag_seconds",
+            "Age of the oldest batch that a follower has not seen.",
+            ["follower"],
+            registry=self.registry,
+        )
+        self._terminals = Gauge(
+            "muster_terminals",
+            "Terminals on the roll.",
+            ["sector", "province", "state"],
+            registry=self.registry,
+        )
+        self._online = Gauge(
+            "muster_terminals_online",
+            "Terminals in service with data within the expected interval.",
+            ["sector", "province"],
+            registry=self.registry,
+        )
+        self._quarantine = Gauge(
+            "muster_quarantine_rows",
+            "Refused messages in quarantine.",
+            ["reason"],
+            registry=self.registry,
+        )
+        for reason in Reason:
+            self._quarantine.labels(reason.value)
+
+    def show(self, figures: Figures) -> None:
+        """Put these figures in place of all earlier ones: what is gone goes from here too."""
+        self._terminals.clear()
+        for (sector, province, state), count in figures.terminals.items():
+            self._terminals.labels(sector, province, state).set(count)
+        self._online.clear()
+        for sector, province, _ in figures.terminals:
+            count = figures.online.get((sector, province), 0)
+            self._online.labels(sector, province).set(count)
+        for reason in Reason:
+            self._quarantine.labels(reason.value).set(figures.quarantine.get(reason.value, 0))
+        for follower, seconds in figures.lag_seconds.items():
+            self._lag.labels(follower).set(seconds)
+        self.counted_at.set_to_current_time()

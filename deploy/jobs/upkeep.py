@@ -1,0 +1,109 @@
+"""The work itself: each job a loop of short transactions that a lost database only delays."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import psycopg
+from psycopg import AsyncConnection
+
+from deploy.jobs.gauges import Gauges
+from foundation.database import KEEPALIVES, Pool, transaction
+from foundation.errors import MusterError
+from foundation.logs import get_logger
+from foundation.shutdown import paused
+from registry import directory
+from registry.scope import Scope
+from telemetry import batches, gauges, latest
+
+log = get_logger(__name__)
+
+SYSTEM = Scope.system("jobs")
+FEED_KEPT_SECONDS = 3600
+IDLE_SECONDS = 0.2
+SWEEP_SECONDS = 60
+COUNT_SECONDS = 15
+RETRY_SECONDS = 2
+_LEADER = "select pg_try_advisory_lock(hashtextextended('muster jobs', 0))"
+
+
+async def work(pool: Pool, dsn: str, shown: Gauges, stop: asyncio.Event) -> None:
+    """Lead as soon as no other process does, and do every job until `stop`."""
+    while not stop.is_set():
+        try:
+            async with _leadership(dsn, stop) as lost:
+                if not stop.is_set():
+                    shown.leader.set(1)
+                    await _lead(pool, shown, lost)
+        except (psycopg.Error, OSError) as error:
+            log.warning("not leading", reason=str(error).strip())
+        finally:
+            shown.leader.set(0)
+        await paused(stop, RETRY_SECONDS)
+
+
+@asynccontextmanager
+async def _leadership(dsn: str, stop: asyncio.Event) -> AsyncIterator[asyncio.Event]:
+    """Wait to be the leader; the event is set when we are to stop or the lock may be lost."""
+    over = asyncio.Event()
+    async with await AsyncConnection.connect(
+        dsn, autocommit=True, application_name="muster jobs leader", **KEEPALIVES
+    ) as conn:
+        while not stop.is_set():
+            row = await (await conn.execute(_LEADER)).fetchone()
+            if row is not None and row[0]:
+                break
+            await paused(stop, RETRY_SECONDS)
+
+        async def watch() -> None:
+            try:
+                while not await paused(stop, RETRY_SECONDS):
+                    await conn.execute("select 1")
+            except psycopg.Error as error:
+                log.warning("leadership lost", reason=str(error).strip())
+            finally:
+                over.set()
+
+        watcher = asyncio.create_task(watch(), name="leadership")
+        try:
+            yield over
+        finally:
+            over.set()
+            await watcher
+
+
+async def _lead(pool: Pool, shown: Gauges, over: asyncio.Event) -> None:
+    async def follow_latest() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            taken = await latest.catch_up(conn)
+        shown.batches.labels(latest.FOLLOWER).inc(taken)
+        return 0 if taken else IDLE_SECONDS
+
+    async def sweep() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            await batches.forget(conn, FEED_KEPT_SECONDS)
+            await directory.forget_changes(conn, SYSTEM)
+        return SWEEP_SECONDS
+
+    async def count() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            figures = await gauges.count(conn)
+        shown.show(figures)
+        return COUNT_SECONDS
+
+    async with asyncio.TaskGroup() as tasks:
+        for job in (follow_latest, sweep, count):
+            tasks.create_task(_repeat(job, shown, over), name=job.__name__)
+
+
+async def _repeat(job: Callable[[], Awaitable[float]], shown: Gauges, over: asyncio.Event) -> None:
+    """Do a job again and again, as long after each turn as the turn says."""
+    while not over.is_set():
+        try:
+            wait = await job()
+        except MusterError as error:
+            shown.failures.labels(job.__name__).inc()
+            log.warning("job failed", job=job.__name__, reason=str(error))
+            wait = RETRY_SECONDS
+        if wait:
+            await paused(over, wait)
