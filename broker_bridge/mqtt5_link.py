@@ -30,34 +30,24 @@ from mqtt5 import (
 )
 
 from broker_bridge.errors import BrokerRefused
+from broker_bridge.salvage import packet_size, salvaged
 from broker_bridge.session import (
+    GOODBYE_SECONDS,
+    NO_ENTRY,
     RECEIVE_MAXIMUM,
     SESSION_EXPIRY_SECONDS,
+    TICKS_PER_KEEP_ALIVE,
     Broker,
     Delivery,
     Receiver,
 )
 
 BUFFER_BYTES = 256 * 1024  # some 2,000 messages a read; grows to the largest packet met
-TICKS_PER_KEEP_ALIVE = 3  # a PINGREQ each tick; so many silent ticks mean a dead broker
-GOODBYE_SECONDS = 2.0
 
 PINGREQ = PingReqPacket().write()
 # PUBACK at QoS 1, PUBREC at QoS 2, both without a reason (success) [3.4, 3.5].
 ACKNOWLEDGEMENT = (0, 0x4002_0000, 0x5002_0000)
 PUBCOMP = 0x7002_0000
-PUBLISH = 3
-
-# Refusals that no retry mends [3.2.2.2]; everything else may pass. (A tuple, and `int()` around
-# codes below: the codec's enums are neither hashable nor ints, whatever its stub says.)
-_FINAL = (
-    ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
-    ConnAckReasonCode.CLIENT_ID_NOT_VALID,
-    ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD,
-    ConnAckReasonCode.NOT_AUTHORIZED,
-    ConnAckReasonCode.BANNED,
-    ConnAckReasonCode.BAD_AUTHENTICATION_METHOD,
-)
 
 
 async def carry(broker: Broker, filters: Sequence[str], receiver: Receiver, epoch: int) -> str:
@@ -219,10 +209,10 @@ class Mqtt5Link(asyncio.BufferedProtocol):
                 # On text that is not UTF-8 the codec panics, which pyo3 reports beside Exception.
                 if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                     raise
-                size = _packet_size(view[start:])
+                size = packet_size(view[start:])
                 if size == 0:  # not whole yet
                     break
-                delivery = _salvaged(view[start : start + size], received_us, epoch)
+                delivery = salvaged(view[start : start + size], received_us, epoch)
                 if delivery is None or not self._established:
                     self._refuse(f"malformed packet ({error})")
                     break
@@ -257,9 +247,12 @@ class Mqtt5Link(asyncio.BufferedProtocol):
             case PingRespPacket() if self._established:
                 pass
             case SubAckPacket() if self._established:
+                # (int: the codec's enums are no ints, whatever its stub says)
                 refused = [c.name for c in packet.reason_codes if int(c) >= 0x80]
                 if refused:
                     self._end_refused(f"The broker refuses our subscription ({refused[0]}).")
+                else:
+                    self._receiver.subscribed()
             case PubRelPacket() if self._established:
                 self._write(struct.pack(">I", PUBCOMP | packet.packet_id))
             case DisconnectPacket() if self._established:
@@ -271,7 +264,7 @@ class Mqtt5Link(asyncio.BufferedProtocol):
 
     def _greeted(self, packet: ConnAckPacket) -> None:
         reason = packet.reason_code
-        if reason in _FINAL:
+        if int(reason) in NO_ENTRY:
             self._end_refused(f"The broker refuses {self._broker.user!r} ({reason.name}).")
             return
         if reason is not ConnAckReasonCode.SUCCESS:
@@ -344,53 +337,3 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         self._closing = True
         if not self._ended.done():
             self._ended.set_result(reason)
-
-
-def _packet_size(view: memoryview) -> int:
-    """Bytes of the packet that begins here; 0 if it is not whole yet, all if it makes no sense."""
-    try:
-        length, body = _varint(view, 1)
-    except IndexError:
-        return 0
-    except ValueError:
-        return len(view)
-    return body + length if body + length <= len(view) else 0
-
-
-def _varint(view: memoryview, at: int) -> tuple[int, int]:
-    """The variable byte integer at `at` and where it ends; IndexError if cut off [1.5.5]."""
-    value = 0
-    for shift in (0, 7, 14, 21):
-        byte = view[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise ValueError("a variable byte integer has at most four bytes")
-
-
-def _salvaged(frame: memoryview, received_us: int, epoch: int) -> Delivery | None:
-    """The delivery in a PUBLISH that the codec refuses, or None if its lengths do not add up.
-
-    A broker may pass on what the codec will not have: text that is not UTF-8, a property out of
-    place. Dropping the connection would bring the same message again, for ever; a delivery can be
-    quarantined and acknowledged. What is wrong in the topic becomes U+FFFD [3.3].
-    """
-    kind, qos = frame[0] >> 4, frame[0] >> 1 & 3
-    packet_id = None
-    try:
-        _, at = _varint(frame, 1)
-        topic_at = at + 2
-        at = topic_at + int.from_bytes(frame[at:topic_at])
-        topic = str(frame[topic_at:at], "utf-8", "replace")
-        if qos:
-            packet_id = int.from_bytes(frame[at : at + 2])
-            at += 2
-        properties, at = _varint(frame, at)
-    except (IndexError, ValueError):
-        return None
-    at += properties
-    if kind != PUBLISH or qos == 3 or packet_id == 0 or at > len(frame):
-        return None
-    duplicate = bool(frame[0] & 8)
-    return Delivery(topic, bytes(frame[at:]), qos, duplicate, received_us, epoch, packet_id)

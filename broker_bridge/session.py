@@ -23,6 +23,11 @@ log = get_logger(__name__)
 
 SESSION_EXPIRY_SECONDS = 0xFFFF_FFFE  # 136 years; 0xFFFFFFFF would mean never
 RECEIVE_MAXIMUM = 65_534  # 65535 is the default, left out of the packet, and Mosquitto takes 20
+TICKS_PER_KEEP_ALIVE = 3  # a ping each tick; so many silent ticks mean a dead broker
+GOODBYE_SECONDS = 2.0
+# CONNACK reason codes that no retry mends [MQTT 5.0, 3.2.2.2]; any other may pass: unsupported
+# version, client id not valid, bad user name or password, not authorized, banned, bad method.
+NO_ENTRY = frozenset((0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C))
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +91,9 @@ class Receiver(Protocol):
 
     def established(self, link: Link, *, session_present: bool) -> None:
         """The broker took us in; comes before the first delivery."""
+
+    def subscribed(self) -> None:
+        """The broker grants our subscriptions."""
 
     def receive(self, deliveries: list[Delivery]) -> None:
         """What one read brought, in order of arrival, at least one; not while paused."""
@@ -250,11 +258,15 @@ class Session:
             return
         self._link = link
         self._paused = False
-        self.connected = self._welcomed = True
+        self.connected = True
         log.info("connected to the broker", session_present=session_present, epoch=self.epoch)
         self._on_established(session_present)
         # A connection that comes while the last one's deliveries fill the bound starts paused.
         self._pause_when_full()
+
+    def subscribed(self) -> None:
+        """See `Receiver`."""
+        self._welcomed = True
 
     def receive(self, deliveries: list[Delivery]) -> None:
         """See `Receiver`."""
