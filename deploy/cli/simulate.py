@@ -5,7 +5,8 @@ import secrets
 import time
 from pathlib import Path
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 import uvloop
@@ -14,10 +15,10 @@ from rich.table import Table
 
 from deploy.cli import door
 from deploy.cli.door import Door
-from deploy.cli.terminals import HomeOption, broker_of
+from deploy.cli.terminals import HomeOption, broker_of, home_region
 from deploy.embedded.home import Home
 from deploy.simulator import fleet, running
-from deploy.simulator.behaviour import Behaviour
+from deploy.simulator.behaviour import Behaviour, BehaviourInvalid
 from deploy.simulator.fleet import Member
 from deploy.simulator.ledger import Ledger, Summary
 from foundation import logs, settings
@@ -52,7 +53,8 @@ def simulate(
         float | None, typer.Option(help="Seconds between readings; default the terminal's own.")
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(help="Readings a second of the whole fleet, in place of that.")
+        float | None,
+        typer.Option(min=0.001, help="Readings a second of the whole fleet, in place of that."),
     ] = None,
     jitter: Annotated[float, typer.Option(help="Share of the interval.")] = 0.2,
     duplicates: Annotated[float, typer.Option(help="Share of readings sent twice.")] = 0.0,
@@ -85,7 +87,7 @@ def simulate(
         late=late,
         broken=broken,
         qos=qos,
-        zone=ZoneInfo(zone),
+        zone=_zone(zone),
     )
     server = broker_of(place, chosen, broker)
     began = time.monotonic()
@@ -102,6 +104,13 @@ def simulate(
         print(json.dumps(book.summary.document() | {"seconds": round(seconds, 3)}))
     else:
         _show(book.summary, len(members), seconds)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise BehaviourInvalid(f"There is no time zone {name}.", field="zone") from None
 
 
 def _members(
@@ -127,12 +136,13 @@ def enrolled(home: Home, profile: str, terminals: int) -> list[Member]:
     members = fleet.read(file) if file.exists() else []
     if len(members) < terminals:
         api = Door.of(home)
-        metrics, interval = _measures(api.get(f"profiles/{profile}"))
+        region = home_region(api, None)
+        metrics, interval = _measures(api.get(f"profiles/{quote(profile, safe='')}"))
         batch = secrets.token_hex(3)
         try:
             for number in range(1, terminals - len(members) + 1):
                 code = f"SIM-{batch}-{number:05d}"
-                body = {"code": code, "profile": profile, "state": "testing"}
+                body = {"code": code, "profile": profile, "state": "testing", "region": region}
                 password = api.post("terminals", body)["credential"]["password"]
                 members.append(
                     Member(

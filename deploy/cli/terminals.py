@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -43,7 +44,9 @@ def add(
     client: Annotated[
         str | None, typer.Option(help="Code of the group client that owns it.")
     ] = None,
-    region: Annotated[int | None, typer.Option(help="Region where it is installed.")] = None,
+    region: Annotated[
+        int | None, typer.Option(help="Where it is installed; default its client's.")
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Register a terminal in state `testing` and print three lines to paste."""
@@ -52,14 +55,14 @@ def add(
     api = Door.of(place)
     body: dict[str, Any] = {"code": code, "profile": profile, "state": "testing"}
     body |= {} if client is None else {"group_client": client}
-    body |= {} if region is None else {"region": region}
+    body["region"] = home_region(api, client) if region is None else region
     registered = api.post("terminals", body)
     password = registered["credential"]["password"]
     file = place.secret(f"terminal-{code}", password)
     header = place.secret("api-header", f"Authorization: Bearer {api.key}")
     ca = f" --cacert {shlex.quote(api.ca_file)}" if api.ca_file else ""
     ask = f"curl -s{ca} -H @{shlex.quote(str(header))}"
-    example = _example(api.get(f"profiles/{profile}"), code)
+    example = _example(api.get(f"profiles/{quote(profile, safe='')}"), code)
     here = "" if home is None else f" --home {shlex.quote(str(place.path))}"
     print(f"Terminal {code} is registered, in testing. Its password is in {file}.")
     print("Publish, read back, and see what was refused:")
@@ -103,6 +106,13 @@ def broker_of(home: Home, chosen: Settings, given: str | None) -> Broker:
         state = door.running(home)
         url = f"mqtt://{state.broker_host}:{state.broker_port}"
     return Broker.at(url, chosen.topic_prefix, ca_file)
+
+
+def home_region(api: Door, client: str | None) -> int:
+    """Where a terminal is taken to be: at its client's supervising region, else at the root."""
+    if client is not None:
+        return int(api.get(f"group-clients/{quote(client, safe='')}")["region"])
+    return int(api.get("regions")["items"][0]["code"])  # parents come before their children
 
 
 def _password(home: Home, code: str) -> str:
