@@ -125,6 +125,11 @@ where t.code = %(code)s and t.state = any (%(from_states)s)
         or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
 returning t.id;
 
+-- name: find_hardware
+-- The modem that a terminal is now.
+select terminal_id, imei, valid_from, valid_to from registry.hardware
+where terminal_id = %(terminal_id)s and valid_to is null;
+
 -- name: close_hardware
 -- Free the modem of a terminal for another one.
 update registry.hardware set valid_to = now() where terminal_id = %(terminal_id)s and valid_to is null;
