@@ -11,15 +11,16 @@ from typing import Any
 from deploy import reference, seed_accounts, seed_fleet
 from deploy.reference import Reference
 from foundation.database import Connection, open_pool, transaction
-from registry import credentials, group_clients, profiles, regions, terminals
-from registry.errors import GroupClientNotFound, TerminalNotFound
+from registry import credentials, group_clients, profiles, regions, terminals, users
+from registry.errors import GroupClientNotFound, TerminalNotFound, UserNotFound
 from registry.identifiers import TerminalCode
 from registry.model import DeviceProfile, FileState, RegionLevel, TerminalState, ValueGrade
-from registry.scope import Scope
+from registry.scope import Role, Scope
 
 DEMO_CLIENT = "GC-DEMO"
 DEMO_TERMINAL = "demo-meter"
 DEMO_PROFILE, DEMO_METRIC = "smart_meter", "voltage_a"
+FIRST_ADMIN = "admin"
 CREDENTIALS_FILE = "credentials.json"
 
 scope = Scope.system("seed")
@@ -44,6 +45,26 @@ async def seed(dsn: str, home: Path, *, fleet: int) -> dict[str, Any]:
         if fleet:
             seed_fleet.write(home, roll.members)
     return accounts | {"terminal": terminal}
+
+
+async def found(dsn: str, admin_password: str) -> None:
+    """Bring a new production database to its first sign-in: the country, profiles, one `admin`.
+
+    Nothing of a demonstration. An `admin` who is there keeps the password there is.
+    """
+    country = reference.load()
+    async with (
+        await open_pool(dsn, name="seed", max_size=1) as pool,
+        transaction(pool, scope.settings()) as conn,
+    ):
+        await regions.put(conn, scope, country.regions, country.industries, country.tiers)
+        await _define(conn, reference.profiles())
+        try:
+            await users.find(conn, scope, FIRST_ADMIN)
+        except UserNotFound:
+            await users.appoint(
+                conn, scope, name=FIRST_ADMIN, password=admin_password, role=Role.ADMIN
+            )
 
 
 def _kept(file: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ once released, each in its own transaction with lock and statement timeouts. Rou
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
@@ -83,6 +84,17 @@ def migrate(dsn: str) -> list[str]:
             for script in scripts("routines"):
                 conn.execute(script.text.encode())
     return applied
+
+
+def set_passwords(dsn: str, directory: Path) -> list[str]:
+    """Let each role in of which `directory` has a file, named as the role, with its password."""
+    found = [role for role in ROLES if (directory / role).is_file()]
+    with psycopg.connect(dsn, autocommit=True, application_name="muster migrate") as conn:
+        for role in found:
+            password = (directory / role).read_text("utf-8").strip()
+            statement = sql.SQL("alter role {} login password {}")
+            conn.execute(statement.format(sql.Identifier(role), sql.Literal(password)))
+    return found
 
 
 def schema_is_current(history: dict[str, str]) -> bool:

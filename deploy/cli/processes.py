@@ -1,5 +1,6 @@
 """`muster migrate, bridge, api, jobs`: one process each, for production; `openapi`; `doctor`."""
 
+import asyncio
 import json
 import os
 import sys
@@ -9,22 +10,36 @@ from typing import Annotated
 import typer
 
 from deploy import doctor as examination
+from deploy import seed
 from deploy.cli import door
 from foundation import settings
 from foundation.migrate import migrate as bring_up_to_date
+from foundation.migrate import set_passwords
 
 app = typer.Typer()
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    passwords: Annotated[
+        Path | None, typer.Option(help="Directory of files named as the roles: their passwords.")
+    ] = None,
+    first_admin: Annotated[
+        Path | None, typer.Option(help="File with the password of a first user, `admin`.")
+    ] = None,
+) -> None:
     """Bring the database of MUSTER_DATABASE_URL to this version's schema; safe to repeat.
 
     Connect as a superuser, or as a role that may create roles and the extension.
     """
-    applied = bring_up_to_date(settings.load().database())
-    for name in applied:
+    dsn = settings.load().database()
+    for name in bring_up_to_date(dsn):
         print(f"applied {name}")
+    if passwords is not None:
+        for role in set_passwords(dsn, passwords):
+            print(f"let {role} in")
+    if first_admin is not None:
+        asyncio.run(seed.found(dsn, first_admin.read_text("utf-8").strip()))
     print("The schema is up to date.")
 
 

@@ -15,7 +15,8 @@ def main() -> None:
     """Write `secrets/*` (0600) and make `accounts/` and `broker/` (0700)."""
     for name in ("secrets", "accounts", "broker"):
         (HERE / name).mkdir(mode=0o700, exist_ok=True)
-    keep("broker", secrets.token_urlsafe(24))
+    for name in ("admin", "broker"):
+        keep(name, secrets.token_urlsafe(24))
     for short, role in ROLES.items():
         word = keep(role, secrets.token_urlsafe(24))
         keep(f"database_url_{short}", f"postgresql://{role}:{word}@database:5432/muster")
