@@ -66,6 +66,21 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
+def children_of(pid: int) -> list[ProcessId]:
+    """The processes whose parent is `pid`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text("utf-8").rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[1]) == pid:
+            found.append(ProcessId(int(entry.name), int(fields[19])))
+    return found
+
+
 def dies_with_parent(number: signal.Signals) -> Callable[[], None]:
     """A `preexec_fn` that has the kernel send `number` to the child when this process dies."""
     parent = os.getpid()

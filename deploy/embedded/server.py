@@ -100,7 +100,7 @@ class Server(ABC):
         process, self._process = self._process, None
         if process is None or process.poll() is not None:
             return
-        children = _children(process.pid)
+        children = processes.children_of(process.pid)
         process.kill()
         for child in children:
             processes.send(child, signal.SIGKILL)
@@ -155,18 +155,3 @@ class UnpackedServer(Server):
 
     def _user(self) -> tuple[int, int] | None:
         return self.account.switch
-
-
-def _children(pid: int) -> list[ProcessId]:
-    """The processes whose parent is `pid`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text("utf-8").rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(fields[1]) == pid:
-            found.append(ProcessId(int(entry.name), int(fields[19])))
-    return found
