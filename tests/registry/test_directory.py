@@ -8,10 +8,9 @@ import pytest
 from foundation.database import Pool, open_pool, transaction
 from registry import profiles, terminals
 from registry.directory import Change, Directory
-from registry.identifiers import TerminalCode
 from registry.model import Metric, MetricType, TerminalState
 from tests.conftest import Database
-from tests.registry.conftest import JIANGSU, everything
+from tests.country import everything, register
 
 
 @pytest.fixture
@@ -28,23 +27,9 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
             await asyncio.sleep(0.01)
 
 
-async def register(pool: Pool, code: str) -> None:
-    async with transaction(pool, everything.settings()) as conn:
-        await terminals.register(
-            conn,
-            everything,
-            code=TerminalCode(code),
-            profile="meter",
-            region=JIANGSU,
-            group_client="power-js",
-            state=TerminalState.TESTING,
-        )
-
-
 async def test_a_loaded_directory_knows_every_terminal(pool: Pool, bridge_pool: Pool) -> None:
     """What is on the roll is found without asking, with the profile that its fellows share."""
-    await register(pool, "m-1")
-    await register(pool, "m-2")
+    await register(pool, "m-1", "m-2")
     directory = Directory(bridge_pool)
 
     await directory.load()
@@ -52,7 +37,7 @@ async def test_a_loaded_directory_knows_every_terminal(pool: Pool, bridge_pool: 
     one, two = directory.find("m-1"), directory.find("m-2")
     assert one is not None
     assert two is not None
-    assert (len(directory), one.code, one.state) == (2, "m-1", TerminalState.TESTING)
+    assert (len(directory), one.code, one.state) == (2, "m-1", TerminalState.IN_SERVICE)
     assert one.owner_since_us is None
     assert one.profile is two.profile
     assert [m.name for m in one.profile.metrics] == ["voltage_a", "energy_kwh"]
@@ -64,8 +49,7 @@ async def test_a_stranger_is_asked_for_once(pool: Pool, bridge_pool: Pool) -> No
     directory = Directory(bridge_pool)
     await directory.load()
     assert await directory.ask("m-2") is None
-    await register(pool, "m-1")
-    await register(pool, "m-2")
+    await register(pool, "m-1", "m-2")
 
     found = await directory.ask("m-1")
 
@@ -87,7 +71,7 @@ async def test_changes_arrive_by_themselves(pool: Pool, bridge_pool: Pool) -> No
     await register(pool, "m-1")
     await until(lambda: directory.find("m-1") is not None)
     async with transaction(pool, everything.settings()) as conn:
-        await terminals.move_to(conn, everything, "m-1", TerminalState.IN_SERVICE)
+        await terminals.move_to(conn, everything, "m-1", TerminalState.MAINTENANCE)
         current = Metric("current_a", MetricType.DOUBLE, "A", None, None, None, "电流", "Current")
         await profiles.add_metric(conn, everything, "meter", current)
     await until(lambda: len(told) == 2)
@@ -96,7 +80,7 @@ async def test_changes_arrive_by_themselves(pool: Pool, bridge_pool: Pool) -> No
 
     ref = directory.find("m-1")
     assert ref is not None
-    assert ref.state is TerminalState.IN_SERVICE
+    assert ref.state is TerminalState.MAINTENANCE
     assert ref.profile.metrics[-1] == current
     assert [change.codes for change in told] == [{"m-1"}, {"m-1"}]
     assert [change.profiles for change in told] == [set(), {ref.profile.id}]

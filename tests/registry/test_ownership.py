@@ -11,29 +11,17 @@ from hypothesis import strategies as st
 from foundation.database import Pool, transaction
 from registry import ownership, sims, terminals
 from registry.errors import MomentAhead, OwnershipBroken, TransferRefused
-from registry.identifiers import Iccid, TerminalCode
+from registry.identifiers import Iccid
 from registry.model import Ownership
-from tests.registry.conftest import JIANGSU, everything
+from tests.country import JIANGSU, everything, register
 
 CARD = Iccid.parse("89860012345678901234")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-async def register(pool: Pool, code: str = "m-1") -> None:
-    async with transaction(pool, everything.settings()) as conn:
-        await terminals.register(
-            conn,
-            everything,
-            code=TerminalCode(code),
-            profile="meter",
-            region=JIANGSU,
-            group_client="power-js",
-        )
-
-
 async def test_a_transfer_cuts_time_in_two(pool: Pool) -> None:
     """The old owner has the terminal until the instant of the transfer, the new one from it on."""
-    await register(pool)
+    await register(pool, "m-1")
 
     async with transaction(pool, everything.settings()) as conn:
         await sims.register(conn, everything, iccid=CARD, region=JIANGSU, group_client="power-js")
@@ -55,7 +43,7 @@ async def test_a_transfer_cuts_time_in_two(pool: Pool) -> None:
 
 async def test_a_transfer_that_cannot_be_is_refused(pool: Pool) -> None:
     """Not to the present owner, not from the future, not before the present owner's time."""
-    await register(pool)
+    await register(pool, "m-1")
     ahead = datetime.now(UTC) + timedelta(hours=1)
 
     async with transaction(pool, everything.settings()) as conn:
@@ -70,7 +58,7 @@ async def test_a_transfer_that_cannot_be_is_refused(pool: Pool) -> None:
 
 async def test_a_gap_is_refused_by_the_database(pool: Pool) -> None:
     """Whoever writes intervals by hand cannot leave a moment without an owner."""
-    await register(pool)
+    await register(pool, "m-1")
 
     with pytest.raises(OwnershipBroken):
         async with transaction(pool, everything.settings()) as conn:
@@ -114,7 +102,7 @@ async def test_any_transfers_leave_one_owner_at_each_moment(
 
 async def test_two_transfers_at_once_follow_each_other(pool: Pool) -> None:
     """The second of two transfers waits for the first one and sees what it did."""
-    await register(pool)
+    await register(pool, "m-1")
 
     async def transfer(to_client: str | None, at: datetime) -> None:
         async with transaction(pool, everything.settings()) as conn:
