@@ -1,0 +1,96 @@
+"""The API process as an ASGI application: routes, console, errors, one pool."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api import openapi, problems
+from api.auth import SignIn
+from api.console import assets, pages
+from api.console.rendering import Renderer
+from api.guard import Guard
+from api.metrics import ApiMetrics
+from api.problems import Problem
+from api.routes import (
+    group_clients,
+    health,
+    profiles,
+    quarantine,
+    regions,
+    telemetry,
+    terminals,
+)
+from api.throttle import Throttle
+from foundation.database import open_pool
+from foundation.errors import MusterError
+from foundation.logs import get_logger
+from foundation.settings import Settings
+
+log = get_logger(__name__)
+
+MOST_BODY_BYTES = 1024 * 1024
+_NOUNS = (regions, group_clients, profiles, terminals, telemetry, quarantine)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The whole application; its pool is open from start to stop."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        size = settings.database_pool_size
+        app.state.pool = await open_pool(settings.database(), name="api", max_size=size)
+        try:
+            yield
+        finally:
+            await app.state.pool.close()
+
+    app = FastAPI(
+        **openapi.DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=MOST_BODY_BYTES,
+    )
+    app.state.settings = settings
+    app.state.metrics = ApiMetrics()
+    app.state.renderer = Renderer.prepare(assets.load())
+    app.state.sign_in = SignIn(Throttle())
+    v1 = APIRouter(prefix="/api/v1", responses=openapi.PROBLEMS)
+    for noun in _NOUNS:
+        v1.include_router(noun.router)
+    app.include_router(v1)
+    app.include_router(health.router)
+    app.include_router(pages.router)
+    app.add_middleware(Guard, metrics=app.state.metrics, refuse=refuse)
+    app.add_exception_handler(MusterError, _on_error)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    return app
+
+
+def refuse(request: Request, problem: Problem) -> Response:
+    """A refusal as its asker reads it: a page for people, problem details for programs."""
+    if pages.is_page(request):
+        return pages.refusal(request, problem)
+    return problems.response(problem, request.state.request_id)
+
+
+async def _on_error(request: Request, error: Any) -> Response:
+    problem = problems.of_error(error)
+    if problem.status >= 500:
+        log.error("request failed", path=request.url.path, exc_info=error)
+    return refuse(request, problem)
+
+
+async def _on_http(request: Request, error: Any) -> Response:
+    return refuse(request, problems.of_http(error))
+
+
+async def _on_validation(request: Request, error: Any) -> Response:
+    return refuse(request, problems.of_validation(error))

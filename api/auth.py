@@ -1,0 +1,127 @@
+"""Who asks: an API key in the Authorization header, or a session in a cookie; and signing in."""
+
+import asyncio
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from fastapi import Request, Response
+
+from api.errors import InsecureChannel, TooManyAttempts
+from api.throttle import Throttle
+from foundation.database import Connection, Pool, transaction
+from registry import api_keys, sessions
+from registry.errors import NotSignedIn
+from registry.scope import Scope
+
+# The prefix binds the cookie to this host and to TLS (RFC 6265bis); plain HTTP cannot have it.
+SECURE_COOKIE = "__Host-muster_session"
+PLAIN_COOKIE = "muster_session"
+
+_LONGEST_NAME = 64
+_SIGN_INS_AT_ONCE = 2
+_SIGN_INS_WAITING = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and what they may do and see; `token` is set where a session says so."""
+
+    scope: Scope
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The user's name, or the prefix of the key."""
+        return self.scope.actor.partition(":")[2]
+
+
+async def authenticate(conn: Connection, request: Request) -> Caller:
+    """Who a request comes from; NotSignedIn where neither key nor session is in force."""
+    authorization = request.headers.get("authorization")
+    if authorization is not None:
+        scheme, _, secret = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise NotSignedIn("Only `Authorization: Bearer <API key>` is understood.")
+        return Caller(await api_keys.authenticate(conn, secret.strip()))
+    token = token_of(request)
+    if token is None:
+        raise NotSignedIn("This needs an API key or a sign-in.", remedy=_HOW)
+    return Caller(await sessions.authenticate(conn, token), token)
+
+
+_HOW = "Send `Authorization: Bearer <API key>`, or sign in at /signin."
+
+
+class SignIn:
+    """The sign-in of one process: throttled, and never more than two at once on the database."""
+
+    def __init__(self, throttle: Throttle) -> None:
+        self._throttle = throttle
+        self._turns = asyncio.Semaphore(_SIGN_INS_AT_ONCE)
+        self._waiting = 0
+
+    async def open(self, pool: Pool, request: Request, name: str, password: str) -> str:
+        """A new session's token; else NotSignedIn, TooManyAttempts or InsecureChannel."""
+        if not is_private_channel(request):
+            raise InsecureChannel
+        name, address = name[:_LONGEST_NAME], _address(request)
+        self._throttle.check(name, address)
+        if self._waiting >= _SIGN_INS_WAITING:
+            raise TooManyAttempts(1)
+        self._waiting += 1
+        try:
+            async with self._turns, transaction(pool) as conn:
+                opened = await sessions.open(conn, name, password)
+        except NotSignedIn:
+            self._throttle.failed(name, address)
+            raise
+        finally:
+            self._waiting -= 1
+        self._throttle.succeeded(name, address)
+        return opened.token
+
+
+def token_of(request: Request) -> str | None:
+    """The session's token that the browser shows, if any."""
+    return request.cookies.get(_cookie(request))
+
+
+def remember(response: Response, request: Request, token: str) -> None:
+    """Have the browser show the session's token with every request of this site, and no other."""
+    response.set_cookie(
+        _cookie(request), token, path="/", secure=_is_tls(request), httponly=True, samesite="strict"
+    )
+
+
+def forget(response: Response, request: Request) -> None:
+    """Take the session's token out of the browser."""
+    response.delete_cookie(
+        _cookie(request), path="/", secure=_is_tls(request), httponly=True, samesite="strict"
+    )
+
+
+def is_private_channel(request: Request) -> bool:
+    """Whether nobody on a network can read along: TLS, or an address of the machine itself."""
+    return _is_tls(request) or is_loopback(request.url.hostname)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host's name or address is this machine's own."""
+    if host is None:
+        return False
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _cookie(request: Request) -> str:
+    return SECURE_COOKIE if _is_tls(request) else PLAIN_COOKIE
+
+
+def _is_tls(request: Request) -> bool:
+    return request.url.scheme == "https"
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

@@ -1,0 +1,18 @@
+// Says when what is on the screen is no longer fresh, and takes it back when it is again.
+export function isFresh(fresh) {
+  document.body.classList.toggle("is-stopped", !fresh);
+}
+
+// Any answer's refusal while polling means the same: 401 has the sign-in page ask again.
+export function heard(status) {
+  if (status === 401) location.reload();
+  isFresh(status < 400);
+}
+
+export function watchConnection() {
+  document.addEventListener("htmx:after:request", (event) => {
+    const answer = event.detail?.ctx?.response;
+    if (answer) heard(answer.status);
+  });
+  document.addEventListener("htmx:error", () => isFresh(false));
+}

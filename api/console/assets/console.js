@@ -1,0 +1,38 @@
+// What every page of the console does by itself; pages work without it, only less comfortably.
+import { watchKeys } from "./keys.js";
+import { watchConnection } from "./connection.js";
+import { watchTimes } from "./times.js";
+
+watchTimes();
+watchKeys();
+watchConnection();
+offerOtherTheme();
+submitFiltersOnChange();
+askBeforeSending();
+
+// The server knows only a theme that was chosen; until then the system's counts.
+function offerOtherTheme() {
+  if (document.documentElement.dataset.theme) return;
+  const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  for (const button of document.querySelectorAll("[data-theme-toggle]")) {
+    button.value = isDark ? "light" : "dark";
+  }
+}
+
+function askBeforeSending() {
+  for (const form of document.querySelectorAll("form[data-confirm]")) {
+    form.addEventListener("submit", (event) => {
+      if (!confirm(form.dataset.confirm)) event.preventDefault();
+    });
+  }
+}
+
+function submitFiltersOnChange() {
+  for (const form of document.querySelectorAll("form[data-submit-on-change]")) {
+    form.addEventListener("change", () => form.requestSubmit());
+    // An empty field is no filter: leave it out of the address, which people share.
+    form.addEventListener("formdata", (event) => {
+      for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
+    });
+  }
+}

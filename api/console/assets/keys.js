@@ -1,0 +1,44 @@
+// Hands on the keyboard: `/` finds, `g` and a letter goes, `j` and `k` move in a list, `?` tells.
+const places = { o: "/", t: "/terminals", c: "/group-clients", p: "/profiles", q: "/quarantine" };
+const patienceMs = 1200;
+
+export function watchKeys() {
+  let wentAt = 0;
+  const dialog = document.getElementById("keys");
+  for (const opener of document.querySelectorAll("[data-keys-open]")) {
+    opener.addEventListener("click", () => dialog?.showModal());
+  }
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (Date.now() - wentAt < patienceMs && places[event.key]) {
+      location.assign(places[event.key]);
+    } else if (event.key === "g") {
+      wentAt = Date.now();
+      return;
+    } else if (event.key === "/") {
+      document.getElementById("find")?.focus();
+    } else if (event.key === "j" || event.key === "k") {
+      moveInList(event.key === "j" ? 1 : -1);
+    } else if (event.key === "?") {
+      dialog?.showModal();
+    } else {
+      return;
+    }
+    wentAt = 0;
+    event.preventDefault();
+  });
+}
+
+function isTyping(target) {
+  return target.closest?.("input, textarea, select, [contenteditable]") != null;
+}
+
+// The first link of each row is the row; focus shows where one is, Enter opens it.
+function moveInList(step) {
+  const rows = [...document.querySelectorAll("table[data-list] tbody tr")]
+    .map((row) => row.querySelector("a[href]")).filter(Boolean);
+  if (!rows.length) return;
+  const at = rows.findIndex((link) => link.closest("tr").contains(document.activeElement));
+  const next = at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step;
+  rows[Math.max(0, Math.min(rows.length - 1, next))].focus();
+}

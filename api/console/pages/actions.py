@@ -1,0 +1,112 @@
+"""What people change from the console: register a terminal, move it, give it a password."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form
+from starlette.responses import RedirectResponse, Response
+
+from api import problems
+from api.console.pages.profiles import sample
+from api.console.pages.screen import Screen, Shows
+from foundation.database import translated
+from foundation.errors import Invalid, NotFound, Refused
+from registry import credentials, profiles, regions, terminals
+from registry.credentials import Credential
+from registry.identifiers import Imei, TerminalCode
+from registry.model import RegionCode, RegionLevel, Terminal, TerminalState
+from registry.scope import Right
+
+router = APIRouter()
+
+Registering = Annotated[Screen, Shows(Right.TERMINALS_REGISTER)]
+Field = Annotated[str, Form(max_length=200)]
+
+
+@router.get("/register")
+async def show_form(screen: Registering) -> Response:
+    """The form of a new terminal."""
+    return await _form(screen, {}, None)
+
+
+@router.post("/register")
+async def register(
+    screen: Registering,
+    code: Field,
+    profile: Field,
+    region: Annotated[int, Form()],
+    client: Field = "",
+    name: Field = "",
+    imei: Field = "",
+) -> Response:
+    """A new terminal in testing, and its password, or the form again with what is wrong."""
+    given = {"code": code, "profile": profile, "region": region, "client": client, "name": name,
+             "imei": imei}  # fmt: skip
+    try:
+        # What is refused is undone up to here: the form needs the transaction still.
+        with translated():
+            async with screen.conn.transaction():
+                registered = await terminals.register(
+                    screen.conn,
+                    screen.scope,
+                    code=TerminalCode.parse(code),
+                    profile=profile,
+                    region=RegionCode(region),
+                    group_client=client or None,
+                    name=name or None,
+                    imei=Imei.parse(imei) if imei else None,
+                    state=TerminalState.TESTING,
+                )
+    except (Invalid, Refused, NotFound) as error:
+        return await _form(screen, given, problems.of_error(error))
+    return await _handed_over(screen, registered.terminal, registered.credential)
+
+
+@router.post("/terminals/{code}/state")
+async def move(
+    screen: Annotated[Screen, Shows(Right.TERMINALS_READ)],
+    code: str,
+    state: Annotated[TerminalState, Form()],
+) -> Response:
+    """Put a terminal into another state; the verb asks for the right that it takes."""
+    await terminals.move_to(screen.conn, screen.scope, code, state)
+    return RedirectResponse(f"/terminals/{code}", 303)
+
+
+@router.post("/terminals/{code}/credential")
+async def issue(screen: Annotated[Screen, Shows(Right.CREDENTIALS_ISSUE)], code: str) -> Response:
+    """Give a terminal a new password; the one it had is cut off within seconds."""
+    credential = await credentials.issue(screen.conn, screen.scope, code)
+    terminal = await terminals.find(screen.conn, screen.scope, code)
+    return await _handed_over(screen, terminal, credential)
+
+
+async def _handed_over(screen: Screen, terminal: Terminal, credential: Credential) -> Response:
+    profile = await profiles.find(screen.conn, screen.scope, terminal.profile_code)
+    return screen.show(
+        "credential.html",
+        terminal=terminal,
+        credential=credential,
+        sample=sample(profile),
+        topic_prefix=screen.request.app.state.settings.topic_prefix,
+    )
+
+
+async def _form(
+    screen: Screen, given: dict[str, Any], problem: problems.Problem | None
+) -> Response:
+    tree = await regions.list_all(screen.conn, screen.scope)
+    within = screen.scope.region
+    mine = [r for r in tree if within is None or within.low <= r.code <= within.high]
+    return screen.show(
+        "register.html",
+        status=problem.status if problem else 200,
+        given=given,
+        problem=problem,
+        profiles=await profiles.list_all(screen.conn, screen.scope),
+        provinces=[
+            (province, [r for r in mine if r.parent_code == province.code])
+            for province in mine
+            if province.level is RegionLevel.PROVINCE
+        ],
+        alone=[r for r in mine if r.level is RegionLevel.CITY] if len(mine) == 1 else [],
+    )

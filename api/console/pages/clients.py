@@ -1,0 +1,43 @@
+"""Group clients: who owns terminals."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from registry import group_clients, regions
+from registry.scope import Right
+
+OnScreen = Annotated[Screen, Shows(Right.GROUP_CLIENTS_READ)]
+
+router = APIRouter(prefix="/group-clients")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the address asks for."""
+
+    q: Annotated[str | None, Query(max_length=64)] = None
+    after: Annotated[str | None, Query(max_length=256)] = None
+
+
+@router.get("")
+async def list_clients(screen: OnScreen, filters: Annotated[Filters, Depends()]) -> Response:
+    """One page of clients, by code."""
+    page = await group_clients.list_page(
+        screen.conn, screen.scope, prefix=filters.q, after=filters.after, limit=PAGE_ROWS
+    )
+    named = {region.code: region for region in await regions.list_all(screen.conn, screen.scope)}
+    return screen.show(
+        "clients.html", filters=filters, clients=page.items, next_key=page.next_key, regions=named
+    )
+
+
+@router.get("/{code}")
+async def client(screen: OnScreen, code: str) -> Response:
+    """One client's file, and the way to its terminals."""
+    found = await group_clients.find(screen.conn, screen.scope, code)
+    region = await regions.find(screen.conn, screen.scope, found.region_code)
+    return screen.show("client.html", client=found, region=region)

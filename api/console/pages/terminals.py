@@ -1,0 +1,229 @@
+"""Terminals: the list with its filters, and one terminal with its live chart."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import RedirectResponse, Response
+
+from api.console import fleet
+from api.console.fleet import Row
+from api.console.pages.profiles import sample
+from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.words import Data
+from registry import group_clients, hardware, profiles, regions, sims, terminals
+from registry.errors import MetricNotFound, TerminalNotFound
+from registry.model import (
+    DeviceProfile,
+    Metric,
+    MetricType,
+    Page,
+    RegionLevel,
+    Sector,
+    Sim,
+    TerminalState,
+)
+from registry.scope import Right
+from telemetry import reader
+from telemetry.model import LatestValue, QuarantineItem, Value
+
+router = APIRouter(prefix="/terminals")
+
+OnScreen = Annotated[Screen, Shows(Right.TERMINALS_READ)]
+
+_REFUSALS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the address asks for; an empty field of the form asks for nothing."""
+
+    q: Annotated[str, Query(max_length=64)] = ""
+    data: Annotated[str, Query(pattern="^(reporting|silent|never)?$")] = ""
+    state: Annotated[str, Query(max_length=32)] = ""
+    sector: Annotated[str, Query(max_length=32)] = ""
+    profile: Annotated[str, Query(max_length=64)] = ""
+    region: Annotated[str, Query(pattern="^[0-9]{0,6}$")] = ""
+    client: Annotated[str, Query(max_length=64)] = ""
+    after: Annotated[str, Query(max_length=256)] = ""
+
+    @property
+    def any(self) -> bool:
+        return bool(
+            self.data or self.state or self.sector or self.profile or self.region or self.client
+        )
+
+
+@router.get("")
+async def list_terminals(screen: OnScreen, filters: Annotated[Filters, Depends()]) -> Response:
+    """One page of terminals; a search for a whole code opens that terminal."""
+    conn, scope = screen.conn, screen.scope
+    if filters.q and not filters.any and await _is_a_code(screen, filters.q):
+        return RedirectResponse(f"/terminals/{filters.q}", 303)
+    page = await _rows(screen, filters)
+    tree = await regions.list_all(conn, scope)
+    return screen.show(
+        "terminals.html",
+        filters=filters,
+        found=filters.q,
+        rows=page.items,
+        next_key=page.next_key,
+        profiles=await profiles.list_all(conn, scope),
+        regions=[region for region in tree if region.level is not RegionLevel.CITY],
+        may_register=screen.may(Right.TERMINALS_REGISTER),
+    )
+
+
+async def _is_a_code(screen: Screen, text: str) -> bool:
+    try:
+        await terminals.find(screen.conn, screen.scope, text)
+    except TerminalNotFound:
+        return False
+    return True
+
+
+async def _rows(screen: Screen, filters: Filters) -> Page[Row]:
+    conn, scope = screen.conn, screen.scope
+    owner = await group_clients.find(conn, scope, filters.client) if filters.client else None
+    region = await regions.find(conn, scope, int(filters.region)) if filters.region else None
+    return await fleet.list_rows(
+        conn,
+        scope,
+        prefix=filters.q or None,
+        group_client=None if owner is None else owner.id,
+        region=None if region is None else region.range,
+        state=TerminalState(filters.state) if filters.state in set(TerminalState) else None,
+        profile=filters.profile or None,
+        sector=Sector(filters.sector) if filters.sector in set(Sector) else None,
+        data=Data(filters.data) if filters.data else None,
+        after=filters.after or None,
+        limit=PAGE_ROWS,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A time that the chart shows up to now, and the width of its buckets (None is every value)."""
+
+    name: str
+    span: timedelta
+    step_seconds: int | None
+
+    @property
+    def seconds(self) -> int:
+        return int(self.span.total_seconds())
+
+
+RANGES = (
+    Range("1h", timedelta(hours=1), None),
+    Range("24h", timedelta(hours=24), 120),
+    Range("7d", timedelta(days=7), 900),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LatestRow:
+    """A metric of the profile and its newest value, if it has one."""
+
+    metric: Metric
+    value: Value | None
+    time: datetime | None
+
+
+@router.get("/{code}")
+async def terminal(
+    screen: OnScreen,
+    code: str,
+    metric: Annotated[str | None, Query(max_length=64)] = None,
+    range_name: Annotated[str, Query(alias="range", max_length=8)] = "1h",
+) -> Response:
+    """One terminal: what is wrong with it, who owns it, what it measures, what was refused."""
+    conn, scope = screen.conn, screen.scope
+    found = await terminals.find(conn, scope, code)
+    profile = await profiles.find(conn, scope, found.profile_code)
+    latest = {value.metric: value for value in await reader.latest(conn, scope, code)}
+    last_data_at = max((value.time for value in latest.values()), default=None)
+    refused = await _refused(screen, code)
+    data = fleet.data_of(found, last_data_at, datetime.now(UTC))
+    lately = _refused_lately(refused, last_data_at)
+    return screen.show(
+        "terminal.html",
+        terminal=found,
+        profile=profile,
+        region=await regions.find(conn, scope, found.region_code),
+        sim=await _sim(screen, code),
+        hardware=await hardware.find_in(conn, scope, code),
+        may_see_sim=screen.may(Right.SIMS_READ),
+        data=data,
+        finding=fleet.finding_of(found, data, last_data_at, refused_lately=lately),
+        last_data_at=last_data_at,
+        refused_lately=lately,
+        latest=latest_rows(profile, latest),
+        metric=charted(profile, metric),
+        ranges=RANGES,
+        chosen=next((r for r in RANGES if r.name == range_name), RANGES[0]),
+        quarantine=refused,
+        sample=sample(profile),
+        moves=_moves(screen, found.state),
+        may_issue=screen.may(Right.CREDENTIALS_ISSUE) and found.state is not TerminalState.RETIRED,
+    )
+
+
+def _moves(screen: Screen, state: TerminalState) -> list[TerminalState]:
+    """The states that this person may put the terminal into, in the order of its life."""
+    return [
+        to
+        for to in TerminalState
+        if to in terminals.TRANSITIONS[state]
+        and screen.may(
+            Right.TERMINALS_RETIRE if to is TerminalState.RETIRED else Right.TERMINALS_CHANGE
+        )
+    ]
+
+
+async def _sim(screen: Screen, code: str) -> Sim | None:
+    if not screen.may(Right.SIMS_READ):
+        return None
+    return await sims.find_in(screen.conn, screen.scope, code)
+
+
+async def _refused(screen: Screen, code: str) -> list[QuarantineItem] | None:
+    if not screen.may(Right.QUARANTINE_READ):
+        return None
+    page = await reader.list_quarantine(
+        screen.conn, screen.scope, terminal_code=code, limit=_REFUSALS
+    )
+    return list(page.items)
+
+
+def _refused_lately(refused: list[QuarantineItem] | None, last_data_at: datetime | None) -> bool:
+    """Whether something was refused lately: after the last data, or within the last hour."""
+    since = datetime.now(UTC) - timedelta(hours=1)
+    if last_data_at is not None:
+        since = min(since, last_data_at)
+    return any(item.last_received_at >= since for item in refused or ())
+
+
+def latest_rows(profile: DeviceProfile, latest: dict[str, LatestValue]) -> list[LatestRow]:
+    """Every metric that is shown, in the profile's order, with its newest value."""
+    rows = []
+    for metric in profile.metrics:
+        if metric.hidden:
+            continue
+        newest = latest.get(metric.name)
+        rows.append(
+            LatestRow(metric, newest.value, newest.time)
+            if newest
+            else LatestRow(metric, None, None)
+        )
+    return rows
+
+
+def charted(profile: DeviceProfile, name: str | None) -> Metric:
+    """The metric to draw: the one asked for, else the profile's first that can be drawn."""
+    drawn = [m for m in profile.metrics if m.type is not MetricType.TEXT and not m.hidden]
+    for metric in drawn:
+        if name in (None, metric.name):
+            return metric
+    raise MetricNotFound(f"The profile {profile.code} draws no metric {name}.")

@@ -1,0 +1,47 @@
+"""What this process tells Prometheus of itself; `docs/reference/metrics.md` lists every name."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+
+
+class ApiMetrics:
+    """The series of one API process, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._requests = Histogram(
+            "muster_api_request_seconds",
+            "Time to answer a request, by the template of its route.",
+            ("method", "route", "status"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        info = Gauge(
+            "muster_build_info",
+            "1, with the version of this process.",
+            ("version", "python"),
+            registry=self.registry,
+        )
+        info.labels(installed_version(), platform.python_version()).set(1)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request; what is not ours to name (unknown methods, no route) is `other`."""
+        known = method if method in _METHODS else "other"
+        self._requests.labels(known, route, str(status)).observe(seconds)
+
+
+def installed_version() -> str:
+    """The version of Muster that is installed, or `checkout` when it runs from one."""
+    try:
+        return version("muster")
+    except PackageNotFoundError:
+        return "checkout"

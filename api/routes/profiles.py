@@ -1,0 +1,53 @@
+"""`/api/v1/profiles`: each profile is a table, made as it is defined."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Response
+
+from api.dependencies import Needs, Transaction
+from api.schemas.profiles import EXAMPLE, EXAMPLE_METRIC, ProfileAnswer, ProfilesAnswer
+from api.strict import StrictRoute
+from registry import profile_document, profiles
+from registry.scope import Right, Scope
+
+router = APIRouter(prefix="/profiles", tags=["profiles"], route_class=StrictRoute)
+
+Reader = Annotated[Scope, Needs(Right.PROFILES_READ)]
+Definer = Annotated[Scope, Needs(Right.PROFILES_DEFINE)]
+
+
+@router.get("", operation_id="list_profiles")
+async def list_profiles(scope: Reader, conn: Transaction) -> ProfilesAnswer:
+    """Every device profile, by code."""
+    return ProfilesAnswer.model_validate({"items": await profiles.list_all(conn, scope)})
+
+
+@router.get("/{code}", operation_id="find_profile")
+async def find_profile(scope: Reader, conn: Transaction, code: str) -> ProfileAnswer:
+    """One device profile by its code."""
+    return ProfileAnswer.model_validate(await profiles.find(conn, scope, code))
+
+
+@router.post("", operation_id="define_profile", status_code=201)
+async def define_profile(
+    scope: Definer,
+    conn: Transaction,
+    response: Response,
+    document: Annotated[dict[str, Any], Body(examples=[EXAMPLE])],
+) -> ProfileAnswer:
+    """Define a profile and make its table; terminals of it are understood within a second."""
+    profile = await profiles.define(conn, scope, profile_document.parse(document))
+    response.headers["Location"] = f"/api/v1/profiles/{profile.code}"
+    return ProfileAnswer.model_validate(profile)
+
+
+@router.post("/{code}/metrics", operation_id="add_metric", status_code=201)
+async def add_metric(
+    scope: Definer,
+    conn: Transaction,
+    code: str,
+    document: Annotated[dict[str, Any], Body(examples=[EXAMPLE_METRIC])],
+) -> ProfileAnswer:
+    """Give a profile one more metric, live; readings stored before lack it."""
+    metric = profile_document.parse_metric(document)
+    return ProfileAnswer.model_validate(await profiles.add_metric(conn, scope, code, metric))

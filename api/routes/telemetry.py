@@ -1,0 +1,105 @@
+"""What one terminal said: `/api/v1/terminals/{code}/latest`, `/telemetry` and `/events`."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+
+from api import spreadsheets
+from api.dependencies import Needs, Transaction
+from api.paging import After, Limit, link_next
+from api.schemas.shapes import Instant, PageOf
+from api.schemas.telemetry import EventAnswer, LatestValuesAnswer, SeriesAnswer
+from api.strict import StrictRoute
+from registry.scope import Right, Scope
+from telemetry import reader
+from telemetry.model import Aggregate
+
+router = APIRouter(prefix="/terminals/{code}", tags=["telemetry"], route_class=StrictRoute)
+
+Reader = Annotated[Scope, Needs(Right.TELEMETRY_READ)]
+From = Annotated[Instant | None, Query(alias="from", description="Inclusive.")]
+To = Annotated[Instant | None, Query(alias="to", description="Exclusive.")]
+
+_DEFAULT_SPAN = timedelta(hours=1)
+_AS_CSV: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
+}
+
+
+@router.get("/latest", operation_id="latest_values")
+async def latest_values(scope: Reader, conn: Transaction, code: str) -> LatestValuesAnswer:
+    """The newest value of each metric; late data never moves it back."""
+    values = await reader.latest(conn, scope, code)
+    return LatestValuesAnswer.model_validate({"terminal": code, "items": values})
+
+
+@router.get(
+    "/telemetry", operation_id="read_series", response_model=SeriesAnswer, responses=_AS_CSV
+)
+async def read_series(
+    scope: Reader,
+    conn: Transaction,
+    request: Request,
+    code: str,
+    metric: Annotated[
+        str | None,
+        Query(max_length=2000, description="One or more, parted by commas; all if left out."),
+    ] = None,
+    start: From = None,
+    end: To = None,
+    step: Annotated[int | None, Query(ge=1, le=31_622_400, description="Seconds.")] = None,
+    aggregate: Aggregate = Aggregate.AVERAGE,
+    chosen: Annotated[spreadsheets.Format, Query(alias="format")] = None,
+) -> Response:
+    """The values of a terminal between two instants, by default of the last hour.
+
+    Raw as they came, or, with a `step`, one `aggregate` for each bucket of so many seconds.
+    """
+    until = end or datetime.now(UTC)
+    series = await reader.series(
+        conn,
+        scope,
+        code,
+        [name for name in (metric or "").split(",") if name],
+        start or until - _DEFAULT_SPAN,
+        until,
+        step_seconds=step,
+        aggregate=aggregate,
+    )
+    if spreadsheets.is_wanted(request, chosen):
+        rows = zip(series.times, *series.columns.values(), strict=True)
+        return spreadsheets.response(f"{code}-telemetry", ["time", *series.columns], rows)
+    # Ten thousand points pass as they are: checking each again would cost more than reading them.
+    return Response(orjson.dumps(series, option=_ORJSON), media_type="application/json")
+
+
+_ORJSON = orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_DATACLASS
+
+
+@router.get("/events", operation_id="list_events", responses=_AS_CSV, response_model=None)
+async def list_events(
+    scope: Reader,
+    conn: Transaction,
+    request: Request,
+    response: Response,
+    code: str,
+    start: From = None,
+    end: To = None,
+    after: After = None,
+    limit: Limit = 50,
+    chosen: Annotated[spreadsheets.Format, Query(alias="format")] = None,
+) -> PageOf[EventAnswer] | Response:
+    """One page of what happened at a terminal, newest first."""
+    page = await reader.list_events(
+        conn, scope, code, start=start, end=end, after=after, limit=limit
+    )
+    if spreadsheets.is_wanted(request, chosen):
+        fields = ("time", "terminal", "delay_seconds", "code", "severity", "text")
+        rows = [[getattr(event, field) for field in fields] for event in page.items]
+        response = spreadsheets.response(f"{code}-events", fields, rows)
+        link_next(request, response, page.next_key)
+        return response
+    link_next(request, response, page.next_key)
+    return PageOf[EventAnswer].model_validate({"items": page.items, "next": page.next_key})

@@ -1,0 +1,62 @@
+"""Device profiles as the API shows them; the way in is `registry.profile_document`."""
+
+from pydantic import Field
+
+from api.schemas.shapes import Answer
+from registry.model import MetricType, Sector
+
+
+class MetricAnswer(Answer):
+    """One thing that a profile measures; `low` and `high` are inclusive, in `unit` (UCUM)."""
+
+    name: str = Field(examples=["voltage_a"])
+    type: MetricType
+    unit: str | None = Field(examples=["V"])
+    low: float | None = Field(examples=[180])
+    high: float | None = Field(examples=[260])
+    decimals: int | None
+    title_zh: str = Field(examples=["A 相电压"])
+    title_en: str = Field(examples=["Voltage, phase A"])
+    hidden: bool
+
+
+class ProfileAnswer(Answer):
+    """What a kind of terminal measures, how it says it, and how often."""
+
+    code: str = Field(examples=["smart_meter"])
+    sector: Sector
+    title_zh: str = Field(examples=["三相智能电表"])
+    title_en: str = Field(examples=["Three-phase smart meter"])
+    codec: str = Field(examples=["json"])
+    expected_interval_seconds: int = Field(examples=[60])
+    clock_back_seconds: int
+    clock_ahead_seconds: int
+    chunk_days: int
+    metrics: list[MetricAnswer]
+    version: int = Field(examples=[1])
+
+
+class ProfilesAnswer(Answer):
+    """Every profile, by code."""
+
+    items: list[ProfileAnswer]
+
+
+EXAMPLE_METRIC = {
+    "name": "temperature_c",
+    "type": "double",
+    "unit": "Cel",
+    "low": -40,
+    "high": 85,
+    "title_zh": "温度",
+    "title_en": "Temperature",
+}
+EXAMPLE = {
+    "code": "cold_store",
+    "sector": "security",
+    "title_zh": "冷库",
+    "title_en": "Cold store",
+    "codec": "json",
+    "expected_interval_seconds": 300,
+    "metrics": [EXAMPLE_METRIC],
+}

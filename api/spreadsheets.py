@@ -1,0 +1,49 @@
+"""Tables as `text/csv` (RFC 4180), safe to open in a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import Query, Request
+from starlette.responses import Response
+
+MEDIA_TYPE = "text/csv; charset=utf-8"
+
+Format = Annotated[
+    Literal["json", "csv"] | None, Query(description="Instead of the Accept header.")
+]
+
+# What a spreadsheet would run as a formula, however harmless the cell looks in the file.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def is_wanted(request: Request, chosen: str | None) -> bool:
+    """Whether the caller asks for CSV, by `format` or else by Accept."""
+    if chosen is not None:
+        return chosen == "csv"
+    return "text/csv" in request.headers.get("accept", "")
+
+
+def response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+    """A file `name`.csv with one line a row."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows([[_cell(value) for value in row] for row in rows])
+    return Response(
+        text.getvalue(),
+        media_type=MEDIA_TYPE,
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+    )
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return "'" + value
+    return value
