@@ -9,6 +9,8 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from deploy.embedded.system import DiskFull, output_of
 from foundation.errors import MusterError, Unavailable
 
 SUITE = "trixie"
+_FULL_BYTES = 100_000
+_LOOK_SECONDS = 0.1
 
 
 class NoNetwork(Unavailable):
@@ -112,6 +116,8 @@ class PrivateApt:
             preexec_fn=dies_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one prctl, no locks
         ) as apt:
             assert apt.stdout
+            watch = threading.Thread(target=self._end_on_full_disk, args=(apt,))
+            watch.start()
             said = []
             try:
                 for line in apt.stdout:
@@ -122,10 +128,21 @@ class PrivateApt:
             except BaseException:
                 apt.terminate()
                 raise
+        watch.join()
         text = "".join(said)
         if apt.returncode:
-            raise _translated(text)
+            raise DiskFull() if self._is_full() else _translated(text)
         return text
+
+    def _end_on_full_disk(self, apt: "subprocess.Popen[str]") -> None:
+        """apt can wait for ever for a download that it cannot write: end it then."""
+        while apt.poll() is None:
+            if self._is_full():
+                apt.terminate()
+            time.sleep(_LOOK_SECONDS)
+
+    def _is_full(self) -> bool:
+        return shutil.disk_usage(self._directory).free < _FULL_BYTES
 
 
 def unpack(archives: Iterable[Path], into: Path, *, without: Iterable[str] = ()) -> None:

@@ -40,8 +40,7 @@ def proxied(carry: Carry, directory: Path) -> Iterator[Path]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     configuration = directory / "proxy.conf"
@@ -56,6 +55,15 @@ def proxied(carry: Carry, directory: Path) -> Iterator[Path]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    """Takes it calmly that apt is killed in the middle."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a connection that was cut."""
 
 
 def unreachable(directory: Path) -> Path:
