@@ -252,7 +252,7 @@ class Mqtt5Link(asyncio.BufferedProtocol):
                 if refused:
                     self._end_refused(f"The broker refuses our subscription ({refused[0]}).")
                 else:
-                    self._receiver.subscribed()
+                    self._receiver.granted()
             case PubRelPacket() if self._established:
                 self._write(struct.pack(">I", PUBCOMP | packet.packet_id))
             case DisconnectPacket() if self._established:

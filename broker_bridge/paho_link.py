@@ -266,7 +266,7 @@ class PahoLink:
         if refused:
             self._refused(f"The broker refuses our subscription ({refused[0]}).")
         else:
-            self._receiver.subscribed()
+            self._receiver.granted()
 
     def _parted(
         self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any

@@ -92,7 +92,7 @@ class Receiver(Protocol):
     def established(self, link: Link, *, session_present: bool) -> None:
         """The broker took us in; comes before the first delivery."""
 
-    def subscribed(self) -> None:
+    def granted(self) -> None:
         """The broker grants our subscriptions."""
 
     def receive(self, deliveries: list[Delivery]) -> None:
@@ -130,6 +130,8 @@ class Session:
         Retries wait a random time up to the first of `retry_seconds`, doubled up to the second.
         """
         self.connected = False
+        # Whether the broker keeps for us what is published: granted, now or in this session before.
+        self.subscribed = False
         self.epoch = 0
         self.stale_acknowledgements = 0
         self._broker = broker
@@ -259,14 +261,15 @@ class Session:
         self._link = link
         self._paused = False
         self.connected = True
+        self.subscribed = self.subscribed and session_present
         log.info("connected to the broker", session_present=session_present, epoch=self.epoch)
         self._on_established(session_present)
         # A connection that comes while the last one's deliveries fill the bound starts paused.
         self._pause_when_full()
 
-    def subscribed(self) -> None:
+    def granted(self) -> None:
         """See `Receiver`."""
-        self._welcomed = True
+        self.subscribed = self._welcomed = True
 
     def receive(self, deliveries: list[Delivery]) -> None:
         """See `Receiver`."""
