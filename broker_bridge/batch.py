@@ -4,6 +4,7 @@ The deliveries whose fate a batch decides are kept beside: they are released tog
 commit.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice
@@ -86,14 +87,20 @@ class Batch:
     """Takes what was decoded; `seal` holds it against profile, clock and owner, all at once."""
 
     def __init__(self, clock: UntimedClock) -> None:
+        """`strangers` are deliveries of which nothing has been taken or refused yet."""
         self.deliveries: list[Delivery] = []
-        self.refused: list[Refused] = []
-        self.readings = 0
+        self.strangers: deque[Delivery] = deque()
+        self._refused: list[Refused] = []
+        self._readings = 0
         self._clock = clock
         self._untimed = 0
         self._gathered: dict[ProfileId, _Gathered] = {}
         self._events: list[tuple[Event, Delivery]] = []
         self._parts: dict[Delivery, int] = {}
+
+    def size(self) -> int:
+        """How much there is: messages, or parts where they have many."""
+        return max(len(self.deliveries), self._readings + len(self._events) + len(self._refused))
 
     def add(self, delivery: Delivery, ref: TerminalRef, readings: Sequence[Decoded]) -> None:
         """Take the readings of a delivery from this terminal."""
@@ -111,12 +118,12 @@ class Batch:
         if len(readings) != 1:
             self._parts[delivery] = len(readings)
         for time_us, _, _, _, values in readings:
-            self.readings += 1
+            self._readings += 1
             if time_us is None:
                 time_us = self._clock.stamp(received_us)  # noqa: PLW2901
                 self._untimed += 1
             row = (
-                self.readings, ref.id, time_us, received_us, owned_since, delivery,
+                self._readings, ref.id, time_us, received_us, owned_since, delivery,
                 *values.values(),
             )  # fmt: skip
             pattern = tuple(values)
@@ -151,7 +158,7 @@ class Batch:
         self, delivery: Delivery, terminal_id: int | None, reason: Reason, detail: str
     ) -> None:
         """Send a part of a delivery, or all of it, to quarantine."""
-        self.refused.append(Refused(delivery, terminal_id, reason, detail))
+        self._refused.append(Refused(delivery, terminal_id, reason, detail))
 
     def refuse_parts(
         self, delivery: Delivery, terminal_id: int, parts: Iterable[RefusedPart]
@@ -171,8 +178,10 @@ class Batch:
         return list(unknown)
 
     def know(self, profile: DeviceProfile) -> None:
-        """Hold the readings of this profile against its newer version."""
-        self._gathered[profile.id].profile = profile
+        """Hold the readings of this profile against this version of it, if it is newer."""
+        gathered = self._gathered[profile.id]
+        if gathered.profile.version < profile.version:
+            gathered.profile = profile
 
     def seal(self) -> Sealed:
         """Check, sort and merge everything; the batch is not used any more."""
@@ -182,7 +191,7 @@ class Batch:
             if (table := _seal(gathered, self.refuse)) is not None
         ]
         return Sealed(
-            self.deliveries, tables, self._events, self.refused, self._parts, self._untimed
+            self.deliveries, tables, self._events, self._refused, self._parts, self._untimed
         )
 
 

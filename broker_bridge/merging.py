@@ -63,10 +63,14 @@ class Merged:
         """Whose reading a source is."""
         return self.deliveries[int(self.order[source])]
 
-    def giver(self, row: int, metric: str) -> int:
-        """The source that gave a row this metric."""
-        start = int(self.starts[row])
-        return start + int(np.argmax(self.given[metric][start:]))
+    def sources(self, row: int) -> range:
+        """What a row was made of, in order of arrival."""
+        end = len(self.order) if row + 1 == len(self.starts) else int(self.starts[row + 1])
+        return range(int(self.starts[row]), end)
+
+    def givers(self, row: int, metric: str) -> list[int]:
+        """The sources of a row that have this metric; the value of the first is the row's."""
+        return [source for source in self.sources(row) if self.given[metric][source]]
 
 
 def merge(profile: DeviceProfile, arrived: Arrived) -> Merged:

@@ -57,6 +57,11 @@ class Event:
     data: str | None
 
     @property
+    def delay_seconds(self) -> int:
+        """Our clock less the terminal's, to the nearest second."""
+        return (self.received_us - self.time_us + 500_000) // 1_000_000
+
+    @property
     def digest(self) -> int:
         """What tells two events of one code at one moment apart, as a bigint."""
         said = "\0".join((self.severity, self.text or "", self.data or ""))

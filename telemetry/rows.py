@@ -40,6 +40,11 @@ class Column:
     values: Values
     present: Flags
 
+    @classmethod
+    def absent(cls, kind: np.dtype[Any], rows: int) -> "Column":
+        """A column to fill, of values of this storage."""
+        return cls(np.zeros(rows, kind), np.zeros(rows, np.bool_))
+
     def take(self, chosen: Any) -> "Column":
         """The chosen rows (a mask, an index array or a slice)."""
         return Column(self.values[chosen], self.present[chosen])

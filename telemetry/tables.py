@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 
 from registry.model import DeviceProfile, MetricType
-from telemetry.rows import Column, Flags, Rows, storage
+from telemetry.rows import Column, Flags, Int64s, Rows, storage
 
 # PostgreSQL documentation, COPY, "Binary Format": signature, flags, length of extension; trailer.
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
@@ -145,11 +145,9 @@ class Table:
 _KEY_LAYOUT = (("time", ">i8"), ("terminal_id", ">i4"), ("delay_seconds", ">i4"))
 
 
-def delay_seconds(rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Our clock less the device's, in whole seconds."""
-    delays: np.ndarray[tuple[int], np.dtype[np.int64]] = (
-        rows.received_us - rows.times_us
-    ) // 1_000_000
+def delay_seconds(rows: Rows) -> Int64s:
+    """Our clock less the terminal's, to the nearest second."""
+    delays: Int64s = (rows.received_us - rows.times_us + 500_000) // 1_000_000
     return delays
 
 

@@ -141,7 +141,7 @@ class Transaction:
             {
                 "times": [at(e.time_us) for e in once],
                 "terminal_ids": [e.terminal_id for e in once],
-                "delays": [(e.received_us - e.time_us) // 1_000_000 for e in once],
+                "delays": [e.delay_seconds for e in once],
                 "codes": [e.code for e in once],
                 "severities": [e.severity for e in once],
                 "texts": [e.text for e in once],

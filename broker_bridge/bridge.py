@@ -1,0 +1,207 @@
+"""The journey of a message, on one page.
+
+    session -> routes -> intake (decode) -> batch -> seal -> settle (store, commit) -> acknowledge
+
+Deliveries are decoded as they come. One batch is stored at a time while the next one gathers, so
+that a slow database makes fewer and larger batches.
+"""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+
+from broker_bridge import mqtt5_link, paho_link, topics
+from broker_bridge.batch import Batch, UntimedClock
+from broker_bridge.intake import take
+from broker_bridge.metrics import BridgeMetrics
+from broker_bridge.routes import Routes
+from broker_bridge.session import Broker, Delivery, Session
+from broker_bridge.settle import Settler
+from foundation.logs import get_logger
+from foundation.settings import Settings, SettingsInvalid
+from registry.directory import Directory
+from telemetry.model import Reason
+from telemetry.writer import Writer
+
+log = get_logger(__name__)
+
+_CARRY = {"mqtt5": mqtt5_link.carry, "paho": paho_link.carry}
+_MOST_QUESTIONS = 200  # to the database for one batch
+_BATCHES_AHEAD = 4  # gathered while one is stored; beyond, deliveries wait as they came
+
+
+class Bridge:
+    """One MQTT session into the database; its writer has the name, its directory is loaded."""
+
+    def __init__(
+        self, settings: Settings, writer: Writer, directory: Directory, metrics: BridgeMetrics
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._writer = writer
+        self._directory = directory
+        self._routes = Routes(settings.topic_prefix, directory)
+        self._session = Session(
+            broker_of(settings),
+            topics.filters(settings.topic_prefix),
+            _CARRY[settings.session],
+            on_deliveries=self._receive,
+            on_established=self._established,
+            max_messages=settings.unsettled_max_messages,
+            max_bytes=settings.unsettled_max_bytes,
+        )
+        self._settler = Settler(writer, self._session, metrics)
+        metrics.watch(self._session, directory)
+        self._clock = UntimedClock()
+        self._batch = Batch(self._clock)
+        self._began = 0.0
+        self._waiting: deque[list[Delivery]] = deque()
+        # Beyond the bound of unsettled messages nothing more comes: half of it is full, too.
+        self._full_at = min(settings.batch_max_readings, 1 + settings.unsettled_max_messages // 2)
+        self._something = asyncio.Event()
+        self._full = asyncio.Event()
+        self._session_present: bool | None = None
+        self._stopping = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Carry messages until `stop`; then settle what came, acknowledge it and disconnect.
+
+        Raises BrokerRefused, and TimeoutError when the settings give stopping no more time.
+        """
+        ending = asyncio.Event()
+        storing = asyncio.create_task(self._store_batches())
+        session = asyncio.create_task(self._session.run())
+        others = (
+            asyncio.create_task(self._directory.follow(ending)),
+            asyncio.create_task(stop.wait()),
+        )
+        try:
+            done, _ = await asyncio.wait(
+                {storing, session, *others}, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                task.result()
+            async with asyncio.timeout(self._settings.stop_deadline_seconds):
+                self._session.end_intake()
+                self._stopping = True
+                self._something.set()
+                self._full.set()
+                await storing
+                self._session.stop()
+                await session
+        finally:
+            ending.set()
+            tasks = (storing, session, *others)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def missing(self) -> dict[str, str]:
+        """What keeps the bridge from its work, by name, in a sentence each."""
+        lacks = {}
+        if self._settler.holding:
+            lacks["database"] = "The database does not take what we have."
+        if not self._session.connected:
+            lacks["broker"] = "The broker is not connected."
+        return lacks
+
+    # From the session.
+
+    def _established(self, session_present: bool) -> None:
+        self._session_present = session_present
+        self._something.set()
+
+    def _receive(self, deliveries: list[Delivery]) -> None:
+        self._metrics.received.inc(len(deliveries))
+        if self._waiting or self._batch.size() >= _BATCHES_AHEAD * self._full_at:
+            self._waiting.append(deliveries)
+        else:
+            self._gather(deliveries)
+
+    def _gather(self, deliveries: list[Delivery]) -> None:
+        batch = self._batch
+        if not batch.deliveries:
+            self._began = asyncio.get_running_loop().time()
+        batch.deliveries += deliveries
+        known = self._routes.known.get
+        for delivery in deliveries:
+            route = known(delivery.topic) or self._routes.find(delivery.topic)
+            if route is None:
+                batch.strangers.append(delivery)
+            else:
+                take(batch, route, delivery)
+        self._something.set()
+        if batch.size() >= self._full_at:
+            self._full.set()
+
+    # To the database.
+
+    async def _store_batches(self) -> None:
+        while not (self._stopping and not self._batch.deliveries):
+            await self._something.wait()
+            if self._session_present is not None:
+                await self._settler.patiently(self._note_session)
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._began + self._settings.batch_max_age_seconds):
+                    await self._full.wait()
+            batch = self._next_batch()
+            if batch.deliveries:
+                await self._settler.patiently(lambda: self._ask(batch))  # noqa: B023
+                await self._settler.settle(batch.seal())
+
+    def _next_batch(self) -> Batch:
+        """What has gathered; the next batch begins with what had to wait."""
+        batch, self._batch = self._batch, Batch(self._clock)
+        self._something.clear()
+        self._full.clear()
+        while self._waiting and self._batch.size() < self._full_at:
+            self._gather(self._waiting.popleft())
+        return batch
+
+    async def _ask(self, batch: Batch) -> None:
+        """Ask the database about terminals and metrics that we do not know; then refuse them.
+
+        Bounded: of more strangers than _MOST_QUESTIONS in one batch the rest is refused unasked.
+        """
+        asked: set[str] = set()
+        while batch.strangers:
+            delivery = batch.strangers[0]
+            address = self._routes.address(delivery.topic)
+            if address is None:
+                batch.refuse(delivery, None, Reason.MALFORMED, "the topic is none of ours")
+            else:
+                if address.code not in asked and len(asked) < _MOST_QUESTIONS:
+                    await self._directory.ask(address.code)
+                    asked.add(address.code)
+                route = self._routes.find(delivery.topic)
+                if route is None:
+                    said = f"there is no terminal {address.code}"
+                    batch.refuse(delivery, None, Reason.UNKNOWN_TERMINAL, said)
+                else:
+                    take(batch, route, delivery)
+            batch.strangers.popleft()
+        for profile_id, metric in batch.unknown_metrics()[:_MOST_QUESTIONS]:
+            profile = await self._directory.ask_metric(profile_id, metric)
+            if profile is not None:
+                batch.know(profile)
+
+    async def _note_session(self) -> None:
+        """Keep that the broker holds our session, and whether it had forgotten the one before."""
+        lost = self._session_present is False and self._writer.session_known
+        await self._writer.note_session(lost=lost)
+        self._session_present = None
+        if lost:
+            self._metrics.session_lost.inc()
+            log.error("the broker had forgotten our session: what it held for us is lost")
+
+
+def broker_of(settings: Settings) -> Broker:
+    """The broker of these settings and our account there; SettingsInvalid if something lacks."""
+    settings.require("broker_url", "broker_password")
+    assert settings.broker_url is not None
+    assert settings.broker_password is not None
+    password = settings.broker_password.get_secret_value()
+    broker = Broker.from_url(settings.broker_url, password, settings.broker_ca_file)
+    if not broker.user:
+        raise SettingsInvalid(["MUSTER_BROKER_URL names no account (mqtt://account@host)"])
+    return broker

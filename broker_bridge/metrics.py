@@ -1,0 +1,71 @@
+"""What the bridge counts; `docs/reference/metrics.md` says what each means."""
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from broker_bridge.batch import Sealed
+from broker_bridge.fates import Fates
+from broker_bridge.session import Session
+from registry.directory import Directory
+from telemetry.model import Fate, Reason
+
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+_PARTS = (1, 10, 100, 1_000, 5_000, 10_000, 20_000, 50_000, 100_000)
+
+
+class BridgeMetrics:
+    """The figures of one bridge, every known series at 0 from the start.
+
+    received = settled (by fate) + unsettled.
+    """
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+
+        def counter(name: str, meaning: str, *labels: str) -> Counter:
+            return Counter(f"muster_bridge_{name}", meaning, labels, registry=registry)
+
+        def gauge(name: str, meaning: str) -> Gauge:
+            return Gauge(f"muster_bridge_{name}", meaning, registry=registry)
+
+        def histogram(name: str, meaning: str, buckets: Sequence[float]) -> Histogram:
+            return Histogram(f"muster_bridge_{name}", meaning, buckets=buckets, registry=registry)
+
+        self.messages = counter("messages_total", "Settled messages.", "fate", "reason")
+        for fate in (Fate.STORED, Fate.DUPLICATE):
+            self.messages.labels(fate.value, "")
+        for reason in Reason:
+            self.messages.labels(Fate.QUARANTINED.value, reason.value)
+        self.parts = counter("parts_total", "Readings, events and values settled.", "fate")
+        for fate in (Fate.STORED, Fate.DUPLICATE, Fate.QUARANTINED):
+            self.parts.labels(fate.value)
+        self.received = counter("received_total", "Messages that the broker delivered.")
+        self.untimed = counter("untimed_total", "Parts without a time, stored at ours.")
+        self.session_lost = counter("session_lost_total", "Sessions that the broker forgot.")
+        self.database_failures = counter("database_failures_total", "Attempts put off.")
+        self.commit_seconds = histogram("commit_seconds", "Time to commit a batch.", _SECONDS)
+        self.batch_parts = histogram("batch_parts", "Readings and events a batch.", _PARTS)
+        self.spool_bytes = gauge("spool_bytes", "Bytes on disk; there is no spool yet.")
+        self.connected = gauge("connected", "1 while the broker has us.")
+        self.unsettled = gauge("unsettled", "Messages delivered and not yet settled.")
+        self.oldest_unsettled = gauge("oldest_unsettled_seconds", "Age of the oldest of them.")
+        self.stale = gauge("stale_acknowledgements", "Never sent: their connection was gone.")
+        self.terminals = gauge("terminals", "Terminals in the directory.")
+
+    def watch(self, session: Session, directory: Directory) -> None:
+        """Read their own figures at each scrape."""
+        self.connected.set_function(lambda: float(session.connected))
+        self.unsettled.set_function(session.unsettled)
+        self.oldest_unsettled.set_function(session.oldest_unsettled_seconds)
+        self.stale.set_function(lambda: session.stale_acknowledgements)
+        self.terminals.set_function(directory.__len__)
+
+    def count(self, fates: Fates, sealed: Sealed) -> None:
+        """Count a batch that is settled."""
+        for (fate, reason), count in fates.messages().items():
+            self.messages.labels(fate.value, reason.value if reason else "").inc(count)
+        for fate, count in fates.parts.items():
+            self.parts.labels(fate.value).inc(count)
+        self.batch_parts.observe(fates.parts.total())
+        self.untimed.inc(sealed.untimed)
