@@ -112,7 +112,9 @@ class Server(ABC):
         said = self.said().strip()
         if "No space left" in said:
             return DiskFull(f"{self.name} did not start: the disk of {self.directory} is full.")
-        end = "; ".join(said.splitlines()[-3:]) or "it said nothing"
+        lines = said.splitlines()
+        worst = [line for line in lines if "FATAL" in line or "Error" in line] or lines
+        end = "; ".join(worst[-3:]) or "it said nothing"
         return ServerDidNotStart(f"{self.name} did not start ({self.log_file}): {end}")
 
     def said(self) -> str:

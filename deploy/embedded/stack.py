@@ -166,10 +166,9 @@ class Stack:
         from deploy.seed import seed
 
         first = asyncio.run(seed(admin_dsn, self._home.path, fleet=self._plan.fleet))
-        if not self._home.credentials_file.exists():
-            password = self._bridge_password().read_text("utf-8")
-            found = dict(first) | {"bridge": {"username": BRIDGE, "password": password}}
-            self._home.write_credentials(json.dumps(found, indent=1, ensure_ascii=False))
+        password = self._bridge_password().read_text("utf-8")
+        known = dict(first) | {"bridge": {"username": BRIDGE, "password": password}}
+        self._home.write_credentials(json.dumps(known, indent=1, ensure_ascii=False))
 
     def _start_broker(self) -> None:
         if self._settings.broker_url is not None:

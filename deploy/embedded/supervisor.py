@@ -21,6 +21,7 @@ _TICK_SECONDS = 0.1
 _PROBE_SECONDS = 1.0
 _FIRST_BACK_OFF_SECONDS = 0.5
 _LONGEST_BACK_OFF_SECONDS = 30.0
+_HOPELESS_FAILURES = 3
 _STEADY_SECONDS = 60.0  # after which a process has earned a quick restart again
 
 
@@ -82,12 +83,17 @@ class Supervisor:
         self._launch(self._add(server))
 
     def wait_ready(self, seconds: float) -> list[str]:
-        """Watch until every child is ready, at most `seconds`; returns the names that are not."""
+        """Watch until every child is ready, at most `seconds`; returns the names that are not.
+
+        Does not wait for one that cannot stay up.
+        """
         deadline = time.monotonic() + seconds
-        while (late := self._not_running()) and time.monotonic() < deadline:
+        while any(child.failures < _HOPELESS_FAILURES for child in self._late()):
+            if time.monotonic() > deadline:
+                break
             self.watch_once()
             time.sleep(_TICK_SECONDS)
-        return late
+        return [child.shown.name for child in self._late()]
 
     def watch(self) -> None:
         """Keep the children running until `StopAsked`."""
@@ -125,8 +131,8 @@ class Supervisor:
             child.shown.take(None, "stopped")
             self._tell()
 
-    def _not_running(self) -> list[str]:
-        return [one.shown.name for one in self._children if one.shown.state != "running"]
+    def _late(self) -> list[Child]:
+        return [child for child in self._children if child.shown.state != "running"]
 
     def _add(self, server: Server) -> Child:
         child = Child(server, ProcessState(server.name))
