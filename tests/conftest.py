@@ -98,12 +98,12 @@ def cluster(servers: Runtime) -> Iterator[Cluster]:
 _numbers = itertools.count(1)
 
 
-@pytest.fixture
-def database(cluster: Cluster) -> Iterator[Database]:
-    """A fresh database with the schema of this version and nothing in it."""
+@contextmanager
+def copy_of(cluster: Cluster, template: str) -> Iterator[Database]:
+    """A copy of a database to which nobody is connected, gone afterwards."""
     name = f"muster_{next(_numbers)}"
     with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
-        conn.execute(f"create database {name} template {TEMPLATE}")
+        conn.execute(f"create database {name} template {template}")
         conn.execute(
             f"revoke all on database {name} from public; grant connect, temporary on database"
             f" {name} to muster_bridge, muster_jobs, muster_api, muster_inspect, muster_reader;"
@@ -113,6 +113,13 @@ def database(cluster: Cluster) -> Iterator[Database]:
     yield Database(name=name, superuser=cluster.dsn(dbname=name), **roles)
     with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
         conn.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[Database]:
+    """A fresh database with the schema of this version and nothing in it."""
+    with copy_of(cluster, TEMPLATE) as copy:
+        yield copy
 
 
 @pytest.fixture

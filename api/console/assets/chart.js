@@ -89,7 +89,7 @@ function draw(holder, metric, unit, limits) {
   const size = () => ({ width: holder.clientWidth, height: holder.clientHeight });
   const plot = new uPlot({
     ...size(),
-    padding: [8, 10, 0, 0],
+    padding: [8, 20, 0, 0],
     cursor: { y: false, points: { size: 7 } },
     scales: { x: { time: true }, y: { range: (_, least, most) => around(least, most) } },
     axes: [

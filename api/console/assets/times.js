@@ -8,6 +8,7 @@ const clock = new Intl.DateTimeFormat(language, {
   hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
 const relative = new Intl.RelativeTimeFormat(language, { style: "short", numeric: "always" });
+const now = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(0, "second");
 const units = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
 
 // Year first in every language, so that nobody takes a month for a day.
@@ -17,16 +18,16 @@ export function exactly(instant) {
 }
 
 // `data-ago`: an age that grows; `data-clock`: the time of day; neither: the exact instant.
-export function tellTimes(root = document, now = Date.now()) {
+export function tellTimes(root = document, at = Date.now()) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const instant = new Date(element.dateTime);
-    const text = "ago" in element.dataset ? ago((now - instant) / 1000)
+    const text = "ago" in element.dataset ? ago((at - instant) / 1000)
       : "clock" in element.dataset ? clock.format(instant) : exactly(instant);
     if (element.textContent !== text) element.textContent = text;
     const title = exactly(instant);
     if (element.title !== title) element.title = title;
     const patience = Number(element.dataset.stale);
-    if (patience) element.classList.toggle("stale", (now - instant) / 1000 > patience);
+    if (patience) element.classList.toggle("stale", (at - instant) / 1000 > patience);
   }
 }
 
@@ -42,5 +43,5 @@ function ago(seconds) {
   for (const [unit, length] of units) {
     if (age >= length) return relative.format(ahead * Math.floor(age / length), unit);
   }
-  return relative.format(ahead * Math.floor(age), "second");
+  return age < 1 ? now : relative.format(ahead * Math.floor(age), "second");
 }

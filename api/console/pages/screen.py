@@ -67,7 +67,7 @@ async def _reach(conn: Connection, scope: Scope, renderer: Renderer, request: Re
     """What the caller sees, in a few words of their language."""
     language = renderer.language(request)
     if scope.everything:
-        return language.translations.gettext("everything")
+        return language.translations.gettext("whole fleet")
     if scope.region is not None and Right.REGIONS_READ in scope.rights:
         tree = await regions.list_all(conn, scope)
         return next(language.titled(r) for r in tree if r.range == scope.region)
