@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from foundation.database import Pool, open_pool, transaction
+from foundation.database import Pool, transaction
 from foundation.errors import MusterError
-from registry import ownership, profiles, regions, terminals
+from registry import ownership, profiles, terminals
 from registry.errors import TerminalNotFound
 from registry.identifiers import TerminalCode
-from registry.model import Industry, IndustryClass, Metric, MetricType, Tier
+from registry.model import Metric, MetricType
 from registry.scope import Role, Scope
 from telemetry import reader
 from telemetry.errors import (
@@ -26,7 +26,7 @@ from telemetry.errors import (
 )
 from telemetry.model import Aggregate, LatestValue, Reason
 from tests.conftest import Database
-from tests.registry.conftest import NANJING, REGIONS, everything, settle
+from tests.country import NANJING, everything, settled
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -48,13 +48,8 @@ class Ground:
 @pytest.fixture
 async def ground(database: Database) -> AsyncIterator[Ground]:
     """Readings at 12:00 .. 12:05, voltage 230 .. 235, energy 1.00 .. 1.05, the door in turns."""
-    power = Industry("power", "电力", "Power", IndustryClass.GROWTH)
-    gold = Tier("gold", "金牌", "Gold", 2.0, 1100, None)
-    async with await open_pool(database.owner, name="owner") as owners, transaction(owners) as conn:
-        await regions.put(conn, everything, REGIONS, [power], [gold])
-    async with await open_pool(database.api, name="test") as pool:
+    async with settled(database) as pool:
         async with transaction(pool, everything.settings()) as conn:
-            await settle(conn)
             for name, kind in (("door", MetricType.BOOLEAN), ("note", MetricType.TEXT)):
                 metric = Metric(name, kind, None, None, None, None, name, name)
                 await profiles.add_metric(conn, everything, "meter", metric)
