@@ -65,7 +65,7 @@ where t.code > %(after)s
         or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
     and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
     and (%(state)s::text is null or t.state = %(state)s)
-    and (%(profile)s::text is null or t.profile_code = %(profile)s)
+    and (%(profile_id)s::int4 is null or t.profile_id = %(profile_id)s)
 order by t.code limit %(rows)s;
 
 -- name: list_terminals_by_region
@@ -76,7 +76,7 @@ where t.region_code between %(low)s and %(high)s and (t.region_code, t.id) > (%(
         or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
     and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
     and (%(state)s::text is null or t.state = %(state)s)
-    and (%(profile)s::text is null or t.profile_code = %(profile)s)
+    and (%(profile_id)s::int4 is null or t.profile_id = %(profile_id)s)
 order by t.region_code, t.id limit %(rows)s;
 
 -- name: list_terminals_by_client
@@ -88,7 +88,7 @@ where t.group_client_id in (select registry.group_clients_of(0, -1, array[%(grou
         or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
     and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
     and (%(state)s::text is null or t.state = %(state)s)
-    and (%(profile)s::text is null or t.profile_code = %(profile)s)
+    and (%(profile_id)s::int4 is null or t.profile_id = %(profile_id)s)
 order by t.group_client_id, t.id limit %(rows)s;
 
 -- name: list_terminals_elsewhere
@@ -99,8 +99,12 @@ where t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(r
     and (t.group_client_id, t.id) > (%(after)s, %(after_id)s)
     and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
     and (%(state)s::text is null or t.state = %(state)s)
-    and (%(profile)s::text is null or t.profile_code = %(profile)s)
+    and (%(profile_id)s::int4 is null or t.profile_id = %(profile_id)s)
 order by t.group_client_id, t.id limit %(rows)s;
+
+-- name: find_profile_id
+-- The number of a profile, with which the planner knows how many terminals to expect.
+select id from registry.profile where code = %(profile)s;
 
 -- name: find_terminal
 -- One terminal in scope, by code.

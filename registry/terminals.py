@@ -172,7 +172,8 @@ async def list_page(
         ways, within = [_BY_REGION, _ELSEWHERE], scope.region or _NOWHERE
     wanted = scope.parameters() | keyset.prefix_range(prefix)
     wanted |= {"group_client": group_client, "low": within.low, "high": within.high}
-    wanted |= {"state": state, "profile": profile, "rows": keyset.rows_asked_for(limit)}
+    wanted |= {"state": state, "rows": keyset.rows_asked_for(limit)}
+    wanted |= {"profile_id": await _profile_id(conn, profile) if profile else None}
     rows: list[tuple[_Way, dict[str, Any]]] = []
     for way in _from(ways, after):
         cursor = await conn.execute(way.query, wanted | way.start(after))
@@ -183,6 +184,11 @@ async def list_page(
     return keyset.page(
         rows, limit, lambda pair: _terminal(pair[1]), lambda pair: pair[0].cursor(pair[1])
     )
+
+
+async def _profile_id(conn: Connection, profile: str) -> int:
+    row = await (await conn.execute(sql.find_profile_id, {"profile": profile})).fetchone()
+    return row["id"] if row else -1
 
 
 def _from(ways: list[_Way], after: str | None) -> list[_Way]:

@@ -134,6 +134,7 @@ comment on column registry.terminal.group_client_id is 'copy of the open ownersh
 create index terminal_region on registry.terminal (region_code, id);
 create index terminal_client on registry.terminal (group_client_id, id);
 create index terminal_profile_now on registry.terminal (profile_id, id);
+create index terminal_state on registry.terminal (state); -- for the states that few are in
 create index terminal_behind_gateway on registry.terminal (gateway_id) where gateway_id is not null;
 
 -- Which profile a terminal had from when to when.
