@@ -15,9 +15,9 @@ unacknowledged messages. Each round fails unless rows stored equal messages sent
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,13 +33,17 @@ _SLOWEST_RATE = 1500.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much is measured: `messages` in all of each round, `connections` of the load."""
+    """How much is measured: `messages` in all of each turn, `connections` of the load.
+
+    `broker_settings` override what the embedded stack gives Mosquitto.
+    """
 
     rounds: int = 5
     messages: int = 300_000
     terminals: int = 1000
     connections: int = 8
     window: int = 2000
+    broker_settings: Mapping[str, str] = field(default_factory=dict)
     levels: Sequence[int] = (0, 1)
     contenders: Sequence[Who] = tuple(Who)
 
@@ -101,7 +105,7 @@ def measure(stand: Stand, plan: Plan, who: Who, qos: int, number: int) -> Measur
     messages = plan.per_terminal * plan.terminals
     stand.empty_tables()
     with ExitStack() as stack:
-        broker = stack.enter_context(stand.fresh_broker())
+        broker = stack.enter_context(stand.fresh_broker(plan.broker_settings))
         contender = stack.enter_context(contending(who, stand, broker, qos, messages))
         load = stack.enter_context(_load(stand, plan, broker, qos))
         load.read()

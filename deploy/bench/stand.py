@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,10 +80,12 @@ class Stand:
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager
-    def fresh_broker(self) -> Iterator[Broker]:
-        """A broker that remembers nothing of the round before."""
+    def fresh_broker(self, settings: Mapping[str, str]) -> Iterator[Broker]:
+        """A broker that remembers nothing of the round before; `settings` override the usual."""
         directory = Path(tempfile.mkdtemp(prefix="mqtt-", dir=self.directory))
-        broker = LoadBroker(self.runtime, directory, bridges=(BRIDGE,), loads=self.loads)
+        broker = LoadBroker(
+            self.runtime, directory, bridges=(BRIDGE,), loads=self.loads, settings=settings
+        )
         password = self.password_file.read_text("utf-8")
         known = verifier(password, iterations=1)
         broker.write_accounts(dict.fromkeys([BRIDGE, *self.loads], known))

@@ -32,6 +32,10 @@ def ingest(
     window: Annotated[int, typer.Option(min=1, help="Unacknowledged a connection.")] = 2000,
     qos: Annotated[list[int] | None, typer.Option(min=0, max=1, help="One level only.")] = None,
     only: Annotated[list[Who] | None, typer.Option(help="These contenders only.")] = None,
+    broker_setting: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="In place of what the embedded broker has."),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
 ) -> None:
     """P1, P2, P4 and the plain half of P10: durable ingest, and what it is measured against."""
@@ -43,6 +47,7 @@ def ingest(
         window=window,
         levels=tuple(qos or (0, 1)),
         contenders=tuple(only or Who),
+        broker_settings=dict(_pair(one) for one in broker_setting or ()),
     )
     progress = Console(stderr=True)
     with progress.status("measuring") as status:
@@ -50,6 +55,13 @@ def ingest(
     if json_file is not None:
         json_file.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     _show(result)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{text} is not NAME=VALUE", param_hint="--broker-setting")
+    return name, value
 
 
 def _show(result: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ CURVES: dict[str, Curve] = {
     "alarm_panel": security.alarm_panel,
     "site_environment": security.site_environment,
 }
-_NOWHERE = (34.27, 108.95)
+_DEFAULT_DEPOT = (34.27, 108.95)
 _SPREAD_DEGREES = 0.15
 
 
@@ -57,8 +57,8 @@ def _known(member: Member, seed: int, at: datetime) -> Values:
 
 def depot(member: Member, seed: int) -> tuple[float, float]:
     """Where a vehicle starts from: some streets away from the place that its line names."""
-    latitude = member.latitude if member.latitude is not None else _NOWHERE[0]
-    longitude = member.longitude if member.longitude is not None else _NOWHERE[1]
+    latitude = member.latitude if member.latitude is not None else _DEFAULT_DEPOT[0]
+    longitude = member.longitude if member.longitude is not None else _DEFAULT_DEPOT[1]
     north, east = (_SPREAD_DEGREES * (chance(seed, 90 + n, 0) - 0.5) for n in range(2))
     return latitude + north, longitude + east
 
