@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import BinaryIO, NoReturn
 
 from deploy.embedded import processes
-from deploy.embedded.home import AlreadyRunning, Home, State
+from deploy.embedded.home import Home, State
 from foundation.errors import Unavailable
 
 _UP_SECONDS = 900  # a first start with downloads on a slow line
@@ -26,8 +26,7 @@ def run(home: Home, arguments: Sequence[str]) -> State:
     Exits with its exit code, and its last words, when it does not come up.
     """
     if home.supervisor():
-        home.hold()
-        raise AlreadyRunning
+        raise home.already_running()
     log_file = home.logs / "supervisor.log"
     log_file.touch(mode=0o600)
     kept = [one for one in arguments if one != "--detach"]

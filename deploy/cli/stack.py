@@ -67,10 +67,10 @@ def up(
         _announce(place, state)
         print("`./muster status` shows how it is, `./muster down` stops it.")
         return
-    place.hold()
     logs.configure(chosen, "supervisor")
-    stack = Stack(place, plan, Progress(), _say)
-    stack.run(lambda state: None if silent else _announce(place, state, stop="Ctrl-C"))
+    with place.hold():
+        stack = Stack(place, plan, Progress(), _say)
+        stack.run(lambda state: None if silent else _announce(place, state, stop="Ctrl-C"))
     _say("stopped")
 
 

@@ -13,9 +13,11 @@ import fcntl
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from deploy.embedded.ports import free_port_from, is_free
 from deploy.embedded.processes import ProcessId, is_running
@@ -110,7 +112,6 @@ class Home:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self._lock: IO[str] | None = None
 
     @property
     def credentials_file(self) -> Path:
@@ -150,19 +151,23 @@ class Home:
                 f" this one knows {FORMAT})."
             )
 
-    def hold(self) -> None:
-        """Become the supervisor of this home until we exit; `AlreadyRunning` if one lives."""
-        lock = (self.path / "lock").open("a")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            running = self.read_state()
-            where = f" at {running.api}" if running.api else ""
-            raise AlreadyRunning(
-                f"Muster runs in {self.path} already (process {running.supervisor.pid}){where}."
-            ) from None
-        self._lock = lock
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Be the supervisor of this home for the block; `AlreadyRunning` if one lives."""
+        with (self.path / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise self.already_running() from None
+            yield
+
+    def already_running(self) -> AlreadyRunning:
+        """What is to be said to a second supervisor."""
+        running = self.read_state()
+        where = f" at {running.api}" if running.api else ""
+        return AlreadyRunning(
+            f"Muster runs in {self.path} already (process {running.supervisor.pid}){where}."
+        )
 
     def supervisor(self) -> ProcessId | None:
         """The supervisor that lives in this home."""
