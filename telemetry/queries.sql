@@ -11,7 +11,7 @@ returning last_n, session_established_at;
 -- name: note_session
 -- Note that the broker holds a session for this bridge, and whether it had lost the one before.
 update telemetry.bridge set session_established_at = coalesce(session_established_at, now()),
-    sessions_lost = sessions_lost + %(lost)s::int, session_lost_at = case when %(lost)s then now() else session_lost_at end
+    sessions_lost = sessions_lost + %(lost)s::boolean::int, session_lost_at = case when %(lost)s then now() else session_lost_at end
 where name = %(name)s;
 
 -- name: write_feed

@@ -1,0 +1,176 @@
+"""The house rules that a reader would otherwise have to keep an eye on."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import api
+import broker_bridge
+import deploy
+import foundation
+import registry
+import telemetry
+from foundation.errors import MusterError
+
+ROOT = Path(__file__).parent.parent.parent
+ROOMS = (foundation, registry, telemetry, broker_bridge, api, deploy)
+WRITTEN = {".py", ".sql", ".html", ".css", ".js", ".sh", ""}
+LONGEST = 400
+
+# Verbs of a room that take no scope, and why.
+WITHOUT_SCOPE = {
+    "registry.api_keys.authenticate": "a key comes before its scope",
+    "registry.sessions": "a session comes before its scope",
+    "telemetry.batches": "our own processes follow the feed of everybody",
+    "telemetry.gauges": "figures of the whole, never of somebody",
+    "telemetry.latest": "our own process keeps everybody's values",
+    "telemetry.quarantine": "the bridge stores what it refuses, whoever sent it",
+    "telemetry.sight.profiles_in_window": "of a terminal that find_seen has found in scope",
+}
+# Verbs whose right another verb asks for, or none is needed.
+ASKS_ELSEWHERE = {
+    "registry.terminals.retire": "move_to asks",
+    "registry.users.reach_of": "the finds that it calls ask",
+}
+
+
+def modules(package: ModuleType) -> Iterator[ModuleType]:
+    yield package
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not found.name.endswith("__main__"):
+            yield importlib.import_module(found.name)
+
+
+def own_files() -> Iterator[Path]:
+    places = [ROOT / package.__name__ for package in ROOMS] + [ROOT / "tests"]
+    for place in places:
+        for path in place.rglob("*"):
+            vendored = {"vendor", "__pycache__", "data", "node_modules"} & set(path.parts)
+            if path.is_file() and path.suffix in WRITTEN and not vendored:
+                yield path
+    yield ROOT / "muster"
+
+
+def verbs(*rooms: ModuleType) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The public async functions of rooms that work on a connection, by their full names."""
+    for room in rooms:
+        for module in modules(room):
+            for name, function in inspect.getmembers(module, inspect.iscoroutinefunction):
+                given = list(inspect.signature(function).parameters)
+                own = function.__module__ == module.__name__ and not name.startswith("_")
+                if own and given[:1] == ["conn"]:
+                    yield f"{module.__name__}.{name}", function
+
+
+def test_no_file_is_longer_than_a_reader_bears() -> None:
+    """Past 400 lines a file is two files."""
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in own_files()
+        if (count := path.read_bytes().count(b"\n")) > LONGEST
+    }
+
+    assert long == {}
+
+
+def test_every_verb_knows_who_asks() -> None:
+    """A verb of the rooms takes (conn, scope, ...), or stands in the list with its reason."""
+    unscoped = {
+        name
+        for name, verb in verbs(registry, telemetry)
+        if list(inspect.signature(verb).parameters)[1:2] != ["scope"]
+    }
+
+    explained = {
+        name
+        for name in unscoped
+        if name in WITHOUT_SCOPE or name.rpartition(".")[0] in WITHOUT_SCOPE
+    }
+    assert unscoped - explained == set()
+
+
+def test_every_scoped_verb_of_the_registry_asks_for_its_right_first() -> None:
+    """`scope.require(...)` is the first thing a verb does, before the database hears of it."""
+    late = set()
+    for name, verb in verbs(registry):
+        if "scope" not in inspect.signature(verb).parameters or name in ASKS_ELSEWHERE:
+            continue
+        tree = ast.parse(textwrap.dedent(inspect.getsource(verb))).body[0]
+        assert isinstance(tree, ast.AsyncFunctionDef)
+        if not ast.unparse(tree.body[1]).startswith("scope.require("):
+            late.add(name)
+
+    assert late == set()
+
+
+def test_no_verb_commits() -> None:
+    """The caller owns the transaction: no verb begins, commits or rolls back one."""
+    ending = {"commit", "rollback", "transaction", "set_autocommit"}
+    found = set()
+    for name, verb in verbs(registry):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(verb)))
+        called = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+        if called & ending:
+            found.add(name)
+
+    assert found == set()
+
+
+@pytest.mark.parametrize("package", ROOMS, ids=lambda package: package.__name__)
+def test_every_door_has_a_plate(package: ModuleType) -> None:
+    """A package's `__init__` says what lives there; every module says what it is."""
+    silent = [module.__name__ for module in modules(package) if not module.__doc__]
+
+    assert silent == []
+
+
+PURE = ("registry.model", "registry.identifiers", "registry.profile_document",
+        "registry.reserved_names", "telemetry.model", "telemetry.tables", "broker_bridge.topics",
+        "broker_bridge.batch", "broker_bridge.decoders")  # fmt: skip
+WORLDLY = {"asyncio", "psycopg", "psycopg_pool", "socket", "os", "pathlib", "threading", "time",
+           "subprocess", "foundation.database", "foundation.settings"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_do_no_io(name: str) -> None:
+    """What is pure imports nothing that could wait, look at a clock or touch the world."""
+    for module in modules_below(name):
+        tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
+        imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import)]
+        imported = {alias.name for n in imports for alias in n.names}
+        imported |= {str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+        assert imported & WORLDLY == set(), module.__name__
+
+
+def modules_below(name: str) -> list[ModuleType]:
+    module = importlib.import_module(name)
+    return list(modules(module)) if hasattr(module, "__path__") else [module]
+
+
+def test_error_codes_are_stable_names_of_one_error() -> None:
+    """Programs act on the `code` of an API's answer: each is snake_case and means one thing."""
+    for package in ROOMS:
+        list(modules(package))  # so that every error is known
+    codes = [
+        error.code
+        for error in own_errors(MusterError)
+        if "code" in vars(error) and not error.__module__.startswith(("deploy.", "tests."))
+    ]
+
+    assert [code for code in codes if not code.replace("_", "").isalpha()] == []
+    assert {code: n for code, n in Counter(codes).items() if n > 1} == {}
+
+
+def own_errors(root: type[MusterError]) -> Iterator[type[MusterError]]:
+    yield root
+    for error in root.__subclasses__():
+        yield from own_errors(error)
