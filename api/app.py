@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -33,7 +33,6 @@ from foundation.settings import Settings
 
 log = get_logger(__name__)
 
-MOST_BODY_BYTES = 1024 * 1024
 _NOUNS = (regions, group_clients, profiles, terminals, telemetry, quarantine)
 
 
@@ -55,16 +54,14 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=MOST_BODY_BYTES,
     )
+    openapi.complete(app)
     app.state.settings = settings
     app.state.metrics = ApiMetrics()
     app.state.renderer = Renderer.prepare(assets.load())
     app.state.sign_in = SignIn(Throttle())
-    v1 = APIRouter(prefix="/api/v1", responses=openapi.PROBLEMS)
     for noun in _NOUNS:
-        v1.include_router(noun.router)
-    app.include_router(v1)
+        app.include_router(noun.router, responses=openapi.PROBLEMS)
     app.include_router(health.router)
     app.include_router(pages.router)
     app.add_middleware(Guard, metrics=app.state.metrics, refuse=refuse)

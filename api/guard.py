@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,6 +19,8 @@ from api.problems import Problem
 from foundation.logs import get_logger
 
 log = get_logger(__name__)
+
+MOST_BODY_BYTES = 1024 * 1024
 
 Refuse = Callable[[Request, Problem], Response]
 
@@ -55,6 +58,15 @@ class Guard:
         request_id = str(uuid.uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
+        received_bytes = 0
+
+        async def capped() -> Message:
+            nonlocal received_bytes
+            message = await receive()
+            received_bytes += len(message.get("body", b""))
+            if received_bytes > MOST_BODY_BYTES:
+                raise HTTPException(413)
+            return message
 
         async def dressed(message: Message) -> None:
             nonlocal status
@@ -65,7 +77,7 @@ class Guard:
 
         with structlog.contextvars.bound_contextvars(request=request_id):
             try:
-                await self._answer(scope, receive, dressed)
+                await self._answer(scope, capped, dressed)
             except Exception:  # the one catch-all of this process
                 log.exception("request failed", path=scope["path"])
                 if status:  # half an answer is out: cut the connection, so that nobody trusts it

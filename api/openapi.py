@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from fastapi import FastAPI
+
 from api.metrics import installed_version
 from api.problems import MEDIA_TYPE, ProblemBody
 
@@ -23,6 +25,21 @@ def _problem(description: str) -> dict[str, Any]:
     # Named here rather than as `model`, which would promise application/json.
     schema = {"$ref": f"#/components/schemas/{ProblemBody.__name__}"}
     return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
+def complete(app: FastAPI) -> None:
+    """Have the description hold the shape of problems, which no route answers when all is well."""
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = describe()
+        inner = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas = document["components"]["schemas"]
+        schemas.update(inner.pop("$defs", {}))
+        schemas[ProblemBody.__name__] = inner
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {

@@ -13,7 +13,7 @@ from registry import group_clients, regions
 from registry.model import RegionCode
 from registry.scope import Right, Scope
 
-router = APIRouter(prefix="/group-clients", tags=["group clients"], route_class=StrictRoute)
+router = APIRouter(prefix="/api/v1/group-clients", tags=["group clients"], route_class=StrictRoute)
 
 Reader = Annotated[Scope, Needs(Right.GROUP_CLIENTS_READ)]
 

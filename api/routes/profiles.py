@@ -10,7 +10,7 @@ from api.strict import StrictRoute
 from registry import profile_document, profiles
 from registry.scope import Right, Scope
 
-router = APIRouter(prefix="/profiles", tags=["profiles"], route_class=StrictRoute)
+router = APIRouter(prefix="/api/v1/profiles", tags=["profiles"], route_class=StrictRoute)
 
 Reader = Annotated[Scope, Needs(Right.PROFILES_READ)]
 Definer = Annotated[Scope, Needs(Right.PROFILES_DEFINE)]

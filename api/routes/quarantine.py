@@ -13,7 +13,7 @@ from registry.scope import Right, Scope
 from telemetry import reader
 from telemetry.model import Reason
 
-router = APIRouter(prefix="/quarantine", tags=["quarantine"], route_class=StrictRoute)
+router = APIRouter(prefix="/api/v1/quarantine", tags=["quarantine"], route_class=StrictRoute)
 
 Reader = Annotated[Scope, Needs(Right.QUARANTINE_READ)]
 

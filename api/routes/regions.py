@@ -10,7 +10,7 @@ from api.strict import StrictRoute
 from registry import regions
 from registry.scope import Right, Scope
 
-router = APIRouter(prefix="/regions", tags=["regions"], route_class=StrictRoute)
+router = APIRouter(prefix="/api/v1/regions", tags=["regions"], route_class=StrictRoute)
 
 
 @router.get("", operation_id="list_regions")

@@ -16,7 +16,7 @@ from registry.scope import Right, Scope
 from telemetry import reader
 from telemetry.model import Aggregate
 
-router = APIRouter(prefix="/terminals/{code}", tags=["telemetry"], route_class=StrictRoute)
+router = APIRouter(prefix="/api/v1/terminals/{code}", tags=["telemetry"], route_class=StrictRoute)
 
 Reader = Annotated[Scope, Needs(Right.TELEMETRY_READ)]
 From = Annotated[Instant | None, Query(alias="from", description="Inclusive.")]
@@ -78,7 +78,9 @@ async def read_series(
 _ORJSON = orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_DATACLASS
 
 
-@router.get("/events", operation_id="list_events", responses=_AS_CSV, response_model=None)
+@router.get(
+    "/events", operation_id="list_events", response_model=PageOf[EventAnswer], responses=_AS_CSV
+)
 async def list_events(
     scope: Reader,
     conn: Transaction,

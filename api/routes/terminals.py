@@ -20,7 +20,7 @@ from registry import credentials, group_clients, identifiers, regions, terminals
 from registry.model import RegionCode, Terminal, TerminalState
 from registry.scope import Right, Scope
 
-router = APIRouter(prefix="/terminals", tags=["terminals"], route_class=StrictRoute)
+router = APIRouter(prefix="/api/v1/terminals", tags=["terminals"], route_class=StrictRoute)
 
 
 @router.get("", operation_id="list_terminals")
