@@ -145,7 +145,9 @@ def _prepare(conn: Plain) -> None:
                 "revoke all on database {db} from public;"
                 "grant connect, temporary on database {db} to muster_bridge, muster_jobs,"
                 " muster_api, muster_inspect, muster_reader;"
-                "grant create, connect, temporary on database {db} to muster_owner"
+                "grant create, connect, temporary on database {db} to muster_owner;"
+                # Looks at everything, and at plain numbers: visible.* without a scope is empty.
+                "alter role muster_inspect in database {db} set muster.everything = 'on'"
             ).format(db=sql.Identifier(database))
         )
         conn.execute(_HISTORY)

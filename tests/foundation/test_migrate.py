@@ -49,3 +49,30 @@ def test_migrations_are_numbered_without_a_gap() -> None:
 
     assert names == sorted(names)
     assert [int(n[:4]) for n in names] == list(range(1, len(names) + 1))
+
+
+def test_the_inspector_reads_everything_and_changes_nothing(database: Database) -> None:
+    """The account of `status --json` sees plain numbers of all terminals, and may write nowhere."""
+    migrate(database.superuser)
+    with psycopg.connect(database.superuser) as conn:
+        conn.execute(
+            "insert into registry.region values (0, 9, 'headquarters', null, 'H', 'H');"
+            "insert into registry.profile (code, sector, title_zh, title_en, codec,"
+            " expected_interval_seconds) values ('meter', 'power', 'm', 'm', 'json', 60);"
+            "insert into registry.profile_metric (profile_id, name, position, type, decimals,"
+            " title_zh, title_en) values (1, 'energy', 1, 'double', 2, 'e', 'e');"
+            "select telemetry.ensure_profile_table(1);"
+            "insert into registry.terminal (code, profile_id, region_code) values ('M-1', 1, 0);"
+            "insert into registry.ownership values (1, 'M-1', null, '-infinity', null);"
+            "insert into telemetry.meter values (now(), 1, 0, 12345)"
+        )
+
+    with psycopg.connect(database.inspect, autocommit=True) as conn:
+        assert conn.execute("select terminal, energy from visible.meter").fetchall() == [
+            ("M-1", 123.45)
+        ]
+        for change in ("delete from telemetry.meter", "update registry.terminal set name = 'x'"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                conn.execute(change.encode())
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("select verifier from registry.credential")

@@ -33,7 +33,7 @@ begin
         from telemetry.%1$I r join registry.ownership o on o.terminal_id = r.terminal_id
             and r.time >= o.valid_from and (o.valid_to is null or r.time < o.valid_to)', profile.code, shown);
     execute format('alter view visible.%I owner to muster_reader', profile.code);
-    execute format('grant select on visible.%I to muster_api', profile.code);
+    execute format('grant select on visible.%I to muster_api, muster_inspect', profile.code);
 end $$;
 revoke all on function telemetry.ensure_profile_table(int4) from public;
 grant execute on function telemetry.ensure_profile_table(int4) to muster_api;

@@ -26,4 +26,4 @@ where q.terminal_id is null and (select registry.scope_everything());
 alter view visible.event owner to muster_reader;
 alter view visible.latest owner to muster_reader;
 alter view visible.quarantine owner to muster_reader;
-grant select on visible.event, visible.latest, visible.quarantine to muster_api;
+grant select on visible.event, visible.latest, visible.quarantine to muster_api, muster_inspect;
