@@ -38,7 +38,7 @@ def check(metric: Metric, given: Sequence[Scalar]) -> tuple[Values, Faults]:
 
     Nothing is coerced but what loses nothing: an integer for a double if the double is exact, an
     integral fraction such as 42.0 for a bigint. A metric with decimals is rounded to its last one
-    (half to even) and must be exact there: at most 2^53 of it. Text has at most MOST_TEXT
+    (half to even) and must be exact there: less than 2^53 of it. Text has at most MOST_TEXT
     characters. `low` and `high` are inclusive.
     """
     faults: Faults = {}
@@ -97,7 +97,7 @@ def _integers(metric: Metric, given: Sequence[Any], faults: Faults) -> Values:
 
 def _refuse_inexact(metric: Metric, given: Sequence[Any], values: Values, faults: Faults) -> None:
     """Refuse integers that a double would round."""
-    for k in np.flatnonzero(np.abs(values) > MOST_EXACT).tolist():
+    for k in np.flatnonzero(np.abs(values) >= MOST_EXACT).tolist():
         if type(given[k]) is int and int(values[k]) != given[k]:
             said = f"{metric.name} {given[k]} has more digits than a double keeps"
             faults[k] = (Reason.OUT_OF_RANGE, said)
@@ -134,7 +134,7 @@ def _scaled(metric: Metric, values: Values, faults: Faults) -> Values:
     """Whole numbers of the last decimal."""
     with np.errstate(over="ignore"):
         scaled = np.rint(values * 10.0 ** (metric.decimals or 0))
-    excess = np.abs(scaled) > MOST_EXACT
+    excess = np.abs(scaled) >= MOST_EXACT
     if excess.any():
         for k in np.flatnonzero(excess).tolist():
             said = f"{metric.name} {values[k]} has no exact {metric.decimals} decimals"
