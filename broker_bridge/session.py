@@ -11,7 +11,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 from urllib.parse import unquote, urlsplit
@@ -56,7 +56,7 @@ class Broker:
     host: str
     port: int
     user: str
-    password: str
+    password: str = field(repr=False)
     tls: ssl.SSLContext | None = None
     keep_alive_seconds: int = 30
     connect_seconds: float = 10

@@ -24,7 +24,7 @@ from mqtt5 import (
 )
 
 from broker_bridge.errors import BrokerRefused
-from broker_bridge.session import Carry
+from broker_bridge.session import Broker, Carry
 from tests.broker_bridge.peer import TOPIC, listening, publish, until
 from tests.broker_bridge.sessions import FILTERS, broker_at, running
 
@@ -32,6 +32,21 @@ from tests.broker_bridge.sessions import FILTERS, broker_at, running
 def numbered(count: int) -> list[bytes]:
     """As many distinct payloads."""
     return [b"%d" % number for number in range(count)]
+
+
+def test_a_brokers_address_tells_everything_but_the_password() -> None:
+    """Ports have their defaults, names may be escaped, and no log gets the password."""
+    plain = Broker.from_url("mqtt://bridge-1@broker.example:2883", "hush")
+    default = Broker.from_url("mqtt://bridge%2D2@[::1]", "hush")
+    secure = Broker.from_url("mqtts://bridge-1@broker.example", "hush")
+
+    assert (plain.host, plain.port, plain.user) == ("broker.example", 2883, "bridge-1")
+    assert (default.host, default.port, default.user) == ("::1", 1883, "bridge-2")
+    assert (secure.port, plain.tls) == (8883, None)
+    assert secure.tls is not None
+    assert secure.tls.check_hostname
+    assert plain.password == "hush"
+    assert "hush" not in repr(plain)
 
 
 async def test_a_session_introduces_itself_as_the_design_says(carry: Carry) -> None:
