@@ -33,6 +33,11 @@ def publish(packet_id: int | None, payload: bytes = b"", *, duplicate: bool = Fa
     return PublishPacket(TOPIC, payload, qos=qos, packet_id=packet_id, duplicate=duplicate).write()
 
 
+def numbered(count: int) -> list[bytes]:
+    """As many distinct payloads."""
+    return [b"%d" % number for number in range(count)]
+
+
 async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until a condition holds; fails after `seconds`."""
     async with asyncio.timeout(seconds):
