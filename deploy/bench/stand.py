@@ -97,10 +97,10 @@ class Stand:
             shutil.rmtree(directory, ignore_errors=True)
 
     def empty_tables(self) -> None:
-        """Every round begins with empty tables, and with the last one's pages written out."""
+        """Every turn begins with empty tables, and with the last one's pages written out."""
         self.query(
             f"truncate telemetry.{PROFILE}, telemetry.{PLAIN_PROFILE}, telemetry.batch,"
-            " telemetry.quarantine"
+            " telemetry.quarantine, telemetry.bridge"
         )
         self.query("checkpoint")
 
