@@ -17,6 +17,10 @@ import structlog
 RELOAD_SECONDS = 2.0
 _POLL_SECONDS = 2.0
 _RETRY_SECONDS = 1.0
+# Before any bridge has its session, the broker would acknowledge what terminals send and throw it
+# away: so nobody but us is let in until then.
+_LOGINS = "select code, verifier from registry.broker_login"
+_ADMITTING = "select exists (select from telemetry.bridge where session_established_at is not null)"
 _CHANGED = """
 select pg_snapshot_xmin(pg_current_snapshot())::text,
        exists(select from registry.change
@@ -46,6 +50,7 @@ class CredentialFollower:
         self._written = b""
         self._reloaded_at = 0.0
         self._seen_xact = "0"
+        self._admitting = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="credentials", daemon=True)
 
@@ -93,7 +98,7 @@ class CredentialFollower:
         """Return at a notification, after the poll interval, or soon after `stop`."""
         deadline = time.monotonic() + _POLL_SECONDS
         while not self._stop.is_set() and time.monotonic() < deadline:
-            if list(connection.notifies(timeout=0.2, stop_after=1)):
+            if list(connection.notifies(timeout=0.2, stop_after=1)) or not self._admitting:
                 return
 
     def _changed(self, connection: psycopg.Connection[tuple[str, str]]) -> bool:
@@ -105,11 +110,13 @@ class CredentialFollower:
         row = connection.execute(_CHANGED, (self._seen_xact,)).fetchone()
         assert row is not None
         self._seen_xact, changed = row
-        return bool(changed)
+        return bool(changed) or not self._admitting
 
     def _take(self, connection: psycopg.Connection[tuple[str, str]]) -> bool:
         """Write the accounts if they differ from what was written last."""
-        logins = connection.execute("select code, verifier from registry.broker_login").fetchall()
+        row = connection.execute(_ADMITTING).fetchone()
+        self._admitting = row is not None and bool(row[0])
+        logins = connection.execute(_LOGINS).fetchall() if self._admitting else []
         accounts = sorted(logins) + sorted(self._own.items())
         digest = sha256("\n".join(":".join(pair) for pair in accounts).encode()).digest()
         if digest == self._written:

@@ -37,6 +37,8 @@ def test_the_files_follow_the_registry(database: Database, tmp_path: Path) -> No
                 " expected_interval_seconds) values ('p', 'power', 'p', 'p', 'json', 60);"
                 "insert into registry.terminal (code, state, profile_id, region_code)"
                 " values ('METER-1', 'testing', 1, 0);"
+                "insert into telemetry.bridge (name, session_established_at)"
+                " values ('bridge-7', now());"
                 "insert into registry.credential (terminal_id, verifier) values (1, '$7$1$a$b')"
             )
 

@@ -37,9 +37,16 @@ def register(database: Database, code: str) -> None:
     )
 
 
+HELD = (
+    "insert into telemetry.bridge (name, session_established_at) values ('bridge-1', now())"
+    " on conflict (name) do update set session_established_at = now()"
+)
+
+
 @pytest.fixture
 def follower(database: Database, broker: TestBroker) -> Iterator[CredentialFollower]:
-    """A follower that runs, beside the bridge's own account."""
+    """A follower that runs, beside the bridge's own account; the bridge has its session."""
+    execute(database, HELD)
     own = {"bridge-1": verifier("bridge-1-secret")}
     following = CredentialFollower(database.jobs, broker.server, own)
     following.write()
@@ -145,3 +152,22 @@ def test_nobody_is_cut_off_because_the_database_is_away(
     connected(broker, "two").close()
     assert not client.was_cut_off(0)
     client.close()
+
+
+def test_nobody_is_let_in_before_a_bridge_has_its_session(
+    database: Database, broker: TestBroker, follower: CredentialFollower
+) -> None:
+    """A broker without the bridge's session would acknowledge messages and throw them away."""
+    execute(database, "update telemetry.bridge set session_established_at = null")
+    late = CredentialFollower(database.jobs, broker.server, {"bridge-1": verifier("x")})
+    follower.stop()
+    register(database, "early")
+    late.write()
+    broker.server.reload()
+    late.start()
+    try:
+        assert not processes.wait_until(lambda: can_connect(broker, "early"), 1)
+        execute(database, HELD)
+        assert processes.wait_until(lambda: can_connect(broker, "early"), CUT_OFF_SECONDS)
+    finally:
+        late.stop()
