@@ -41,12 +41,14 @@ class Bridge:
         self._writer = writer
         self._directory = directory
         self._routes = Routes(settings.topic_prefix, directory)
+        self._something = asyncio.Event()
         self._session = Session(
             broker_of(settings),
             topics.filters(settings.topic_prefix),
             _CARRY[settings.session],
             on_deliveries=self._receive,
             on_established=self._established,
+            on_subscribed=self._something.set,
             max_messages=settings.unsettled_max_messages,
             max_bytes=settings.unsettled_max_bytes,
         )
@@ -58,7 +60,6 @@ class Bridge:
         self._waiting: deque[list[Delivery]] = deque()
         # Beyond the bound of unsettled messages nothing more comes: half of it is full, too.
         self._full_at = min(settings.batch_max_readings, 1 + settings.unsettled_max_messages // 2)
-        self._something = asyncio.Event()
         self._full = asyncio.Event()
         self._session_present: bool | None = None
         self._stopping = False
@@ -103,6 +104,8 @@ class Bridge:
             lacks["database"] = "The database does not take what we have."
         if not self._session.connected:
             lacks["broker"] = "The broker is not connected."
+        elif not self._session.subscribed:
+            lacks["broker"] = "The broker has not granted our subscriptions yet."
         return lacks
 
     # From the session.
@@ -139,7 +142,7 @@ class Bridge:
     async def _store_batches(self) -> None:
         while not (self._stopping and not self._batch.deliveries):
             await self._something.wait()
-            if self._session_present is not None:
+            if self._session_present is not None and self._session.subscribed:
                 await self._settler.patiently(self._note_session)
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(self._began + self._settings.batch_max_age_seconds):

@@ -121,13 +121,15 @@ class Session:
         *,
         on_deliveries: Callable[[list[Delivery]], None],
         on_established: Callable[[bool], None] = lambda session_present: None,
+        on_subscribed: Callable[[], None] = lambda: None,
         max_messages: int = 60_000,
         max_bytes: int = 64 * 1024 * 1024,
         retry_seconds: tuple[float, float] = (0.5, 30.0),
     ) -> None:
         """`on_deliveries` gets what one read brought; `on_established(session_present)` comes with
-        each connection before its first delivery: False says that the broker kept nothing for us.
-        Retries wait a random time up to the first of `retry_seconds`, doubled up to the second.
+        each connection before its first delivery: False says that the broker kept nothing for us;
+        `on_subscribed` comes once it has granted what we ask for. Retries wait a random time up to
+        the first of `retry_seconds`, doubled up to the second.
         """
         self.connected = False
         # Whether the broker keeps for us what is published: granted, now or in this session before.
@@ -139,6 +141,7 @@ class Session:
         self._carry = carry
         self._on_deliveries = on_deliveries
         self._on_established = on_established
+        self._on_subscribed = on_subscribed
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._retry_seconds = retry_seconds
@@ -270,6 +273,7 @@ class Session:
     def granted(self) -> None:
         """See `Receiver`."""
         self.subscribed = self._welcomed = True
+        self._on_subscribed()
 
     def receive(self, deliveries: list[Delivery]) -> None:
         """See `Receiver`."""
