@@ -28,6 +28,7 @@ from foundation.settings import Settings
 BRIDGE = "bridge-1"
 _RECOVERY_SECONDS = 300  # of a database after a crash
 _READY_SECONDS = 40
+_HISTORY_SECONDS = 7200  # of the simulated fleet at first start, so that no chart begins empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Stack:
         self._api_near = ""  # where this machine reaches the API
         self._follower: CredentialFollower | None = None
         self._certificates: Certificates | None = None
+        self._is_first = not home.credentials_file.exists()
 
     def run(self, announce: Callable[[State], None]) -> None:
         """Start everything, `announce` it, keep it running; returns after a clean stop.
@@ -235,7 +237,8 @@ class Stack:
         if self._plan.fleet and fleet.exists():
             near = f"mqtt://{LOOPBACK}:{self.state.broker_port}"
             settings = {"MUSTER_BROKER_URL": self._settings.broker_url or near}
-            self._launch("simulator", ["deploy.simulator", fleet], settings)
+            history = str(_HISTORY_SECONDS if self._is_first else 0)
+            self._launch("simulator", ["deploy.simulator", str(fleet), history], settings)
 
     def _database_of(self, role: str) -> dict[str, str]:
         return {"MUSTER_DATABASE_URL_FILE": str(roles.dsn_file(self._home, role))}

@@ -23,7 +23,8 @@ class Behaviour:
     `interval_seconds` overrides every member's own; `jitter` moves each reading by up to that share
     of its interval; `duplicates` are sent twice; `late` are kept back for 3 to 30 intervals;
     `broken` are spoilt in one of the ways that end in quarantine.
-    `catch_up_seconds` is how far back a terminal fills in readings after it was cut off.
+    `catch_up_seconds` is how far back a terminal fills in readings after it was cut off, and
+    `history_seconds` at its start, as if it had been out of reach for so long.
     """
 
     seed: int = 1
@@ -35,6 +36,7 @@ class Behaviour:
     qos: int = 1
     zone: tzinfo = DEFAULT_ZONE
     catch_up_seconds: float = 3600.0
+    history_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("jitter", "duplicates", "late", "broken"):
@@ -42,5 +44,7 @@ class Behaviour:
                 raise BehaviourInvalid(f"{name} must be between 0 and 1.", field=name)
         if self.interval_seconds is not None and self.interval_seconds <= 0:
             raise BehaviourInvalid("interval must be more than 0 seconds.", field="interval")
+        if not 0 <= self.history_seconds <= 30 * 86_400:
+            raise BehaviourInvalid("history must be between 0 and 30 days.", field="history")
         if self.qos not in {0, 1}:
             raise BehaviourInvalid("qos must be 0 or 1.", field="qos")

@@ -120,7 +120,8 @@ class Terminal:
         self._broker = broker
         self._ledger = ledger
         self._limit = limit
-        self._lines = script.lines(time.time())
+        self._lines = script.lines(time.time() - behaviour.history_seconds)
+        self._furthest_back_seconds = max(behaviour.catch_up_seconds, behaviour.history_seconds)
         self._unsent: tuple[Line, int, int] | None = None
         """The line in hand, when it was first sent (us) and how often, until it is acknowledged."""
 
@@ -180,7 +181,7 @@ class Terminal:
                 if line is None:
                     await stop.wait()
                     return
-                if line.at < time.time() - self._behaviour.catch_up_seconds:
+                if line.at < time.time() - self._furthest_back_seconds:
                     continue
                 if await paused(stop, line.at - time.time()) or not self._limit.take():
                     return

@@ -23,7 +23,7 @@ from deploy.simulator.hello import said_at_start
 from deploy.simulator.measuring import measured, seed_for
 
 _PHASE, _JITTER, _LATE, _LATE_BY, _DUPLICATE, _BROKEN = range(100, 106)
-_SILENT_SECONDS = 6 * 3600.0
+_SILENT_SECONDS, _SILENT_INTERVALS = 40 * 60.0, 8  # at least; more than any tier lets pass
 
 
 class Kind(StrEnum):
@@ -92,12 +92,15 @@ class Script:
     def lines(self, start: float) -> Iterator[Line]:
         """Everything to send from `start` (Unix seconds) on, in order of sending, for ever.
 
-        A terminal of the silent city has one line: a reading that was hours old at the start.
+        A terminal of the silent city ends: its last reading is older than any profile allows, now
+        being `history_seconds` after `start`.
         """
-        number = math.ceil((start - self._phase) / self._interval)
+        number = self._number_after(start)
         if self.member.story is Story.SILENT_CITY:
-            last = math.ceil((start - _SILENT_SECONDS - self._phase) / self._interval)
-            yield Line(start, 0, self._reading(last))
+            silent_seconds = max(_SILENT_SECONDS, _SILENT_INTERVALS * self._interval)
+            last = self._number_after(start + self._behaviour.history_seconds - silent_seconds)
+            for past in range(min(number, last), last + 1):
+                yield Line(max(start, self.measured_at(past)), past, self._reading(past))
             return
         waiting: list[Line] = []
         order = 0
@@ -116,6 +119,9 @@ class Script:
                 else:
                     yield line
             number += 1
+
+    def _number_after(self, seconds: float) -> int:
+        return math.ceil((seconds - self._phase) / self._interval)
 
     @property
     def _phase(self) -> float:

@@ -1,6 +1,7 @@
 """A terminal's script: repeatable, in order, and true about the fate of what it sends."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -135,10 +136,10 @@ def test_a_meter_with_wrong_units_sends_kilovolts() -> None:
 
 
 def test_the_silent_city_says_one_old_reading_and_no_more() -> None:
-    """Six hours old, and then the script ends."""
+    """Forty minutes old, and then the script ends."""
     told = list(Script(member("smart_meter", story=Story.SILENT_CITY), NEAT, 1).lines(START))
     assert len(told) == 1
-    assert 6 * 3600 - 60 <= told[0].at - document(told[0])["ts"] / 1000 <= 6 * 3600
+    assert 2400 - 60 <= told[0].at - document(told[0])["ts"] / 1000 <= 2400
 
 
 IDENTITY = Identity(imei="863456781234560", imsi="460041234567890", iccid="89860412345678901234")
@@ -246,3 +247,15 @@ def test_a_terminal_that_stands_twice_is_refused(tmp_path: Path) -> None:
     fleet.write(path, [member("smart_meter"), member("alarm_panel")])
     with pytest.raises(FleetInvalid, match="SIM-1 stands twice"):
         fleet.read(path)
+
+
+def test_with_a_history_the_silent_city_spoke_until_it_fell_silent() -> None:
+    """Every reading of two hours but the last forty minutes, in order, and then no more."""
+    past = replace(NEAT, history_seconds=7200)
+    told = list(Script(member("smart_meter", story=Story.SILENT_CITY), past, 1).lines(START))
+    times = [document(line)["ts"] / 1000 - START for line in told]
+
+    assert times == sorted(times)
+    assert 0 <= times[0] < 60
+    assert 4800 <= times[-1] < 4860
+    assert len(times) == len(set(times)) in range(80, 83)
