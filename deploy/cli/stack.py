@@ -15,7 +15,6 @@ from deploy.embedded import addresses, processes
 from deploy.embedded.addresses import Address
 from deploy.embedded.home import LOOPBACK, Home, State
 from deploy.embedded.progress import Progress
-from deploy.embedded.stack import Plan, Stack
 from deploy.embedded.supervisor import end_leftovers
 from deploy.embedded.worker import answers
 from foundation import logs, settings
@@ -54,20 +53,19 @@ def up(
 ) -> None:
     """Run the whole platform; Ctrl-C stops everything cleanly."""
     chosen = settings.load()
+    console = _listen(listen, chosen)
+    broker = addresses.parse(broker_listen) if broker_listen else Address(LOOPBACK, None)
     place = Home(_home_path(home, chosen))
-    plan = Plan(
-        settings=chosen,
-        fleet=0 if no_fleet else fleet,
-        listen=_listen(listen, chosen),
-        broker_listen=addresses.parse(broker_listen) if broker_listen else Address(LOOPBACK, None),
-    )
     place.open()
     if detach:
         state = detached.run(place, sys.argv[1:])
         _announce(place, state)
         print("`./muster status` shows how it is, `./muster down` stops it.")
         return
+    from deploy.embedded.stack import Plan, Stack  # slow: only for who becomes the supervisor
+
     logs.configure(chosen, "supervisor")
+    plan = Plan(chosen, 0 if no_fleet else fleet, console, broker)
     with place.hold():
         stack = Stack(place, plan, Progress(), _say)
         stack.run(lambda state: None if silent else _announce(place, state, stop="Ctrl-C"))
