@@ -166,7 +166,7 @@ async def list_page(
         ways, within = [_BY_CLIENT], region or _EVERYWHERE
     elif region is not None:
         ways, within = [_BY_REGION], region
-    elif scope.everything:
+    elif scope.everything or (scope.region and await _is_whole(conn, scope)):
         ways, within = [_BY_CODE], _EVERYWHERE
     else:
         ways, within = [_BY_REGION, _ELSEWHERE], scope.region or _NOWHERE
@@ -184,6 +184,11 @@ async def list_page(
     return keyset.page(
         rows, limit, lambda pair: _terminal(pair[1]), lambda pair: pair[0].cursor(pair[1])
     )
+
+
+async def _is_whole(conn: Connection, scope: Scope) -> bool:
+    row = await (await conn.execute(sql.covers_every_region, scope.parameters())).fetchone()
+    return bool(row and row["whole"])
 
 
 async def _profile_id(conn: Connection, profile: str) -> int:

@@ -184,6 +184,7 @@ create table registry.hardware (
     constraint hardware_interval_is_ordered check (valid_to > valid_from)
 );
 create unique index one_hardware_at_a_time on registry.hardware (terminal_id) where valid_to is null;
+create index hardware_imei on registry.hardware (imei, valid_from);
 create unique index imei_is_in_one_terminal_at_a_time on registry.hardware (imei) where valid_to is null;
 
 create table registry.sim (
