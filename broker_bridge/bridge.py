@@ -142,6 +142,7 @@ class Bridge:
     async def _store_batches(self) -> None:
         while not (self._stopping and not self._batch.deliveries):
             await self._something.wait()
+            self._something.clear()  # before we look: what comes from here on wakes us again
             if self._session_present is not None and self._session.subscribed:
                 await self._settler.patiently(self._note_session)
             with suppress(TimeoutError):
@@ -155,7 +156,6 @@ class Bridge:
     def _next_batch(self) -> Batch:
         """What has gathered; the next batch begins with what had to wait."""
         batch, self._batch = self._batch, Batch(self._clock)
-        self._something.clear()
         self._full.clear()
         while self._waiting and self._batch.size() < self._full_at:
             self._gather(self._waiting.popleft())

@@ -1,5 +1,7 @@
 """The bridge as a process: how it starts, refuses to, and stops."""
 
+import psycopg
+
 from deploy.embedded.processes import wait_until
 from tests.broker_bridge.running import SECONDS, Bridge
 from tests.conftest import Database, TestBroker
@@ -65,3 +67,22 @@ def test_every_known_figure_is_there_from_the_start(database: Database, broker: 
             names, 0.0
         )
         assert bridge.metric("muster_bridge_connected") == 1.0
+
+
+def test_the_session_is_noted_though_no_message_comes(
+    database: Database, broker: TestBroker
+) -> None:
+    """Terminals are let in after it: a bridge that waited for a message would wait for ever."""
+    for _ in range(5):  # the grant may come at any moment of the bridge's round
+        with Bridge(database, broker) as bridge:
+            assert wait_until(lambda: session_is_noted(database), SECONDS)
+            assert bridge.stop() == 0
+        with psycopg.connect(database.superuser) as conn:
+            conn.execute("update telemetry.bridge set session_established_at = null")
+
+
+def session_is_noted(database: Database) -> bool:
+    """Whether the bridge's row says that the broker holds its session."""
+    with psycopg.connect(database.superuser) as conn:
+        found = conn.execute("select session_established_at from telemetry.bridge").fetchone()
+    return found is not None and found[0] is not None
