@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
 
 from foundation import queries
 from foundation.database import KEEPALIVES, Connection, Pool, configure, transaction
@@ -32,6 +32,7 @@ _ABSENT_SECONDS = 5.0
 _MOST_ABSENT = 10_000
 _ROWS_AT_ONCE = 5_000
 
+_STATES = {state.value: state for state in TerminalState}
 _log = get_logger("registry.directory")
 _scope = Scope.system("directory")
 
@@ -104,10 +105,10 @@ class Directory:
             position = await _position(conn)
             self._take_profiles(await profiles.list_all(conn, _scope))
             terminals: dict[str, TerminalRef] = {}
-            async with conn.cursor("directory") as cursor:
+            async with conn.cursor("directory", row_factory=tuple_row) as cursor:
                 await cursor.execute(sql.load_terminals)
                 while rows := await cursor.fetchmany(_ROWS_AT_ONCE):
-                    terminals.update((row["code"], self._ref(row)) for row in rows)
+                    terminals.update((row[1], self._ref(row)) for row in rows)
         before, self._terminals = self._terminals, terminals
         self._position = position
         self._caught_up_at = time.monotonic()
@@ -120,8 +121,8 @@ class Directory:
         async with self._asking:
             if code not in self._terminals and code not in self._absent:
                 async with transaction(self._pool) as conn:
-                    row = await (await conn.execute(sql.read_terminal, {"code": code})).fetchone()
-                    if row is not None and row["profile_id"] not in self._profiles:
+                    row = await _one(conn, code)
+                    if row is not None and row[2] not in self._profiles:
                         self._take_profiles(await profiles.list_all(conn, _scope))
                 if row is None:
                     self._absent.note(code)
@@ -189,22 +190,20 @@ class Directory:
         """Take over these terminals; returns the codes of those that differ from what we knew."""
         differing: list[str] = []
         for part in _parts(ids, _ROWS_AT_ONCE):
-            cursor = await conn.execute(sql.read_terminals, {"ids": part})
-            for row in await cursor.fetchall():
-                ref = self._ref(row)
+            async with conn.cursor(row_factory=tuple_row) as cursor:
+                await cursor.execute(sql.read_terminals, {"ids": part})
+                refs = map(self._ref, await cursor.fetchall())
+            for ref in refs:
                 if self._terminals.get(ref.code) != ref:
                     self._terminals[ref.code] = ref
                     differing.append(ref.code)
         self._absent.forget(differing)
         return differing
 
-    def _ref(self, row: dict[str, Any]) -> TerminalRef:
+    def _ref(self, row: tuple[Any, ...]) -> TerminalRef:
+        terminal_id, code, profile_id, state, owner_since_us = row
         return TerminalRef(
-            id=TerminalId(row["id"]),
-            code=row["code"],
-            profile=self._profiles[row["profile_id"]],
-            state=TerminalState(row["state"]),
-            owner_since_us=row["owner_since_us"],
+            terminal_id, code, self._profiles[profile_id], _STATES[state], owner_since_us
         )
 
     def _take_profiles(self, found: Iterable[DeviceProfile]) -> frozenset[ProfileId]:
@@ -236,6 +235,12 @@ async def forget_changes(conn: Connection, scope: Scope) -> int:
     scope.require(Right.TERMINALS_CHANGE)
     forgotten = await conn.execute(sql.forget_changes, {"kept_seconds": CHANGES_KEPT_SECONDS})
     return forgotten.rowcount
+
+
+async def _one(conn: Connection, code: str) -> tuple[Any, ...] | None:
+    async with conn.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(sql.read_terminal, {"code": code})
+        return await cursor.fetchone()
 
 
 async def _position(conn: Connection) -> str:

@@ -72,11 +72,10 @@ def _follow(
 
 
 async def test_every_kind_of_change_is_noted(pool: Pool, database: Database) -> None:
-    """Terminals, their owners, wire names and credentials, profiles and their metrics."""
+    """Terminals with their present owners, wire names and credentials, profiles and metrics."""
     [terminal] = await register(pool, "m-1")
     changes = {
         "update registry.terminal set state = 'testing'": {("terminal", terminal.id)},
-        "update registry.ownership set terminal_code = terminal_code": {("terminal", terminal.id)},
         "insert into registry.wire_name (terminal_id, kind, value) values (1, 'code', 'x')": {
             ("terminal", terminal.id)
         },

@@ -91,12 +91,12 @@ declare
         'ownership', $$(select registry.scope_everything())
             or group_client_id in (select registry.visible_group_clients())
             or registry.terminal_is_in_region(terminal_id)$$,
-        'terminal_profile', 'registry.terminal_is_visible(terminal_id)',
-        'terminal_gateway', 'registry.terminal_is_visible(terminal_id)',
-        'wire_name', 'registry.terminal_is_visible(terminal_id)',
-        'hardware', 'registry.terminal_is_visible(terminal_id)',
-        'installation', 'registry.terminal_is_visible(terminal_id)',
-        'credential', 'registry.terminal_is_visible(terminal_id)',
+        'terminal_profile', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
+        'terminal_gateway', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
+        'wire_name', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
+        'hardware', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
+        'installation', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
+        'credential', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
         'user_account', '(select registry.scope_everything())',
         'api_key', $$(select registry.scope_everything())
             or region_code is null and cardinality(group_client_ids) > 0

@@ -1,4 +1,5 @@
--- Every change of what others keep in memory is noted in its own transaction, then announced.
+-- Every change of what others keep in memory is noted in its own transaction, then announced. Of
+-- owners they keep what the terminal's own row says.
 create or replace function registry.note_changes() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -15,7 +16,7 @@ declare
 begin
     for watched in select * from (values
         ('terminal', 'terminal', 'id'), ('credential', 'credential', 'terminal_id'),
-        ('wire_name', 'terminal', 'terminal_id'), ('ownership', 'terminal', 'terminal_id'),
+        ('wire_name', 'terminal', 'terminal_id'),
         ('profile', 'profile', 'id'), ('profile_metric', 'profile', 'profile_id')) w(relation, kind, id_column)
     loop
         foreach happening in array array['insert', 'update', 'delete'] loop
