@@ -5,7 +5,7 @@ hangzhou-transit (Zhejiang)  BUS-1 in service
 the operator                 SPARE-1 in Jiangsu, retired OLD-1
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -68,6 +68,19 @@ class World:
                     " (terminal_id, metric) do update set time = excluded.time,"
                     " number = excluded.number, text = excluded.text",
                     (self.ids[code], metric, time, None if text else float(value), text),
+                )
+
+    def enrol(self, codes: Iterable[str]) -> None:
+        """Put more meters of the operator's in service in Suzhou, as the registry does."""
+        with psycopg.connect(self.database.superuser, autocommit=True) as conn:
+            for code in codes:
+                conn.execute(
+                    "with t as (insert into registry.terminal (code, state, profile_id,"
+                    " region_code) select %s, 'in_service', id, %s from registry.profile"
+                    " where code = 'smart_meter' returning id, code)"
+                    " insert into registry.ownership (terminal_id, terminal_code, valid_from)"
+                    " select id, code, '-infinity' from t",
+                    (code, SUZHOU),
                 )
 
     def refused(

@@ -8,7 +8,7 @@ const holder = document.getElementById("chart");
 if (holder) watch(holder);
 
 async function watch(holder) {
-  const { address, metric, unit, low, high, step, seconds } = holder.dataset;
+  const { address, metric, unit, low, high, step, seconds, patience } = holder.dataset;
   const windowSeconds = Number(seconds);
   const data = [[], []];
   const plot = draw(holder, metric, unit, [low, high].map((limit) => limit === "" ? null : Number(limit)));
@@ -20,7 +20,7 @@ async function watch(holder) {
     const points = await ask(address, metric, from, now + 600, step);
     if (points) {
       merge(data, points, now - windowSeconds);
-      plot.setData(data, false);
+      plot.setData(withGaps(data, Number(patience)), false);
       plot.setScale("x", { min: now - windowSeconds, max: Math.max(now, data[0].at(-1) ?? 0) });
       tellNewest(data, unit);
       holder.querySelector(".empty").hidden = data[0].length > 0;
@@ -38,7 +38,10 @@ async function ask(address, metric, from, to, step) {
     heard(answer.status);
     if (!answer.ok) return null;
     const { times, columns } = await answer.json();
-    return [times.map((time) => Date.parse(time) / 1000), columns[metric].map(asNumber)];
+    // A reading may hold other metrics only: that is no gap of this one.
+    const points = times.map((time, at) => [Date.parse(time) / 1000, columns[metric][at]])
+      .filter(([, value]) => value !== null);
+    return [points.map(([time]) => time), points.map(([, value]) => Number(value))];
   } catch {
     isFresh(false);
     return null;
@@ -58,10 +61,23 @@ function merge([times, values], [newTimes, newValues], oldest) {
   values.splice(0, drop);
 }
 
+// Where nothing came for longer than the terminal is given, the line is broken, not drawn across.
+function withGaps([times, values], patience) {
+  const drawn = [[], []];
+  times.forEach((time, at) => {
+    if (at > 0 && time - times[at - 1] > patience) {
+      drawn[0].push((time + times[at - 1]) / 2);
+      drawn[1].push(null);
+    }
+    drawn[0].push(time);
+    drawn[1].push(values[at]);
+  });
+  return drawn;
+}
+
 function tellNewest([times, values], unit) {
   const newest = document.getElementById("newest");
-  let at = values.length - 1;
-  while (at >= 0 && values[at] === null) at--;
+  const at = values.length - 1;
   if (!newest || at < 0) return;
   const text = written(values[at]);
   const number = newest.querySelector("[data-number]");
@@ -149,10 +165,6 @@ function label(at, gap, language) {
   const day = { month: "2-digit", day: "2-digit" };
   const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(gap < 60 && { second: "2-digit" }) };
   return new Intl.DateTimeFormat(language, gap >= 86400 ? day : time).format(at * 1000);
-}
-
-function asNumber(value) {
-  return typeof value === "boolean" ? Number(value) : value;
 }
 
 function written(value) {

@@ -1,8 +1,9 @@
 """What people change from the console: register a terminal, move it, give it a password."""
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Depends, Form
 from starlette.responses import RedirectResponse, Response
 
 from api import problems
@@ -22,25 +23,27 @@ Registering = Annotated[Screen, Shows(Right.TERMINALS_REGISTER)]
 Field = Annotated[str, Form(max_length=200)]
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The form of a new terminal; an empty field says nothing."""
+
+    code: Field = ""
+    profile: Field = ""
+    region: Annotated[str, Form(pattern="^[0-9]{0,6}$")] = ""
+    client: Field = ""
+    name: Field = ""
+    imei: Field = ""
+
+
 @router.get("/register")
 async def show_form(screen: Registering) -> Response:
     """The form of a new terminal."""
-    return await _form(screen, {}, None)
+    return await _form(screen, Given(), None)
 
 
 @router.post("/register")
-async def register(
-    screen: Registering,
-    code: Field,
-    profile: Field,
-    region: Annotated[int, Form()],
-    client: Field = "",
-    name: Field = "",
-    imei: Field = "",
-) -> Response:
+async def register(screen: Registering, given: Annotated[Given, Depends()]) -> Response:
     """A new terminal in testing, and its password, or the form again with what is wrong."""
-    given = {"code": code, "profile": profile, "region": region, "client": client, "name": name,
-             "imei": imei}  # fmt: skip
     try:
         # What is refused is undone up to here: the form needs the transaction still.
         with translated():
@@ -48,12 +51,12 @@ async def register(
                 registered = await terminals.register(
                     screen.conn,
                     screen.scope,
-                    code=TerminalCode.parse(code),
-                    profile=profile,
-                    region=RegionCode(region),
-                    group_client=client or None,
-                    name=name or None,
-                    imei=Imei.parse(imei) if imei else None,
+                    code=TerminalCode.parse(given.code),
+                    profile=given.profile,
+                    region=RegionCode(int(given.region or -1)),
+                    group_client=given.client or None,
+                    name=given.name or None,
+                    imei=Imei.parse(given.imei) if given.imei else None,
                     state=TerminalState.TESTING,
                 )
     except (Invalid, Refused, NotFound) as error:
@@ -91,9 +94,7 @@ async def _handed_over(screen: Screen, terminal: Terminal, credential: Credentia
     )
 
 
-async def _form(
-    screen: Screen, given: dict[str, Any], problem: problems.Problem | None
-) -> Response:
+async def _form(screen: Screen, given: Given, problem: problems.Problem | None) -> Response:
     tree = await regions.list_all(screen.conn, screen.scope)
     within = screen.scope.region
     mine = [r for r in tree if within is None or within.low <= r.code <= within.high]

@@ -1,0 +1,110 @@
+"""Headless Chromium against the API process on the small world."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+
+from deploy.embedded.ports import free_port
+from deploy.embedded.processes import wait_until
+from tests.api.conftest import built_world, house  # noqa: F401 - fixtures of these tests, too
+from tests.api.world import PASSWORD, World
+
+CHECKOUT = Path(__file__).parents[2]
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+CHROMIUM = os.environ.get("MUSTER_TEST_CHROMIUM", "/usr/bin/chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+DESKTOP, PHONE = (1280, 720), (390, 844)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests of a worker."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(house: World) -> Iterator[str]:  # noqa: F811
+    """Where the API process of this test serves the small world."""
+    listen = f"127.0.0.1:{free_port()}"
+    settings = {"MUSTER_DATABASE_URL": house.database.api, "MUSTER_API_LISTEN": listen}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "api"], cwd=CHECKOUT, env=inherited | settings
+    ) as process:
+        assert wait_until(lambda: _is_ready(f"http://{listen}"), 30)
+        yield f"http://{listen}"
+        process.terminate()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def opened(
+    browser: Browser,
+    address: str,
+    *,
+    user: str | None = "ada",
+    locale: str = "en-US",
+    theme: str = "light",
+    size: tuple[int, int] = DESKTOP,
+) -> Iterator[Page]:
+    """A page of a fresh browser profile, signed in; any fault that it logs fails the test."""
+    context = browser.new_context(
+        base_url=address,
+        viewport={"width": size[0], "height": size[1]},
+        locale=locale,
+        color_scheme="dark" if theme == "dark" else "light",
+        timezone_id="Asia/Shanghai",
+    )
+    page = context.new_page()
+    faults: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            faults.append(message.text)
+
+    def fell(error: Error) -> None:
+        faults.append(str(error))
+
+    page.on("console", note)
+    page.on("pageerror", fell)
+    try:
+        if user is not None:
+            sign_in(page, user)
+        yield page
+        assert faults == []
+    finally:
+        context.close()
+
+
+def sign_in(page: Page, user: str) -> None:
+    """Through the form, as people do."""
+    page.goto("/signin")
+    page.fill("input[name=name]", user)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("form[action='/signin'] button")
+    page.wait_for_url("**/")
