@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,26 +18,21 @@ from deploy.embedded.trees import ProgramsDoNotRun, Recipe, ensure
 from tests.embedded import mirror
 from tests.embedded.test_packages import quiet
 
-# One program and two libraries: real, and quick to fetch.
-SMALL = Recipe(
-    name="small",
-    wanted=("zstd", "libicu76"),
-    left_out=("libc6", "libgcc-s1", "libstdc++6", "liblz4-1", "liblzma5", "libzstd1", "zlib1g"),
-    unused=(),
-    programs=("usr/bin/zstd",),
-    megabytes=50,
-)
+_LEFT_OUT = ("libc6", "libgcc-s1", "libstdc++6", "liblz4-1", "liblzma5", "libzstd1", "zlib1g")
+# One program: real, and quick to fetch. And a library that takes a moment.
+SMALL = Recipe("small", ("zstd",), _LEFT_OUT, (), ("usr/bin/zstd",), megabytes=50)
+LARGE = Recipe("large", ("zstd", "libicu76"), _LEFT_OUT, (), ("usr/bin/zstd",), megabytes=50)
 IN_A_PROCESS = """
 import sys
 from pathlib import Path
 from deploy.embedded import trees
-from tests.embedded.test_trees import SMALL
-print(trees.ensure(SMALL, lambda _: None, Path(sys.argv[1]), None).root)
+from tests.embedded.test_trees import LARGE
+print(trees.ensure(LARGE, lambda _: None, Path(sys.argv[1]), None).root)
 """
 
 
 def start(cache: Path, **environment: str) -> subprocess.Popen[str]:
-    """A process of its own that asks for the small tree."""
+    """A process of its own that asks for the large tree."""
     return subprocess.Popen(
         [sys.executable, "-c", IN_A_PROCESS, str(cache)],
         env=os.environ | environment,
@@ -55,7 +51,7 @@ def test_two_first_uses_at_once_make_one_tree(server_directory: Path) -> None:
 
     assert [process.returncode for process in both] == [0, 0]
     assert said[0][0] == said[1][0]
-    assert sum("unpacking small" in errors for _, errors in said) == 1
+    assert sum("unpacking large" in errors for _, errors in said) == 1
     assert sum("waiting for another run" in errors for _, errors in said) == 1
 
 
@@ -81,9 +77,9 @@ def test_an_interrupted_download_is_mended_by_the_next_run(server_directory: Pat
         first.kill()
         first.communicate()
         go_on.set()
-    assert not list((server_directory / "cache").glob("small-*"))
+    assert not list((server_directory / "cache").glob("large-*"))
 
-    tree = ensure(SMALL, lambda _: None, server_directory / "cache", quiet())
+    tree = ensure(LARGE, lambda _: None, server_directory / "cache", quiet())
 
     assert set(tree.versions) == {"zstd", "libicu76"}
     assert len(list(tree.root.glob("usr/lib/*/libicudata.so.76.1"))) == 1
@@ -120,7 +116,7 @@ def test_a_tree_whose_programs_do_not_run_is_not_kept(server_directory: Path) ->
 @pytest.mark.parametrize("kilobytes", [2_000, 25_000, 45_000])
 def test_a_disk_that_fills_up_on_the_way_is_told(server_directory: Path, kilobytes: int) -> None:
     """Full while reading lists, downloading or unpacking: one sentence, and nothing half-made."""
-    hopeful = Recipe("small", SMALL.wanted, SMALL.left_out, (), SMALL.programs, megabytes=0)
+    hopeful = replace(LARGE, megabytes=0)
     cache = server_directory / "cache"
     cache.mkdir()
     size = ["-o", f"size={kilobytes}k"]
@@ -128,7 +124,7 @@ def test_a_disk_that_fills_up_on_the_way_is_told(server_directory: Path, kilobyt
     try:
         with pytest.raises(DiskFull):
             ensure(hopeful, lambda _: None, cache, quiet())
-        assert not list(cache.glob("small-*"))
+        assert not list(cache.glob("large-*"))
     finally:
         subprocess.run(["umount", str(cache)], check=True)
 
