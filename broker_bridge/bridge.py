@@ -200,7 +200,7 @@ class Bridge:
 
 def broker_of(settings: Settings) -> Broker:
     """The broker of these settings and our account there; SettingsInvalid if something lacks."""
-    settings.require("broker_url", "broker_password")
+    settings.require("database_url", "broker_url", "broker_password")
     assert settings.broker_url is not None
     assert settings.broker_password is not None
     password = settings.broker_password.get_secret_value()
