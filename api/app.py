@@ -71,6 +71,11 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
+def openapi_document() -> dict[str, Any]:
+    """What `/openapi.json` answers, without a database or a server."""
+    return create_app(Settings.model_validate({})).openapi()
+
+
 def refuse(request: Request, problem: Problem) -> Response:
     """A refusal as its asker reads it: a page for people, problem details for programs."""
     if pages.is_page(request):

@@ -108,6 +108,8 @@ def meaning(error: psycopg.Error) -> MusterError:
     if named is not None:
         return named() if isinstance(named, type) else named
     state = error.sqlstate or ""
+    if not state and isinstance(error, psycopg.DataError):  # refused before it was sent: a NUL
+        return Invalid("A text holds a character that cannot be stored.")
     if state == "P0002":
         return NotFound(error.diag.message_primary)
     if state == "42501":

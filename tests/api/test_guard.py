@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.datastructures import Headers
 
+from api.app import openapi_document
 from api.guard import HEADERS, is_cross_site
 from tests.api.conftest import asking
 from tests.api.world import World
@@ -113,6 +114,7 @@ async def test_the_api_describes_itself(app: FastAPI) -> None:
     """OpenAPI 3.1: unique operation ids, a security scheme and problems on every JSON route."""
     async with asking(app) as client:
         document = (await client.get("/openapi.json")).json()
+    assert document == openapi_document()
     operations = {
         (method, path): operation
         for path, methods in document["paths"].items()

@@ -55,7 +55,10 @@ async def test_a_region_with_none_is_a_tile_with_0(house: World, app: FastAPI) -
         await sign_in(client, "pei")
         page = (await client.get("/")).text
     assert len(re.findall(r'<a class="row-\d+ column-\d+ ', page)) == 31
-    tile = re.search(rf'href="/terminals\?region={ZHEJIANG}"[^>]*>([^<]*)<small>([^<]*)<', page)
+    tile = re.search(
+        rf'href="/terminals\?region={ZHEJIANG}"[^>]*><span>([^<]*)</span><small>([^<]*)<',
+        page,
+    )
     assert tile is not None
     assert tile.groups() == ("Zhejiang", "0")
 

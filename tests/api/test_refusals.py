@@ -53,6 +53,19 @@ async def test_every_refusal_is_a_problem_with_a_stable_code(house: World, app: 
         assert (path, problem["status"], problem["code"]) == (path, status, code)
 
 
+async def test_a_character_that_cannot_be_stored_is_the_callers_fault(
+    house: World, app: FastAPI
+) -> None:
+    """A NUL in an address, a query or a body is 422, not a fault of ours."""
+    admin = house.keys["admin"]
+    for path in ("/terminals/%00", "/terminals?prefix=%00", "/quarantine?terminal=%00"):
+        problem = await refusal(app, admin, "GET", f"/api/v1{path}")
+        assert (path, problem["status"], problem["code"]) == (path, 422, "invalid")
+    body = {"code": "X-2", "profile": "smart_meter", "region": SUZHOU, "name": "a\0b"}
+    problem = await refusal(app, admin, "POST", "/api/v1/terminals", json=body)
+    assert (problem["status"], problem["code"]) == (422, "invalid")
+
+
 async def test_without_a_key_in_force_nothing_is_told(house: World, app: FastAPI) -> None:
     """No key, a wrong one, an empty one and another scheme are 401, and name the scheme to use."""
     for given in (None, "Bearer mk_wrong", "Bearer ", "Bearer x y", "Basic YTpi"):

@@ -101,6 +101,39 @@ async def test_what_is_not_yours_answers_as_what_does_not_exist(
     assert told[0] == told[1]
 
 
+async def test_a_scope_of_nothing_sees_nothing(house: World, app: FastAPI) -> None:
+    """An account manager without clients: every list is empty, every single thing absent."""
+    item = house.refused("METER-1", Reason.MALFORMED, b"{")
+    async with asking(app, house.keys["idle"]) as client:
+        lists = [
+            (await client.get(f"/api/v1/{noun}")).json()["items"]
+            for noun in ("terminals", "group-clients", "quarantine")
+        ]
+        singles = [
+            (await client.get(f"/api/v1/{path}")).status_code
+            for path in (
+                "terminals/METER-1", "terminals/METER-1/latest", "terminals/METER-1/telemetry",
+                "terminals/METER-1/events", f"group-clients/{POWER}", f"quarantine/{item}",
+            )
+        ]  # fmt: skip
+    assert lists == [[], [], []]
+    assert singles == [404] * 6
+
+
+async def test_nobody_changes_what_is_not_theirs(house: World, app: FastAPI) -> None:
+    """An operator of Jiangsu who moves or re-keys a terminal of Zhejiang meets nothing there."""
+    async with asking(app, house.keys["jiangsu"]) as client:
+        url = "/api/v1/terminals/BUS-1"
+        answers = [
+            await client.patch(url, json={"state": "maintenance"}),
+            await client.post(f"{url}/credential"),
+            await client.delete(f"{url}/credential"),
+        ]
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
+    async with asking(app, house.keys["admin"]) as client:
+        assert (await client.get(url)).json()["state"] == "in_service"
+
+
 async def test_regions_and_profiles_are_everybodys(house: World, app: FastAPI) -> None:
     """The supervision tree and the profiles are the same for the smallest scope."""
     async with asking(app, house.keys["idle"]) as client:

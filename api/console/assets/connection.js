@@ -10,6 +10,10 @@ export function heard(status) {
 }
 
 export function watchConnection() {
+  // Nobody looks: do not ask. The next poll after coming back does.
+  document.addEventListener("htmx:before:request", (event) => {
+    if (document.hidden) event.preventDefault();
+  });
   document.addEventListener("htmx:after:request", (event) => {
     const answer = event.detail?.ctx?.response;
     if (answer) heard(answer.status);
