@@ -14,10 +14,18 @@ from foundation.database import Connection, open_pool, transaction
 from registry import credentials, group_clients, profiles, regions, terminals, users
 from registry.errors import GroupClientNotFound, TerminalNotFound, UserNotFound
 from registry.identifiers import TerminalCode
-from registry.model import DeviceProfile, FileState, RegionLevel, TerminalState, ValueGrade
+from registry.model import (
+    DeviceProfile,
+    FileState,
+    RegionLevel,
+    Standing,
+    TerminalState,
+    ValueGrade,
+)
 from registry.scope import Role, Scope
 
 DEMO_CLIENT = "GC-DEMO"
+FLEET_CLIENTS = "GC-0"  # what their codes begin with; they count from the one that matters most
 DEMO_TERMINAL = "demo-meter"
 DEMO_PROFILE, DEMO_METRIC = "smart_meter", "voltage_a"
 FIRST_ADMIN = "admin"
@@ -39,11 +47,11 @@ async def seed(dsn: str, home: Path, *, fleet: int) -> dict[str, Any]:
             await regions.put(conn, scope, country.regions, country.industries, country.tiers)
             defined = await _define(conn, built_in)
             terminal = await _demonstrate(conn, country, kept.get("terminal", {}))
-            roll = await seed_fleet.enrol(conn, scope, home, country, defined, fleet)
-            accounts = await seed_accounts.ensure(conn, scope, kept, roll.clients or [DEMO_CLIENT])
+            members = await seed_fleet.enrol(conn, scope, home, country, defined, fleet)
+            accounts = await seed_accounts.ensure(conn, scope, kept, await _customers(conn))
         # Not before the commit: a file must not name a terminal that is not on the roll.
         if fleet:
-            seed_fleet.write(home, roll.members)
+            seed_fleet.write(home, members)
     return accounts | {"terminal": terminal}
 
 
@@ -87,6 +95,13 @@ async def _define(conn: Connection, built_in: tuple[DeviceProfile, ...]) -> list
                 profile = await profiles.add_metric(conn, scope, wanted.code, metric)
         defined.append(profile)
     return defined
+
+
+async def _customers(conn: Connection) -> list[str]:
+    """The codes of the fleet's clients, those with the most to see first, or the demo client's."""
+    listed = await group_clients.list_page(conn, scope, prefix=FLEET_CLIENTS, limit=1000)
+    fleets = [c.code for c in listed.items if c.standing is Standing.CUSTOMER]
+    return fleets or [DEMO_CLIENT]
 
 
 async def _demonstrate(

@@ -6,25 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from foundation.database import Connection
-from registry import api_keys, regions, users
+from registry import api_keys, group_clients, regions, users
 from registry.errors import NotSignedIn, UserNotFound
 from registry.model import RegionCode, RegionLevel
 from registry.scope import REACHES, Reach, Role, Scope
+from registry.users import User
 
 _PASSWORD_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """The region and clients that go with a role, and how to say it."""
+    """The region and clients that go with a role."""
 
     region: RegionCode | None = None
     clients: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        if self.region is not None:
-            return f"region {self.region}"
-        return f"group clients {', '.join(self.clients)}" if self.clients else ""
 
 
 async def ensure(
@@ -37,10 +33,15 @@ async def ensure(
     passwords = {user["name"]: user["password"] for user in kept.get("users", ())}
     found = []
     for role in Role:
-        reach = await _reach(conn, scope, role, clients)
-        password = await _user(conn, scope, role, reach, passwords.get(role.value))
-        said = "everything" if REACHES[role] is Reach.EVERYTHING else str(reach)
-        found.append({"role": role.value, "name": role.value, "password": password, "scope": said})
+        user, password = await _user(conn, scope, role, clients, passwords.get(role.value))
+        found.append(
+            {
+                "role": role.value,
+                "name": user.name,
+                "password": password,
+                "scope": await _said(conn, scope, user),
+            }
+        )
     admin = next(user for user in found if user["role"] == Role.ADMIN)
     return {
         "admin": {"name": admin["name"], "password": admin["password"]},
@@ -72,27 +73,39 @@ async def _province_of_the_first(conn: Connection, scope: Scope) -> RegionCode:
     return next(region.code for region in tree if region.level is RegionLevel.PROVINCE)
 
 
-async def _user(conn: Connection, scope: Scope, role: Role, reach: _Reach, kept: str | None) -> str:
-    """The password of the role's first user: as kept, or new where it or the user is missing."""
-    name = role.value
+async def _user(
+    conn: Connection, scope: Scope, role: Role, clients: Sequence[str], kept: str | None
+) -> tuple[User, str]:
+    """The role's first user with the password as kept, or a new one where it or the user is not."""
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
     try:
-        await users.find(conn, scope, name)
+        user = await users.find(conn, scope, role.value)
     except UserNotFound:
-        await users.appoint(
+        reach = await _reach(conn, scope, role, clients)
+        user = await users.appoint(
             conn,
             scope,
-            name=name,
+            name=role.value,
             password=password,
             role=role,
             region=reach.region,
             group_clients=reach.clients,
         )
-        return password
+        return user, password
     if kept is not None:
-        return kept
-    await users.set_password(conn, scope, name, password)
-    return password
+        return user, kept
+    await users.set_password(conn, scope, user.name, password)
+    return user, password
+
+
+async def _said(conn: Connection, scope: Scope, user: User) -> str:
+    """What a user may see, in words."""
+    if REACHES[user.role] is Reach.EVERYTHING:
+        return "everything"
+    if user.region_code is not None:
+        return f"region {user.region_code}"
+    codes = await group_clients.list_codes(conn, scope, user.group_client_ids)
+    return f"group clients {', '.join(codes)}" if codes else "nothing"
 
 
 async def _key(conn: Connection, scope: Scope, name: str, role: Role, kept: str | None) -> str:

@@ -1,7 +1,6 @@
 """The demo fleet: planned by `reference.fleet`, put on the roll, written out for the simulator."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -15,20 +14,12 @@ from foundation.database import Connection
 from registry import credentials, enrolment, group_clients, ownership
 from registry.enrolment import Draft, InstalledSim
 from registry.errors import GroupClientNotFound, TerminalNotFound
-from registry.model import DeviceProfile, GroupClientId, Standing
+from registry.model import DeviceProfile, GroupClientId
 from registry.scope import Scope
 
 FLEET_FILE = "fleet.jsonl"
 _AT_ONCE = 2_000
 _VEHICLE = "vehicle_tracker"
-
-
-@dataclass(frozen=True, slots=True)
-class Roll:
-    """Who is simulated, and the codes of the clients that own them, the largest first."""
-
-    members: Sequence[Member]
-    clients: Sequence[str]
 
 
 def write(home: Path, members: Iterable[Member]) -> None:
@@ -43,17 +34,16 @@ async def enrol(
     country: Reference,
     profiles: Sequence[DeviceProfile],
     wanted: int,
-) -> Roll:
+) -> list[Member]:
     """See to it that `wanted` simulated terminals are on the roll.
 
     Those of an earlier start stay, the first ones first; more come from a plan of the new size.
     """
     if not wanted:
-        return Roll([], [])
+        return []
     kept = await _kept(conn, scope, home)
     # A plan of another size has some codes and numbers in common with what is there: plan for more.
     plan = Fleet(country, profiles, terminals=wanted + 2 * len(kept))
-    customers = [c.code for c in plan.clients if c.standing is Standing.CUSTOMER]
     members = list(kept.values())[:wanted]
     if len(members) < wanted:
         client_ids = await _register_clients(conn, scope, plan.clients)
@@ -62,7 +52,7 @@ async def enrol(
         writer = _Enroller(conn, scope, kinds, client_ids)
         while len(members) < wanted and (part := list(islice(planned, _AT_ONCE))):
             members += await writer.enrol(part, wanted - len(members))
-    return Roll(_with_replays(members), customers)
+    return _with_replays(members)
 
 
 async def _kept(conn: Connection, scope: Scope, home: Path) -> dict[str, Member]:

@@ -1,5 +1,6 @@
 """Group clients: who owns terminals, supervised by a region, in a tree of their own."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from foundation import queries
@@ -9,6 +10,7 @@ from registry.errors import GroupClientNotFound, RegionNotFound
 from registry.model import (
     FileState,
     GroupClient,
+    GroupClientId,
     Page,
     RegionCode,
     RegionLevel,
@@ -96,6 +98,15 @@ async def list_page(
         rows=keyset.rows_asked_for(limit),
     )
     return keyset.page(rows, limit, _group_client, lambda row: str(row["code"]))
+
+
+async def list_codes(
+    conn: Connection, scope: Scope, ids: Sequence[GroupClientId]
+) -> tuple[str, ...]:
+    """The codes of those clients that are in scope, in order."""
+    scope.require(Right.GROUP_CLIENTS_READ)
+    cursor = await conn.execute(sql.list_client_codes, scope.parameters() | {"ids": list(ids)})
+    return tuple([row["code"] async for row in cursor])
 
 
 _ANY: dict[str, Any] = {"code": None, "prefix_low": None, "prefix_high": None, "low": None,

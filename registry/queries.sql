@@ -57,6 +57,14 @@ where c.code > %(after)s
     and (%(tier)s::text is null or c.tier_code = %(tier)s)
 order by c.code limit %(rows)s;
 
+-- name: list_client_codes
+-- The codes of some group clients in scope, by code.
+select c.code from registry.group_client c
+where c.id = any (%(ids)s::int4[])
+    and (%(everything)s or c.region_code between %(region_low)s and %(region_high)s
+        or c.id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
+order by c.code;
+
 -- name: list_terminals_by_code
 -- One page of the terminals in scope, by code.
 select t.* from registry.terminal_card t

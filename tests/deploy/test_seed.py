@@ -109,14 +109,16 @@ def _same_salt(password: str, kept: str) -> str:
 
 async def test_a_fleet_grows_and_shrinks(database: Database, tmp_path: Path) -> None:
     """Another size keeps who was there, adds as many as are missing, and never fails."""
-    await seed(database.superuser, tmp_path, fleet=20)
+    first = await seed(database.superuser, tmp_path, fleet=20)
+    await keep(first, tmp_path)
     twenty = fleet.read(tmp_path / "fleet.jsonl")
 
-    await seed(database.superuser, tmp_path, fleet=60)
+    grown = await seed(database.superuser, tmp_path, fleet=60)
     sixty = fleet.read(tmp_path / "fleet.jsonl")
     await seed(database.superuser, tmp_path, fleet=10)
     ten = fleet.read(tmp_path / "fleet.jsonl")
 
+    assert grown["users"] == first["users"]
     assert len(sixty) == 60
     assert sixty[:20] == twenty
     assert ten == twenty[:10]
