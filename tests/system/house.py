@@ -126,6 +126,11 @@ class BridgeProcess:
             stderr=self._log,
         )
 
+    @property
+    def runs(self) -> bool:
+        """Whether it still runs."""
+        return self.process.poll() is None
+
     def kill(self) -> None:
         """Kill -9, as a crash would."""
         self.process.kill()
