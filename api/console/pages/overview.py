@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from api.console.pages.profiles import sample
 from api.console.pages.screen import Screen, Shows
 from registry import profiles, regions, terminals
 from registry.model import Region, Sector, TerminalState
@@ -73,13 +74,17 @@ async def overview(screen: OnScreen) -> Response:
     conn, scope = screen.conn, screen.scope
     counts = await terminals.count_by_state(conn, scope)
     silence = await reader.silence(conn, scope)
+    defined = await profiles.list_all(conn, scope)
+    example = next((p for p in defined if p.sector is Sector.POWER), next(iter(defined), None))
     return screen.show(
         "overview.html",
         fleet=fleet(counts, silence),
         tiles=tiles(await regions.list_all(conn, scope), silence),
         sectors=sectors(silence),
         quarantine=await _refused(screen),
-        profiles=await profiles.list_all(conn, scope),
+        profiles=defined,
+        example=example,
+        sample=sample(example) if example else '{"voltage_a": 231.2}',
         may_register=screen.may(Right.TERMINALS_REGISTER),
     )
 
