@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.process_collector import ProcessCollector
 
 from broker_bridge.batch import Sealed
 from broker_bridge.fates import Fates
@@ -22,6 +23,7 @@ class BridgeMetrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
 
         def counter(name: str, meaning: str, *labels: str) -> Counter:
             return Counter(f"muster_bridge_{name}", meaning, labels, registry=registry)

@@ -1,6 +1,7 @@
 """The metrics of the jobs process."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.process_collector import ProcessCollector
 
 from telemetry.gauges import Figures
 from telemetry.model import Reason
@@ -11,6 +12,7 @@ class Gauges:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.leader = Gauge(
             "muster_jobs_leader", "Whether this process does the work.", registry=self.registry
         )
