@@ -1,5 +1,6 @@
 """`muster test`: everything that CI checks, on this machine, with the real parts."""
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -37,9 +38,9 @@ def check(context: typer.Context) -> None:
     """Run every check: format, lint, types, import contracts, tests; ARGS go to pytest."""
     progress = Progress()
     runtime.ensure(progress=progress)
-    check_tools.ensure(progress=progress)
+    tools = check_tools.ensure(progress=progress)
     outcomes = {name: _passes(name, command) for name, command in _TOOLS.items()}
-    outcomes["tests"] = _tests_pass(context.args)
+    outcomes["tests"] = _tests_pass(context.args, tools.environment())
     told = ", ".join(f"{name} {'ok' if ok else 'FAILED'}" for name, ok in outcomes.items())
     print(f"muster test: {told}")
     raise typer.Exit(0 if all(outcomes.values()) else 1)
@@ -49,21 +50,23 @@ def _passes(name: str, command: list[str]) -> bool:
     return _run(name, command) == 0
 
 
-def _tests_pass(arguments: list[str]) -> bool:
+def _tests_pass(arguments: list[str], settings: dict[str, str]) -> bool:
     spread = [] if any(one.startswith(("-n", "--pdb")) for one in arguments) else ["-n", "auto"]
-    code = _run("tests", ["pytest", *spread, *arguments])
+    code = _run("tests", ["pytest", *spread, *arguments], settings)
     if code == _NOTHING_COLLECTED:
         print("No test was found: do the arguments name any?", file=sys.stderr)
     return code == 0
 
 
-def _run(name: str, command: list[str]) -> int:
+def _run(name: str, command: list[str], settings: dict[str, str] | None = None) -> int:
     """Run a tool of the environment in the checkout, its words going to ours."""
     tool = Path(sysconfig.get_path("scripts")) / command[0]
     if not tool.exists():
         raise ToolsMissing(f"{command[0]}, which checks {name}, is not installed.")
     print(f"== {name}: {' '.join(command)}", flush=True)
     begun = time.monotonic()
-    code = subprocess.run([tool, *command[1:]], cwd=_CHECKOUT, check=False).returncode
+    environment = os.environ | (settings or {})
+    done = subprocess.run([tool, *command[1:]], cwd=_CHECKOUT, env=environment, check=False)
+    code = done.returncode
     print(f"== {name}: exit {code} after {time.monotonic() - begun:.1f} s", flush=True)
     return code

@@ -3,6 +3,7 @@
 Unpacked into the cache like the servers: nothing is installed, no root is needed.
 """
 
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,10 @@ from deploy.embedded.trees import ProgramsDoNotRun, Recipe
 
 _RECIPE = Recipe(
     name="check-tools",
-    wanted=("chromium-headless-shell", "fonts-noto-cjk", "promtool", "prometheus-alertmanager"),
+    wanted=(
+        "chromium-headless-shell", "fonts-noto-cjk", "promtool", "prometheus-alertmanager",
+        "libatomic1",
+    ),
     left_out=(
         "adduser", "debconf", "init-system-helpers", "libllvm19", "libpam-modules",
         "libpam-modules-bin", "libsasl2-modules-db", "login.defs", "netbase",
@@ -34,6 +38,11 @@ class CheckTools:
     chromium: Path
     promtool: Path
     amtool: Path
+    beside: Path  # libraries that the tests' own programs may miss on a bare machine
+
+    def environment(self) -> dict[str, str]:
+        """What to run the tests with: Playwright's driver needs libatomic."""
+        return {"LD_LIBRARY_PATH": str(self.beside)}
 
 
 def ensure(cache: Path | None = None, progress: Progress | None = None) -> CheckTools:
@@ -43,7 +52,10 @@ def ensure(cache: Path | None = None, progress: Progress | None = None) -> Check
 
 
 def _tools(root: Path) -> CheckTools:
-    return CheckTools(root / "chromium", root / "usr/bin/promtool", root / "usr/bin/amtool")
+    programs = root / "usr/bin"
+    return CheckTools(
+        root / "chromium", programs / "promtool", programs / "amtool", root / "beside"
+    )
 
 
 def _finish(root: Path) -> None:
@@ -56,6 +68,8 @@ def _finish(root: Path) -> None:
         "utf-8",
     )
     tools = _tools(root)
+    tools.beside.mkdir(exist_ok=True)
+    shutil.copy(shared / "libatomic.so.1", tools.beside)
     # No sandbox: it needs user namespaces, and this browser opens our own console only.
     tools.chromium.write_text(
         "#!/bin/sh\n"
