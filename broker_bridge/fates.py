@@ -10,6 +10,7 @@ import numpy as np
 
 from broker_bridge.batch import Refused, Sealed, SealedTable
 from broker_bridge.session import Delivery
+from telemetry.events import Recorded
 from telemetry.model import Fate, Reason, Refusal
 from telemetry.storing import Stored
 
@@ -51,13 +52,17 @@ class Fates:
         self.parts[Fate.STORED] += int(kept.sum())
         self.parts[Fate.DUPLICATE] += len(doubled)
 
-    def tell_events(self, new: Sequence[bool]) -> None:
-        """Which of the batch's events were new."""
-        for is_new, (_, delivery) in zip(new, self._sealed.events, strict=True):
-            if not is_new:
+    def tell_events(self, recorded: Recorded) -> None:
+        """What became of the batch's events."""
+        for k, (event, delivery) in enumerate(self._sealed.events):
+            if k in recorded.new:
+                self.parts[Fate.STORED] += 1
+            elif k in recorded.refused:
+                reason, said = Reason.REFUSED_BY_DATABASE, recorded.refused[k]
+                self._refused.append(Refused(delivery, event.terminal_id, reason, said))
+            else:
+                self.parts[Fate.DUPLICATE] += 1
                 self._doubled[delivery] += 1
-        self.parts[Fate.STORED] += sum(new)
-        self.parts[Fate.DUPLICATE] += len(new) - sum(new)
 
     def refusals(self) -> list[Refusal]:
         """What goes to quarantine: one item for a message and reason."""

@@ -14,9 +14,10 @@ from psycopg.rows import dict_row
 
 from foundation import queries
 from foundation.database import KEEPALIVES, Connection, configure, translated
-from telemetry import batches, quarantine
+from telemetry import batches, events, quarantine
 from telemetry.errors import BridgeNameTaken
-from telemetry.model import Event, Refusal, at
+from telemetry.events import Recorded
+from telemetry.model import Event, Refusal
 from telemetry.rows import Flags, Rows
 from telemetry.storing import Stored, Storing
 from telemetry.tables import Table
@@ -130,30 +131,9 @@ class Transaction:
             self._fed.append(fed)
         return stored
 
-    async def record(self, events: Sequence[Event]) -> list[bool]:
-        """Keep events; says of each whether it is new."""
-        first: dict[tuple[object, ...], int] = {}
-        for k, event in enumerate(events):
-            first.setdefault(_key(event), k)
-        once = [events[k] for k in first.values()]
-        cursor = await self._conn.execute(
-            sql.insert_events,
-            {
-                "times": [at(e.time_us) for e in once],
-                "terminal_ids": [e.terminal_id for e in once],
-                "delays": [e.delay_seconds for e in once],
-                "codes": [e.code for e in once],
-                "severities": [e.severity for e in once],
-                "texts": [e.text for e in once],
-                "data": [e.data for e in once],
-                "digests": [e.digest for e in once],
-            },
-        )
-        new = {
-            first[(row["terminal_id"], row["time"], row["code"], row["digest"])]
-            async for row in cursor
-        }
-        return [k in new for k in range(len(events))]
+    async def record(self, given: Sequence[Event]) -> Recorded:
+        """Keep events."""
+        return await events.record(self._conn, given)
 
     async def quarantine(self, refusals: Sequence[Refusal]) -> None:
         """Keep refused messages."""
@@ -185,7 +165,3 @@ class Transaction:
         if table is None:
             table = self._tables[key] = Table(rows.profile)
         return table
-
-
-def _key(event: Event) -> tuple[object, ...]:
-    return (event.terminal_id, at(event.time_us), event.code, event.digest)

@@ -251,6 +251,25 @@ async def test_a_database_that_is_away_holds_messages_unacknowledged(
     assert len(stored(database)) == 30
 
 
+async def test_a_stop_has_its_deadline(database: Database, broker: TestBroker, pool: Pool) -> None:
+    """What cannot be stored in time is left to the broker, which delivers it to the next bridge."""
+    base = now_ms() - HOUR_MS
+    with (
+        Bridge(database, broker, MUSTER_STOP_DEADLINE_SECONDS="0.5").ready() as bridge,
+        Publisher(broker, "M-1") as meter,
+    ):
+        _close(database, allowed=False)
+        meter.say(*({"ts": base + k, "voltage_a": 231} for k in range(10)))
+        assert wait_until(lambda: bridge.get("/health/ready")[0] == 503, SECONDS)
+        assert bridge.stop() == 1
+        assert "stopped before everything was settled" in bridge.said()
+        _close(database, allowed=True)
+    with Bridge(database, broker).ready() as bridge:
+        bridge.settle(10)
+
+    assert [ms for _, ms, _ in stored(database)] == [base + k for k in range(10)]
+
+
 async def test_a_forgotten_session_is_told(
     database: Database, broker: TestBroker, pool: Pool
 ) -> None:

@@ -213,9 +213,9 @@ async def test_an_event_is_kept_once(database: Database) -> None:
 
     async with writing(database) as writer:
         async with writer.transaction() as work:
-            assert await work.record([tamper, tamper]) == [True, False]
+            assert (await work.record([tamper, tamper])).new == {0}
         async with writer.transaction() as work:
-            assert await work.record([other, tamper]) == [True, False]
+            assert (await work.record([other, tamper])).new == {0}
 
     assert read(database, "select text, data from telemetry.event order by text") == [
         {"text": "case", "data": None},
@@ -228,6 +228,24 @@ async def _store_while_cut(writer: Writer, database: Database, rows: Rows) -> No
         await work.store(rows.take(slice(0, 25)))
         _end_backends(database)
         await work.store(rows.take(slice(25, None)))
+
+
+async def test_a_refused_event_does_not_stop_the_others(database: Database) -> None:
+    """What PostgreSQL will not keep is found by halving; its neighbours are kept."""
+    texts = ["a", "b", "c", "d", "e"]
+    said = [
+        Event(1, NOON_US + k, NOON_US, "x", "minor", text, None) for k, text in enumerate(texts)
+    ]
+    said[3] = Event(3, NOON_US, NOON_US, "x", "minor", "d", '{"n": 1e400000}')
+
+    async with writing(database) as writer, writer.transaction() as work:
+        recorded = await work.record(said)
+
+    assert recorded.new == {0, 1, 2, 4}
+    assert list(recorded.refused) == [3]
+    assert [row["text"] for row in read(database, "select text from telemetry.event order by 1")] == [
+        text for text in texts if text != "d"
+    ]
 
 
 def _forbid(database: Database, rule: str) -> None:
