@@ -11,6 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
+from deploy.embedded import check_tools
 from deploy.embedded.ports import free_port
 from deploy.embedded.processes import wait_until
 from tests.api.conftest import built_world, house  # noqa: F401 - fixtures of these tests, too
@@ -18,7 +19,6 @@ from tests.api.world import PASSWORD, World
 
 CHECKOUT = Path(__file__).parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-CHROMIUM = os.environ.get("MUSTER_TEST_CHROMIUM", "/usr/bin/chromium")
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -35,8 +35,9 @@ DESKTOP, PHONE = (1280, 720), (390, 844)
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for all tests of a worker."""
+    program = os.environ.get("MUSTER_TEST_CHROMIUM") or check_tools.ensure().chromium
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         yield browser
         browser.close()
 
