@@ -9,7 +9,7 @@ besides falls on all of them; a ratio is formed within each round, and the media
 counts. At QoS 0 the load floods: TCP holds it back when the broker is busy, and what the contender
 cannot take waits in the broker's memory without a bound that would drop it, so that every message
 must arrive and the rate is the contender's own. At QoS 1 the load keeps a window of
-unacknowledged messages. Each round fails unless rows stored equal messages sent.
+unacknowledged messages. Each turn fails unless rows stored equal messages sent.
 """
 
 import os
@@ -17,13 +17,13 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from deploy.bench.contenders import Contender, Who, contending
 from deploy.bench.figures import Figure, figures
-from deploy.bench.processes import Child, cpu_seconds, resident_megabytes
+from deploy.bench.processes import Child, cpu_seconds, machine_cpu_seconds, resident_megabytes
 from deploy.bench.stand import PROFILE, Stand, built
 from deploy.embedded.mosquitto import Broker
 
@@ -35,6 +35,8 @@ _SLOWEST_RATE = 1500.0
 class Plan:
     """How much is measured: `messages` in all of each turn, `connections` of the load.
 
+    `disk_messages` (0: none) go to the bridge in one turn more, to be weighed: where a terminal's
+    keys do not fill some pages of the index, half of it is air.
     `broker_settings` override what the embedded stack gives Mosquitto.
     """
 
@@ -43,6 +45,7 @@ class Plan:
     terminals: int = 1000
     connections: int = 8
     window: int = 2000
+    disk_messages: int = 1_000_000
     broker_settings: Mapping[str, str] = field(default_factory=dict)
     levels: Sequence[int] = (0, 1)
     contenders: Sequence[Who] = tuple(Who)
@@ -55,7 +58,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One contender's turn: CPU in microseconds a message, of the contender and of the others."""
+    """One contender's turn: CPU in microseconds a message, of the contender and of the others.
+
+    `foreign_share` is what part of the machine's CPU time was used by work that is not ours: from
+    a tenth on, rates say little, and CPU figures are what to look at.
+    """
 
     round: int
     qos: int
@@ -67,6 +74,7 @@ class Measured:
     broker_cpu_us: float
     database_cpu_us: float
     load_cpu_us: float
+    foreign_share: float
     resident_mb: float
     bytes_per_row: float | None
 
@@ -81,6 +89,11 @@ def run(plan: Plan, tell: Callable[[str], None]) -> dict[str, Any]:
                 for who in plan.contenders:
                     tell(f"round {number} of {plan.rounds}: {who} at QoS {qos}")
                     turns.append(measure(stand, plan, who, qos, number))
+        weighed: list[Measured] = []
+        if plan.disk_messages and Who.BRIDGE in plan.contenders:
+            tell(f"weighing {plan.disk_messages} messages on disk")
+            more = replace(plan, messages=plan.disk_messages)
+            weighed.append(measure(stand, more, Who.BRIDGE, 0, plan.rounds + 1))
         versions = stand.query(
             "select current_setting('server_version'), extversion from pg_extension"
             " where extname = 'timescaledb'"
@@ -95,8 +108,9 @@ def run(plan: Plan, tell: Callable[[str], None]) -> dict[str, Any]:
             "timescaledb": versions[1],
         },
         "plan": asdict(plan),
-        "figures": [asdict(figure) for figure in ingest_figures(turns)],
+        "figures": [asdict(figure) for figure in ingest_figures(turns, weighed)],
         "turns": [asdict(turn) for turn in turns],
+        "weighed": [asdict(turn) for turn in weighed],
     }
 
 
@@ -117,7 +131,9 @@ def measure(stand: Stand, plan: Plan, who: Who, qos: int, number: int) -> Measur
         resident = resident_megabytes(contender.child.pid) if contender.child.runs() else 0.0
         contender.check_books(messages)
     seconds = (finished_us - sent["first_us"]) / 1e6
-    used = [(b - a) * 1e6 / messages for a, b in zip(before, after, strict=True)]
+    *spent, machine = (b - a for a, b in zip(before, after, strict=True))
+    used = [seconds_spent * 1e6 / messages for seconds_spent in spent]
+    ours = sum(spent) + sent["sending_cpu_us"] / 1e6
     return Measured(
         round=number,
         qos=qos,
@@ -129,6 +145,7 @@ def measure(stand: Stand, plan: Plan, who: Who, qos: int, number: int) -> Measur
         broker_cpu_us=round(used[1], 2),
         database_cpu_us=round(used[2], 2),
         load_cpu_us=round(sent["sending_cpu_us"] / messages, 2),
+        foreign_share=round(max(0.0, 1.0 - ours / max(machine, 1e-6)), 3),
         resident_mb=round(resident, 1),
         bytes_per_row=_bytes_per_row(stand, messages) if who is Who.BRIDGE else None,
     )
@@ -147,14 +164,15 @@ def _load(stand: Stand, plan: Plan, broker: Broker, qos: int) -> Child:
     )
 
 
-def _accounts(stand: Stand, broker: Broker, contender: Contender) -> tuple[float, float, float]:
-    """CPU seconds so far of the contender, the broker and the database."""
+def _accounts(stand: Stand, broker: Broker, contender: Contender) -> tuple[float, ...]:
+    """CPU seconds so far of the contender, the broker, the database, and the whole machine."""
     assert broker.pid is not None
     assert stand.cluster.pid is not None
     return (
         cpu_seconds(contender.child.pid),
         cpu_seconds(broker.pid),
         cpu_seconds(stand.cluster.pid, with_children=True),
+        machine_cpu_seconds(),
     )
 
 
@@ -165,8 +183,8 @@ def _bytes_per_row(stand: Stand, rows: int) -> float:
     return round(float(size) / rows, 1)
 
 
-def ingest_figures(turns: Sequence[Measured]) -> list[Figure]:
-    """The goals' figures that these turns allow."""
+def ingest_figures(turns: Sequence[Measured], weighed: Sequence[Measured]) -> list[Figure]:
+    """The goals' figures that these turns allow; what was `weighed` counts for the disk only."""
 
     def of(who: Who, qos: int) -> list[Measured]:
         return [turn for turn in turns if turn.who is who and turn.qos == qos]
@@ -178,7 +196,7 @@ def ingest_figures(turns: Sequence[Measured]) -> list[Figure]:
         return [turn.cpu_us for turn in of(who, qos)]
 
     bridge, discarding, plain = Who.BRIDGE, Who.DISCARDING, Who.PLAIN
-    sizes = [turn.bytes_per_row for turn in turns if turn.bytes_per_row is not None]
+    sizes = [turn.bytes_per_row for turn in weighed if turn.bytes_per_row is not None]
     return figures(
         [
             (

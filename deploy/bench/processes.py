@@ -106,6 +106,14 @@ def _ticks(stat: Path, *, gone: bool) -> int:
     return sum(map(int, fields[11 : 15 if gone else 13]))
 
 
+def machine_cpu_seconds() -> float:
+    """CPU time that anybody used on this machine so far: all but idle and waiting for a disk."""
+    user, nice, system, _, _, irq, softirq, steal = map(
+        int, Path("/proc/stat").read_text("ascii").split(maxsplit=9)[1:9]
+    )
+    return (user + nice + system + irq + softirq + steal) / _TICKS_PER_SECOND
+
+
 def resident_megabytes(pid: int) -> float:
     """Memory that a process holds now."""
     pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])

@@ -13,6 +13,8 @@ from rich.table import Table
 from deploy.bench import ingest as ingest_bench
 from deploy.bench.contenders import Who
 
+_QUIET = 0.1
+
 app = typer.Typer()
 bench = typer.Typer(no_args_is_help=True, help="Measure, with the yardstick in the same run.")
 app.add_typer(bench, name="bench")
@@ -32,6 +34,9 @@ def ingest(
     window: Annotated[int, typer.Option(min=1, help="Unacknowledged a connection.")] = 2000,
     qos: Annotated[list[int] | None, typer.Option(min=0, max=1, help="One level only.")] = None,
     only: Annotated[list[Who] | None, typer.Option(help="These contenders only.")] = None,
+    disk_messages: Annotated[
+        int, typer.Option(min=0, help="Messages of the turn that is weighed on disk; 0 for none.")
+    ] = 1_000_000,
     broker_setting: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="In place of what the embedded broker has."),
@@ -45,6 +50,7 @@ def ingest(
         terminals=min(terminals, messages),
         connections=min(connections, terminals),
         window=window,
+        disk_messages=disk_messages,
         levels=tuple(qos or (0, 1)),
         contenders=tuple(only or Who),
         broker_settings=dict(_pair(one) for one in broker_setting or ()),
@@ -86,3 +92,10 @@ def _show(result: dict[str, Any]) -> None:
         word = "met" if figure["met"] else "missed"
         goals.add_row(figure["goal"], figure["title"], *spread, figure["wanted"], word)
     console.print(goals)
+    foreign = median(turn["foreign_share"] for turn in result["turns"])
+    if foreign > _QUIET:
+        console.print(
+            f"The machine was not quiet: other work used {foreign:.0%} of the CPU time in the"
+            " median turn. Rates say little then; CPU and bytes a message hold.",
+            style="yellow",
+        )
