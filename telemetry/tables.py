@@ -90,7 +90,8 @@ class Table:
         fills = ", ".join(f'"{m}" = coalesce(r."{m}", i."{m}")' for m in metrics)
         return (
             f"update {self.name} r set {fills} from {self.staging} i"
-            " where i.k = any (%(ks)s::int4[]) and r.terminal_id = i.terminal_id and r.time = i.time"
+            " where i.k = any (%(ks)s::int4[])"  # of k's type, or each row walks the whole array
+            " and r.terminal_id = i.terminal_id and r.time = i.time"
             " and r.time between %(first)s and %(last)s"
         )
 
