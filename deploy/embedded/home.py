@@ -205,7 +205,7 @@ class Home:
         if text is not None or not path.exists():
             fresh = path.with_suffix(".new")
             fresh.touch(mode=0o600)
-            fresh.write_text(text or secrets.token_urlsafe(24), "utf-8")
+            fresh.write_text(secrets.token_urlsafe(24) if text is None else text, "utf-8")
             fresh.rename(path)
         return path
 

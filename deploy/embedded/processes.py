@@ -7,6 +7,7 @@ counts the *thread* that started the child as its parent: start children from a 
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 _PR_SET_PDEATHSIG = 1
+_MOST_FILES = 1_048_576  # some programs walk through all that they may open
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -104,9 +106,18 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a process group of its own (Ctrl-C reaches only us), output to `log`.
 
-    `user` is (uid, gid) to change to, for root only.
+    `user` is (uid, gid) to change to, for root only. It may open as many files, and so take as many
+    connections, as the machine lets it.
     """
     uid, gid = user or (None, None)
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = _MOST_FILES if allowed == resource.RLIM_INFINITY else min(allowed, _MOST_FILES)
+    die_with_us = dies_with_parent(on_parent_death)
+
+    def prepare() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        die_with_us()
+
     return subprocess.Popen(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
@@ -118,5 +129,5 @@ def spawn(
         group=gid,
         extra_groups=[] if user else None,
         process_group=0,
-        preexec_fn=dies_with_parent(on_parent_death),  # noqa: PLW1509 - runs no lock, no allocation
+        preexec_fn=prepare,  # noqa: PLW1509 - two system calls, no locks
     )

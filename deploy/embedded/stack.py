@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from deploy.embedded import addresses, certificates, processes, roles, runtime
 from deploy.embedded.addresses import Address
@@ -28,6 +29,7 @@ from foundation.settings import Settings
 BRIDGE = "bridge-1"
 _RECOVERY_SECONDS = 300  # of a database after a crash
 _READY_SECONDS = 40
+_MQTT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 _HISTORY_SECONDS = 7200  # of the simulated fleet at first start, so that no chart begins empty
 
 
@@ -137,6 +139,9 @@ class Stack:
         self.state.api = f"{scheme}://{self._api_near}"
         self.state.metrics.append({"process": "api", "url": f"{self.state.api}/metrics"})
         if self._settings.broker_url is not None:
+            given = urlsplit(self._settings.broker_url)
+            self.state.broker_host = given.hostname or LOOPBACK
+            self.state.broker_port = given.port or _MQTT_PORTS[given.scheme]
             return
         self.state.broker_host = LOOPBACK
         self.state.broker_port = self._home.port(
@@ -168,8 +173,9 @@ class Stack:
         from deploy.seed import seed
 
         first = asyncio.run(seed(admin_dsn, self._home.path, fleet=self._plan.fleet))
-        password = self._bridge_password().read_text("utf-8")
-        known = dict(first) | {"bridge": {"username": BRIDGE, "password": password}}
+        name, file = self._bridge_login()
+        password = file.read_text("utf-8")
+        known = dict(first) | {"bridge": {"username": name, "password": password}}
         self._home.write_credentials(json.dumps(known, indent=1, ensure_ascii=False))
 
     def _start_broker(self) -> None:
@@ -185,7 +191,8 @@ class Stack:
             bridges=(BRIDGE,),
             tls=self._tls_listener(),
         )
-        own = {BRIDGE: verifier(self._bridge_password().read_text("utf-8"))}
+        name, file = self._bridge_login()
+        own = {name: verifier(file.read_text("utf-8"))}
         dsn = roles.dsn_file(self._home, "muster_jobs").read_text("utf-8")
         self._follower = CredentialFollower(dsn, broker, own)
         self._follower.write()
@@ -199,8 +206,14 @@ class Stack:
         assert at.port is not None
         return TlsListener(at.host, at.port, self._certificates.chain, self._certificates.key)
 
-    def _bridge_password(self) -> Path:
-        return self._home.secret(f"{BRIDGE}.password")
+    def _bridge_login(self) -> tuple[str, Path]:
+        """The bridge's account at the broker: its name, and the file of its password."""
+        given = self._settings
+        if given.broker_url is None:
+            return BRIDGE, self._home.secret(f"{BRIDGE}.password")
+        password = given.broker_password.get_secret_value() if given.broker_password else ""
+        name = urlsplit(given.broker_url).username or given.bridge_name
+        return name, self._home.secret("broker.password", password)
 
     def _launch_jobs(self) -> None:
         listen = f"{LOOPBACK}:{self._ports['jobs']}"
@@ -219,26 +232,27 @@ class Stack:
     def _launch_bridge(self) -> None:
         listen = f"{LOOPBACK}:{self._ports['bridge']}"
         settings = {"MUSTER_METRICS_LISTEN": listen} | self._database_of("muster_bridge")
-        given = self._settings
-        if given.broker_url is None:
-            settings["MUSTER_BROKER_URL"] = f"mqtt://{BRIDGE}@{LOOPBACK}:{self.state.broker_port}"
-            settings["MUSTER_BROKER_PASSWORD_FILE"] = str(self._bridge_password())
-            settings["MUSTER_BRIDGE_NAME"] = BRIDGE
-        else:
-            settings["MUSTER_BROKER_URL"] = given.broker_url
-            if given.broker_password is not None:
-                password = given.broker_password.get_secret_value()
-                file = self._home.secret("broker.password", password)
-                settings["MUSTER_BROKER_PASSWORD_FILE"] = str(file)
+        name, password = self._bridge_login()
+        settings |= self._broker_of(name) | {"MUSTER_BROKER_PASSWORD_FILE": str(password)}
+        settings["MUSTER_BRIDGE_NAME"] = name
         self._launch("bridge", ["broker_bridge"], settings, health=listen)
 
     def _launch_simulator(self) -> None:
         fleet = self._home.path / "fleet.jsonl"
         if self._plan.fleet and fleet.exists():
-            near = f"mqtt://{LOOPBACK}:{self.state.broker_port}"
-            settings = {"MUSTER_BROKER_URL": self._settings.broker_url or near}
             history = str(_HISTORY_SECONDS if self._is_first else 0)
-            self._launch("simulator", ["deploy.simulator", str(fleet), history], settings)
+            command = ["deploy.simulator", str(fleet), history]
+            self._launch("simulator", command, self._broker_of(None))
+
+    def _broker_of(self, user: str | None) -> dict[str, str]:
+        """Where a process finds the broker; terminals bring their own accounts."""
+        given = self._settings
+        login = f"{user}@" if user else ""
+        near = f"mqtt://{login}{addresses.joined(LOOPBACK, self.state.broker_port)}"
+        settings = {"MUSTER_BROKER_URL": given.broker_url or near}
+        if given.broker_ca_file is not None:
+            settings["MUSTER_BROKER_CA_FILE"] = str(given.broker_ca_file)
+        return settings
 
     def _database_of(self, role: str) -> dict[str, str]:
         return {"MUSTER_DATABASE_URL_FILE": str(roles.dsn_file(self._home, role))}

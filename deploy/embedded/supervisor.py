@@ -17,6 +17,7 @@ from deploy.embedded.processes import ProcessId
 from deploy.embedded.server import Server
 from foundation.errors import MusterError
 
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # the last: a closed terminal
 _TICK_SECONDS = 0.1
 _PROBE_SECONDS = 1.0
 _FIRST_BACK_OFF_SECONDS = 0.5
@@ -26,7 +27,7 @@ _STEADY_SECONDS = 60.0  # after which a process has earned a quick restart again
 
 
 class StopAsked(BaseException):
-    """SIGTERM or Ctrl-C."""
+    """SIGTERM, Ctrl-C, or a terminal that was closed."""
 
 
 @dataclass(slots=True)
@@ -58,8 +59,8 @@ class Supervisor:
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT raise `StopAsked` in the block, once; later ones change nothing."""
-        kept = {n: signal.signal(n, self._on_signal) for n in (signal.SIGTERM, signal.SIGINT)}
+        """SIGTERM, SIGINT, SIGHUP raise `StopAsked` in the block, once; later ones do nothing."""
+        kept = {number: signal.signal(number, self._on_signal) for number in _STOP_SIGNALS}
         try:
             yield
         finally:

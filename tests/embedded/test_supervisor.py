@@ -142,11 +142,12 @@ def test_stopping_goes_from_the_last_to_the_first(stage: Stage, tmp_path: Path) 
     assert [one.state for one in stage.home.read_state().processes] == ["stopped"] * 3
 
 
-def test_a_signal_is_one_stop_and_no_more(stage: Stage) -> None:
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_is_one_stop_and_no_more(stage: Stage, first: signal.Signals) -> None:
     """The first raises `StopAsked`, those after it do not disturb the stop."""
     with stage.supervisor.signals():
         with pytest.raises(StopAsked):
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), first)
         os.kill(os.getpid(), signal.SIGINT)
 
 

@@ -16,6 +16,9 @@ import psycopg
 import pytest
 
 from deploy.embedded import processes, runtime
+from deploy.embedded.mosquitto import Broker, verifier
+from deploy.embedded.postgres import Cluster
+from deploy.embedded.runtime import Runtime
 from tests.conftest import reachable_directory
 from tests.embedded import mirror
 from tests.system.commands import (
@@ -300,6 +303,40 @@ def test_a_user_runs_it_without_root(server_directory: Path) -> None:
     finally:
         muster.run("down")
     assert muster.strays() == []
+
+
+def test_servers_that_are_given_are_used(
+    muster: Muster, servers: Runtime, server_directory: Path
+) -> None:
+    """MUSTER_DATABASE_URL and MUSTER_BROKER_URL: nothing is unpacked or started in their place."""
+    cluster = Cluster(servers, server_directory / "pg", throwaway=True)
+    broker = Broker(servers, server_directory / "mqtt", bridges=("bridge-x",))
+    broker.write_accounts({"bridge-x": verifier("given")})
+    cluster.start()
+    broker.start()
+    settings = {
+        "MUSTER_DATABASE_URL": cluster.dsn(),
+        "MUSTER_BROKER_URL": f"mqtt://bridge-x@127.0.0.1:{broker.port}",
+        "MUSTER_BROKER_PASSWORD": "given",
+        "MUSTER_CACHE": str(server_directory / "unused"),
+    }
+    given = Muster(muster.home, settings=settings)
+    try:
+        up = given.run("up", "--detach", "--no-fleet")
+        assert up.returncode == 0, up.stderr
+        assert is_healthy(given)
+        status = given.status()
+    finally:
+        given.run("down")
+        broker.stop()
+        cluster.stop()
+
+    assert [one["name"] for one in status["processes"]] == ["supervisor", "jobs", "api", "bridge"]
+    assert status["broker"]["port"] == broker.port
+    assert f":{cluster.port}/postgres?" in status["database"]
+    credentials = json.loads((given.home / "credentials.json").read_text("utf-8"))
+    assert credentials["bridge"] == {"username": "bridge-x", "password": "given"}
+    assert not (server_directory / "unused").exists()
 
 
 def test_the_network_is_served_with_tls(muster: Muster) -> None:
