@@ -32,9 +32,9 @@ FLAGS = (
 DESKTOP, PHONE = (1280, 720), (390, 844)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def chromium() -> Iterator[Browser]:
-    """One browser for all tests of a worker."""
+    """A browser of one test: Playwright's loop would stand in the way of other tests' loops."""
     program = os.environ.get("MUSTER_TEST_CHROMIUM") or check_tools.ensure().chromium
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
