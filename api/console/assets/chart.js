@@ -5,6 +5,8 @@ import { exactly } from "./times.js";
 const pollMs = 1000;
 const hiddenPollMs = 15000;
 const holder = document.getElementById("chart");
+// What yes and no are called, where the metric is one; else undefined.
+const words = holder?.dataset.yes && [holder.dataset.no, holder.dataset.yes];
 if (holder) watch(holder);
 
 async function watch(holder) {
@@ -107,14 +109,15 @@ function draw(holder, metric, unit, limits) {
     ...size(),
     padding: [8, 20, 0, 0],
     cursor: { y: false, points: { size: 7 } },
-    scales: { x: { time: true }, y: { range: (_, least, most) => around(least, most) } },
+    scales: { x: { time: true }, y: { range: (_, least, most) => words ? [-0.2, 1.2] : around(least, most) } },
     axes: [
       { ...axis, size: 28, values: (_, splits, __, ___, gap) => splits.map((at) => label(at, gap, language)) },
-      { ...axis, size: 52, values: (_, splits) => splits.map(written) },
+      { ...axis, ...(words && { splits: [0, 1] }), size: 52, values: (_, splits) => splits.map(written) },
     ],
     series: [
       {},
       {
+        ...(words && { paths: uPlot.paths.stepped({ align: 1 }) }),
         stroke: () => now.line, width: 1.5, fill: () => now.fill, spanGaps: false,
         points: { show: (u, _, first, last) => last - first < 120, size: 4, fill: () => now.line },
       },
@@ -168,6 +171,7 @@ function label(at, gap, language) {
 }
 
 function written(value) {
+  if (words && Number.isInteger(value)) return words[value];
   return value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: Math.abs(value) < 10 ? 4 : 2 });
 }
 

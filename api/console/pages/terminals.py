@@ -223,6 +223,8 @@ def latest_rows(profile: DeviceProfile, latest: dict[str, LatestValue]) -> list[
 def charted(profile: DeviceProfile, name: str | None) -> Metric:
     """The metric to draw: the one asked for, else the profile's first that can be drawn."""
     drawn = [m for m in profile.metrics if m.type is not MetricType.TEXT and not m.hidden]
+    # A number says more at first sight than a yes or no.
+    drawn.sort(key=lambda metric: metric.type is MetricType.BOOLEAN)
     for metric in drawn:
         if name in (None, metric.name):
             return metric
