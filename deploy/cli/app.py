@@ -36,7 +36,7 @@ COMMANDS = {
 def main() -> NoReturn:
     """Run the command that was typed and exit with its code."""
     try:
-        _application(sys.argv[1:])()
+        _application(sys.argv[1:])(prog_name="muster")
         sys.exit(0)
     except MusterError as error:
         _complain(str(error), error.hint)
