@@ -63,20 +63,28 @@ def ensure(checkout: Path, *, for_tests: bool, progress: Progress) -> Path:
 
 
 def _wanted(checkout: Path) -> dict[str, str]:
-    """What a finished environment's stamp says."""
+    """What a finished environment's stamp says, besides its interpreter."""
     locks = ("requirements.lock", "requirements-dev.lock")
     hashes = {n: hashlib.sha256((checkout / n).read_bytes()).hexdigest() for n in locks}
-    interpreter = Path(sys.executable).resolve()
-    return {"checkout": str(checkout), "python": f"{interpreter} {sys.version}", **hashes}
+    return {"checkout": str(checkout), **hashes}
 
 
 def _is_finished(venv: Path, wanted: dict[str, str], *, for_tests: bool) -> bool:
     """Whether its stamp names these locks; the tests' lock counts only for the tests."""
     found = _stamp(venv)
-    if not (venv / "bin" / "python").exists() or (venv / _BEGUN).exists():
+    if not _still_has_its_python(venv, found) or (venv / _BEGUN).exists():
         return False
     keys = set(wanted) if for_tests else set(wanted) - {"requirements-dev.lock"}
     return all(found.get(key) == wanted[key] for key in keys)
+
+
+def _still_has_its_python(venv: Path, stamp: dict[str, Any]) -> bool:
+    """Whether its interpreter is the one it was made from: an upgrade of the system changes it.
+
+    Which Python runs the bootstrap does not matter: that may change with the user and the PATH.
+    """
+    python = venv / "bin" / "python"
+    return python.exists() and stamp.get("interpreter") == str(python.resolve())
 
 
 def _stamp(venv: Path) -> dict[str, Any]:
@@ -92,8 +100,8 @@ def _make(
 ) -> None:
     require_space(checkout, _NEEDED_MEGABYTES[for_tests])
     found = _stamp(venv)
-    same_python = found.get("python") == wanted["python"]
-    if (venv / _BEGUN).exists() or (found and not same_python) or not (venv / "bin").exists():
+    runs = _still_has_its_python(venv, found) if found else (venv / "bin" / "python").exists()
+    if not runs or (venv / _BEGUN).exists():
         progress.step("making a Python environment")
         shutil.rmtree(venv, ignore_errors=True)
         tools.run([sys.executable, "-m", "venv", "--without-pip", venv], progress)
@@ -107,7 +115,8 @@ def _make(
     install = ["install", *FROM_LOCK]
     files = [part for lock in locks for part in ("-r", str(checkout / lock))]
     tools.run([*pip, *install, *files], progress, expected=count)
-    _write_stamp(venv, {k: v for k, v in wanted.items() if not k.endswith(".lock") or k in locks})
+    stamp = {k: v for k, v in wanted.items() if not k.endswith(".lock") or k in locks}
+    _write_stamp(venv, stamp | {"interpreter": str((venv / "bin" / "python").resolve())})
     (venv / _BEGUN).unlink()
     progress.done()
 

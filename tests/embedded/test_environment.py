@@ -74,6 +74,25 @@ def test_an_interrupted_set_up_is_made_anew(checkout: Path) -> None:
     assert set_up(checkout) == ""
 
 
+def test_an_upgraded_python_needs_a_new_environment_and_another_path_does_not(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment keeps its own interpreter, whoever runs the bootstrap with which one."""
+    set_up(checkout)
+    monkeypatch.setattr(sys, "executable", "/usr/local/bin/another-python")
+    assert set_up(checkout) == ""
+    monkeypatch.undo()
+
+    python = checkout / ".venv/bin/python"
+    upgraded = checkout / "python3.99"
+    upgraded.symlink_to("/bin/true")
+    python.unlink()
+    python.symlink_to(upgraded)
+
+    assert "making a Python environment" in set_up(checkout)
+    assert has(checkout, "iniconfig")
+
+
 def test_a_changed_lock_is_followed(checkout: Path) -> None:
     """After `git pull` the next run installs what came."""
     set_up(checkout)
