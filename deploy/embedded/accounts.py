@@ -1,8 +1,10 @@
-"""Who the servers run as: PostgreSQL refuses root, so root hands them to an unprivileged user."""
+"""Who the servers run as: PostgreSQL refuses root, so root hands them to an unprivileged user.
+
+Standard library alone.
+"""
 
 import os
 import pwd
-import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +33,8 @@ class Account:
 
         Raises `DirectoryOutOfReach` when an ancestor is closed to the account.
         """
-        path.mkdir(parents=True, exist_ok=True)
+        make_open(path.parent)
+        path.mkdir(exist_ok=True)
         if self.switch:
             os.chown(path, self.uid, self.gid)
             self.require_reach(path)
@@ -61,6 +64,14 @@ class Account:
                 )
 
 
+def make_open(directory: Path) -> None:
+    """Make `directory` and what leads to it, where missing, open to pass whatever the umask."""
+    for one in [*reversed(directory.parents), directory]:
+        if not one.exists():
+            one.mkdir(exist_ok=True)
+            one.chmod(0o755)
+
+
 def server_account() -> Account:
     """Ourselves; as root the user behind sudo, else `nobody`."""
     if os.geteuid():
@@ -68,11 +79,6 @@ def server_account() -> Account:
     behind_sudo = int(os.environ.get("SUDO_UID") or 0)
     entry = pwd.getpwuid(behind_sudo) if behind_sudo else pwd.getpwnam("nobody")
     return Account(entry.pw_uid, entry.pw_gid, entry.pw_name, (entry.pw_uid, entry.pw_gid))
-
-
-def remove_directory(path: Path) -> None:
-    """Remove a directory of ours, whoever owns what is in it."""
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def _name(uid: int) -> str:

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from deploy.embedded import environment, tools
+from deploy.embedded.accounts import make_open
 from deploy.embedded.locks import alone
 from deploy.embedded.packages import DownloadBroken
 from deploy.embedded.progress import Progress
@@ -59,7 +60,7 @@ def _fetch(checkout: Path, console: Path, folder: Path, progress: Progress) -> N
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".stamp").unlink(missing_ok=True)
     cache = cache_directory()
-    cache.mkdir(parents=True, exist_ok=True)
+    make_open(cache)
     with tempfile.TemporaryDirectory(prefix=".npm-", dir=cache) as made:
         scratch = Path(made)
         for name in _NEEDED_BY_NPM:

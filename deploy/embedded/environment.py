@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.embedded import tools
+from deploy.embedded.accounts import make_open
 from deploy.embedded.locks import alone
 from deploy.embedded.packages import PrivateApt, unpack
 from deploy.embedded.progress import Progress
@@ -146,7 +147,7 @@ def pip_of(venv: Path, progress: Progress) -> list[str]:
 def _fetch_pip(kept: Path, progress: Progress) -> None:
     """pip and the certificate authorities from Debian's packages (bare Debian has neither)."""
     architecture = require_supported_system()
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    make_open(kept.parent)
     apt = PrivateApt(kept.parent / "apt-pip", architecture)
     left_out = ("openssl", "debconf")
     names = ["python3-pip-whl", "ca-certificates"]

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.embedded import packages
-from deploy.embedded.accounts import DirectoryOutOfReach, server_account
+from deploy.embedded.accounts import DirectoryOutOfReach, make_open, server_account
 from deploy.embedded.locks import alone
 from deploy.embedded.processes import dies_with_parent
 from deploy.embedded.progress import Progress
@@ -93,7 +93,7 @@ def ensure(
     if found := _stamped(root):
         return found
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        make_open(cache)
         server_account().require_reach(root)
         with alone(cache, progress, "unpacking packages"):
             return _stamped(root) or _make(recipe, root, architecture, check, progress)
