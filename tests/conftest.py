@@ -10,12 +10,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from deploy.embedded import accounts, runtime
 from deploy.embedded.mosquitto import Broker, verifier
 from deploy.embedded.postgres import Cluster
 from deploy.embedded.runtime import Runtime
 from foundation.migrate import migrate
+
+# No test is timed: a busy machine proves nothing.
+settings.register_profile("muster", deadline=None)
+settings.load_profile("muster")
 
 TEMPLATE = "muster_template"
 LOGINS = ("muster_owner", "muster_bridge", "muster_jobs", "muster_api", "muster_inspect")
