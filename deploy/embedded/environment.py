@@ -54,6 +54,8 @@ def ensure(checkout: Path, *, for_tests: bool, progress: Progress) -> Path:
     wanted = _wanted(checkout)
     if _is_finished(venv, wanted, for_tests=for_tests):
         return python
+    if not os.access(checkout, os.W_OK):
+        raise CheckoutNotWritable(f"{checkout} cannot be written.")
     try:
         with alone(checkout, progress, "setting up"):
             if not _is_finished(venv, wanted, for_tests=for_tests):

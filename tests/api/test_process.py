@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 
+from deploy.embedded import certificates
 from deploy.embedded.ports import free_port
 from deploy.embedded.processes import wait_until
 from tests.conftest import Database
@@ -100,14 +102,8 @@ def test_a_database_that_is_away_ends_the_process_with_1() -> None:
 
 def test_with_a_certificate_it_serves_tls(database: Database, tmp_path: Path) -> None:
     """HTTPS on the same address, with a cookie that wants it."""
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-days", "1", "-keyout", str(key), "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    trust = ssl.create_default_context(cafile=str(certificate))
+    made = certificates.ensure(tmp_path, ["127.0.0.1"], datetime.now(UTC))
+    trust = ssl.create_default_context(cafile=str(made.ca))
     port = free_port()
 
     def answers() -> bool:
@@ -119,7 +115,7 @@ def test_with_a_certificate_it_serves_tls(database: Database, tmp_path: Path) ->
 
     with process(
         DATABASE_URL=database.api, API_LISTEN=f"127.0.0.1:{port}",
-        API_TLS_CERTIFICATE=str(certificate), API_TLS_KEY=str(key),
+        API_TLS_CERTIFICATE=str(made.chain), API_TLS_KEY=str(made.key),
     ) as api:  # fmt: skip
         assert wait_until(answers, 20)
         api.send_signal(signal.SIGTERM)
