@@ -10,9 +10,11 @@ tls/  logs/  servers/
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -230,9 +232,13 @@ class Home:
         self._write_json("state.json", document)
 
     def _new_servers(self) -> str:
-        if os.geteuid() == 0:  # PostgreSQL runs as another user, who may not reach the home
-            return str(_ROOT_STATE / secrets.token_hex(8))
-        return str(self.path / "servers")
+        """Where a fresh home keeps its servers' data; what an erased home left there goes."""
+        if os.geteuid():
+            return str(self.path / "servers")
+        # PostgreSQL runs as another user, who may not reach the home.
+        place = _ROOT_STATE / hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+        shutil.rmtree(place, ignore_errors=True)
+        return str(place)
 
     def _settled(self) -> dict[str, Any]:
         return self._read_json("home.json")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import stat
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded import processes
+from deploy.embedded.accounts import make_open
 from deploy.embedded.home import (
     AlreadyRunning,
     Home,
@@ -43,6 +45,20 @@ def test_a_home_of_another_user_is_left_alone(home: Home) -> None:
 
     with pytest.raises(HomeIsAnothers, match="belongs to user id 12345"):
         Home(home.path).open()
+
+
+def test_an_erased_home_begins_anew(home: Home) -> None:
+    """Whoever removes a home has removed its data, wherever that lies."""
+    kept = home.servers("postgres")
+    make_open(kept)
+    Home(home.path).open()
+    assert kept.exists()
+
+    shutil.rmtree(home.path)
+    Home(home.path).open()
+
+    assert home.servers("postgres") == kept
+    assert not kept.exists()
 
 
 def test_a_home_has_one_supervisor(home: Home) -> None:
