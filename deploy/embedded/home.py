@@ -15,13 +15,14 @@ import json
 import os
 import secrets
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deploy.embedded.ports import free_port_from, is_free
+from deploy.embedded.ports import claim, claim_one
 from deploy.embedded.processes import ProcessId, is_running
 from foundation.errors import Refused
 
@@ -114,6 +115,7 @@ class Home:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self._claims: list[socket.socket] = []
 
     @property
     def credentials_file(self) -> Path:
@@ -161,7 +163,10 @@ class Home:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise self.already_running() from None
-            yield
+            try:
+                yield
+            finally:
+                self.release_ports()
 
     def already_running(self) -> AlreadyRunning:
         """What is to be said to a second supervisor."""
@@ -183,23 +188,31 @@ class Home:
     def port(self, name: str, asked: int | None = None, host: str = LOOPBACK) -> int:
         """The port of this process: as asked, else as in earlier runs, else a free one.
 
-        Raises `PortTaken` for one that was asked for, or that terminals and people know.
+        It is ours until `release_ports`. Raises `PortTaken` for one that was asked for, or that
+        terminals and people know.
         """
         settled = self._settled()
         ports: dict[str, int] = settled.setdefault("ports", {})
         known = asked or ports.get(name)
-        if known and not is_free(host, known):
-            if asked or name in _ADVERTISED:
-                option = _ADVERTISED.get(name, "--home")
-                raise PortTaken(
-                    f"Port {known}, on which {_SPOKEN[name]} shall listen, is taken by another"
-                    " program.",
-                    remedy=f"Stop that program, or choose another port with {option} ADDRESS:PORT.",
-                )
-            known = None
-        ports[name] = known or free_port_from(_PREFERRED_PORTS[name], set(ports.values()))
+        held = claim(host, known) if known else None
+        if known is None or (held is None and not asked and name not in _ADVERTISED):
+            known, held = claim_one(host, _PREFERRED_PORTS[name])
+        if held is None:
+            raise PortTaken(
+                f"Port {known}, on which {_SPOKEN[name]} shall listen, is taken by another"
+                " program.",
+                remedy=f"Stop that program, or choose another port with {_ADVERTISED[name]}"
+                " ADDRESS:PORT.",
+            )
+        self._claims.append(held)
+        ports[name] = known
         self._write_json("home.json", settled)
-        return ports[name]
+        return known
+
+    def release_ports(self) -> None:
+        """Let others have the ports that `port` chose."""
+        while self._claims:
+            self._claims.pop().close()
 
     def secret(self, name: str, text: str | None = None) -> Path:
         """The file of a secret; holds `text`, or stays as it is, or gets a random one."""

@@ -2,7 +2,6 @@
 
 import secrets
 import socket
-from collections.abc import Collection
 from contextlib import closing
 
 
@@ -24,15 +23,30 @@ def is_free(host: str, port: int) -> bool:
         return True
 
 
-def free_port_from(preferred: int, avoided: Collection[int] = ()) -> int:
-    """`preferred` if it is free, else one that others rarely take (below the ephemeral range)."""
-    if preferred not in avoided and is_free("127.0.0.1", preferred):
-        return preferred
-    for _ in range(1000):
+def claim(host: str, port: int) -> socket.socket | None:
+    """A claim on a port that nothing listens on, good against every other Muster until closed.
+
+    Between choosing a port and listening there pass seconds. The claim is an abstract Unix socket:
+    the kernel keeps it apart by network, as it does ports, and drops it when we die.
+    """
+    held = socket.socket(socket.AF_UNIX)
+    try:
+        held.bind(f"\0muster-port-{port}")
+    except OSError:
+        held.close()
+        return None
+    if not is_free(host, port):
+        held.close()
+        return None
+    return held
+
+
+def claim_one(host: str, preferred: int) -> tuple[int, socket.socket]:
+    """A claim on `preferred`, else on a port that others rarely take (below the ephemeral ones)."""
+    port = preferred
+    while (held := claim(host, port)) is None:
         port = 20_000 + secrets.randbelow(12_000)
-        if port not in avoided and is_free("127.0.0.1", port):
-            return port
-    return free_port()
+    return port, held
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,12 @@ from deploy.embedded.home import (
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path) -> Iterator[Home]:
     """A home that is open."""
     made = Home(tmp_path / "home")
     made.open()
-    return made
+    yield made
+    made.release_ports()
 
 
 def test_a_home_of_a_newer_version_is_left_alone(home: Home) -> None:
@@ -93,24 +95,41 @@ def test_ports_stay_where_people_know_them(home: Home) -> None:
     """Chosen once, kept across restarts, and no two the same."""
     names = ("api", "broker", "postgres", "bridge", "jobs")
     first = {name: home.port(name) for name in names}
+    home.release_ports()
 
-    assert {name: Home(home.path).port(name) for name in names} == first
+    assert {name: home.port(name) for name in names} == first
     assert len(set(first.values())) == len(names)
+
+
+def test_two_homes_that_start_at_once_get_different_ports(home: Home, tmp_path: Path) -> None:
+    """A port that another has chosen is not free, though nothing listens on it yet."""
+    other = Home(tmp_path / "other")
+    other.open()
+
+    chosen = [place.port(name) for place in (home, other) for name in ("api", "broker", "jobs")]
+
+    assert len(set(chosen)) == len(chosen)
+    with pytest.raises(PortTaken):
+        other.port("api", chosen[0])
+    other.release_ports()
 
 
 @pytest.mark.parametrize("name", ["api", "broker"])
 def test_a_port_that_is_asked_for_or_known_is_refused_when_taken(home: Home, name: str) -> None:
     """It is told, not silently changed; an inner port just moves."""
     known = home.port(name)
+    home.release_ports()
     with socket.create_server(("127.0.0.1", 0)) as taker:
         asked = taker.getsockname()[1]
         with pytest.raises(PortTaken, match=f"Port {asked}, on which the"):
             home.port(name, asked)
     assert home.port(name) == known
+    home.release_ports()
 
     with socket.create_server(("127.0.0.1", known)), pytest.raises(PortTaken):
         home.port(name)
     inner = home.port("postgres")
+    home.release_ports()
     with socket.create_server(("127.0.0.1", inner)):
         assert home.port("postgres") != inner
 
