@@ -31,6 +31,7 @@ WITHOUT_SCOPE = {
     "registry.api_keys.authenticate": "a key comes before its scope",
     "registry.sessions": "a session comes before its scope",
     "telemetry.batches": "our own processes follow the feed of everybody",
+    "telemetry.events": "the bridge stores what came, whoever sent it",
     "telemetry.gauges": "figures of the whole, never of somebody",
     "telemetry.latest": "our own process keeps everybody's values",
     "telemetry.quarantine": "the bridge stores what it refuses, whoever sent it",
