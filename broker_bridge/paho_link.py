@@ -58,6 +58,17 @@ async def carry(broker: Broker, filters: Sequence[str], receiver: Receiver, epoc
         link.abort()
 
 
+class _ClosedOnFailure(ssl.SSLSocket):
+    """Closes itself when its handshake fails; paho would leave it to the collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 class PahoLink:
     """One connection; `ended` says why it ended."""
 
@@ -88,6 +99,7 @@ class PahoLink:
         self._client.username_pw_set(broker.user, broker.password)
         self._client.connect_timeout = broker.connect_seconds
         if broker.tls is not None:
+            broker.tls.sslsocket_class = _ClosedOnFailure
             self._client.tls_set_context(broker.tls)
 
     def connect(self) -> None:

@@ -189,7 +189,6 @@ async def test_a_wrong_password_is_told_at_once(carry: Carry, broker: TestBroker
     assert "MUSTER_BROKER_PASSWORD_FILE" in refusal.value.hint
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_broker_behind_tls_is_trusted_by_its_ca_alone(
     carry: Carry, servers: Runtime, server_directory: Path, tmp_path: Path
 ) -> None:
@@ -208,6 +207,6 @@ async def test_a_broker_behind_tls_is_trusted_by_its_ca_alone(
             with pytest.raises(BrokerRefused, match="certificate"):
                 await stranger.task
         del stranger
-        gc.collect()  # paho leaves the socket of a failed handshake to the collector: here, then
+        gc.collect()  # a socket that was left open would be told here
     finally:
         server.stop()
