@@ -116,7 +116,8 @@ class PrivateApt:
             preexec_fn=dies_with_parent(signal.SIGTERM),  # noqa: PLW1509 - one prctl, no locks
         ) as apt:
             assert apt.stdout
-            watch = threading.Thread(target=self._end_on_full_disk, args=(apt,))
+            full = threading.Event()  # apt clears up as it ends: afterwards there is room again
+            watch = threading.Thread(target=self._end_on_full_disk, args=(apt, full))
             watch.start()
             said = []
             try:
@@ -131,13 +132,14 @@ class PrivateApt:
         watch.join()
         text = "".join(said)
         if apt.returncode:
-            raise DiskFull() if self._is_full() else _translated(text)
+            raise DiskFull() if full.is_set() or self._is_full() else _translated(text)
         return text
 
-    def _end_on_full_disk(self, apt: "subprocess.Popen[str]") -> None:
+    def _end_on_full_disk(self, apt: "subprocess.Popen[str]", full: threading.Event) -> None:
         """apt can wait for ever for a download that it cannot write: end it then."""
         while apt.poll() is None:
             if self._is_full():
+                full.set()
                 apt.terminate()
             time.sleep(_LOOK_SECONDS)
 
