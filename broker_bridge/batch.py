@@ -150,7 +150,7 @@ class Batch:
                 continue
             kept = Event(
                 ref.id, time_us, delivery.received_us,
-                event.code, event.severity, event.text, event.data,
+                event.code, event.severity, event.text, event.data, event.session,
             )  # fmt: skip
             self._events.append((kept, delivery))
 

@@ -60,8 +60,15 @@ def report(channel: Channel, payload: bytes) -> DecodedEvent:
     said = [text for level in levels(document) for text in level if type(text) is str]
     if any("\0" in text for text in said):
         raise Undecodable(Reason.MALFORMED, "NUL in text")
+    session = True if channel is Channel.HELLO else None
+    if channel is Channel.STATUS:
+        if document.get("session") not in ("online", "offline"):
+            raise Undecodable(Reason.MALFORMED, "session is neither online nor offline")
+        session = document["session"] == "online"
     data = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return DecodedEvent(None, None, None, None, _REPORTS[channel], "indeterminate", None, data)
+    return DecodedEvent(
+        None, None, None, None, _REPORTS[channel], "indeterminate", None, data, session
+    )
 
 
 def _refuse_state(batch: Batch, route: Route, delivery: Delivery) -> None:

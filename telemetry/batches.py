@@ -1,25 +1,39 @@
 """The feed of committed batches, which everything derived follows: its columns, and following it.
 
-A batch has the rows that were really inserted, and of extended rows the metrics that were added.
+A batch has the rows that were really inserted, and of extended rows the metrics that were added;
+beside the readings of profiles it has entries of other kinds, in the same columns.
 """
 
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 
 from foundation import queries
 from foundation.database import Connection
+from telemetry.model import Event
 from telemetry.rows import Column, Flags, Int32s, Int64s, Rows, Values
 
 sql = queries.load("telemetry")
 
 MOST_AT_ONCE = 50
 
+# Kinds of entries that are no profile's readings, in place of the profile's number.
+MESSAGES = 0
+EVENTS = -1
+
 _HEAD = struct.Struct("<BcB?")  # length of name, kind, decimals or 255, whether all are present
 _NO_DECIMALS = 255
+_EVENT_COLUMNS = {
+    "code": np.dtype(np.object_),
+    "severity": np.dtype(np.object_),
+    "text": np.dtype(np.object_),
+    "session": np.dtype(np.bool_),
+}
 _KINDS = {"f": "<f8", "i": "<i8", "b": "|b1", "O": ""}  # by numpy kind; text is lengths and bytes
 
 
@@ -34,9 +48,9 @@ class FeedColumn(Column):
         return self.values if self.decimals is None else self.values / 10.0**self.decimals
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Batch:
-    """The rows of one profile that bridge `bridge` committed as its `n`th batch."""
+    """The rows of one profile, or kind, that bridge `bridge` committed as its `n`th batch."""
 
     bridge: str
     n: int
@@ -45,20 +59,30 @@ class Batch:
     terminal_ids: Int32s
     times_us: Int64s
     received_us: Int64s
-    columns: Mapping[str, FeedColumn]
+    encoded: bytes
+
+    @property
+    def has_readings(self) -> bool:
+        """Whether it is of a profile; else it is MESSAGES or EVENTS."""
+        return self.profile_id > 0
+
+    @cached_property
+    def columns(self) -> Mapping[str, FeedColumn]:
+        """What the rows say, by name."""
+        return decode_columns(self.encoded, len(self.terminal_ids))
 
 
-def encode_columns(rows: Rows) -> bytes:
-    """The metrics that rows have, each as a head, presence bits unless all are there, and values.
+def encode_columns(
+    columns: Mapping[str, Column], decimals: Mapping[str, int | None] = MappingProxyType({})
+) -> bytes:
+    """Columns, each as a head, presence bits unless all are there, and values.
 
     Little-endian; absent values are left out.
     """
     parts: list[bytes] = []
-    decimals = {m.name: m.decimals for m in rows.profile.metrics}
-    for name in rows.occupied():
-        column = rows.columns[name]
+    for name, column in columns.items():
         whole = bool(column.present.all())
-        scale = decimals[name]
+        scale = decimals.get(name)
         kind = column.values.dtype.kind
         encoded = name.encode()
         parts += (
@@ -116,13 +140,50 @@ def decode_columns(encoded: bytes, rows: int) -> dict[str, FeedColumn]:
 
 def feed_row(rows: Rows) -> dict[str, object]:
     """What `telemetry.batch` says of these rows."""
+    return entry(
+        rows.profile.id,
+        rows.terminal_ids,
+        rows.times_us,
+        rows.received_us,
+        encode_columns(
+            {name: rows.columns[name] for name in rows.occupied()},
+            {m.name: m.decimals for m in rows.profile.metrics},
+        ),
+    )
+
+
+def events_row(events: Sequence[Event]) -> dict[str, object]:
+    """What `telemetry.batch` says of these events, in their order.
+
+    `code` and `severity` of each; `text`, and `session` (up or not), where it says so.
+    """
+    columns = {
+        name: Column(
+            np.array([getattr(event, name) for event in events], kind),
+            np.array([getattr(event, name) is not None for event in events], np.bool_),
+        )
+        for name, kind in _EVENT_COLUMNS.items()
+    }
+    return entry(
+        EVENTS,
+        np.array([event.terminal_id for event in events], np.int32),
+        np.array([event.time_us for event in events], np.int64),
+        np.array([event.received_us for event in events], np.int64),
+        encode_columns({name: c for name, c in columns.items() if c.present.any()}),
+    )
+
+
+def entry(
+    profile_id: int, terminal_ids: Int32s, times_us: Int64s, received_us: Int64s, columns: bytes
+) -> dict[str, object]:
+    """An entry of a batch: rows of a profile or kind, with their `encode_columns`."""
     return {
-        "profile_id": rows.profile.id,
-        "rows": len(rows),
-        "terminal_ids": rows.terminal_ids.astype("<i4", copy=False).tobytes(),
-        "times_us": rows.times_us.astype("<i8", copy=False).tobytes(),
-        "received_us": rows.received_us.astype("<i8", copy=False).tobytes(),
-        "columns": encode_columns(rows),
+        "profile_id": profile_id,
+        "rows": len(terminal_ids),
+        "terminal_ids": terminal_ids.astype("<i4", copy=False).tobytes(),
+        "times_us": times_us.astype("<i8", copy=False).tobytes(),
+        "received_us": received_us.astype("<i8", copy=False).tobytes(),
+        "columns": columns,
     }
 
 
@@ -160,7 +221,7 @@ async def follow(conn: Connection, follower: str, most: int = MOST_AT_ONCE) -> S
             np.frombuffer(row["terminal_ids"], "<i4"),
             np.frombuffer(row["times_us"], "<i8"),
             np.frombuffer(row["received_us"], "<i8"),
-            decode_columns(row["columns"], row["rows"]),
+            row["columns"],
         )
         async for row in cursor
     ]

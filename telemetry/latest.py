@@ -38,6 +38,8 @@ def _newest(followed: Sequence[Batch]) -> dict[str, list[Any]]:
     }
     by_metric: dict[tuple[str, str], list[tuple[Int64s, Int64s, Values]]] = {}
     for batch in followed:
+        if not batch.has_readings:
+            continue
         for name, column in batch.columns.items():
             chosen = column.present
             numbers = column.numbers()[chosen]

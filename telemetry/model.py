@@ -46,7 +46,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened at a terminal at `time_us` (Unix us); `data` is JSON text."""
+    """Something that happened at a terminal at `time_us` (Unix us); `data` is JSON text.
+
+    `session` is whether the terminal then has a session with the broker, where it tells that.
+    """
 
     terminal_id: int
     time_us: int
@@ -55,6 +58,7 @@ class Event:
     severity: str
     text: str | None
     data: str | None
+    session: bool | None = None
 
     @property
     def delay_seconds(self) -> int:

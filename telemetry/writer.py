@@ -111,7 +111,7 @@ class Transaction:
         self._conn = conn
         self._bridge = bridge
         self._tables = tables
-        self._fed: list[Rows] = []
+        self._fed: list[dict[str, object]] = []
 
     async def store(self, rows: Rows, doubtful: Flags | None = None) -> Stored:
         """Put rows into their profile's table; `doubtful` are those that may be there already.
@@ -128,12 +128,15 @@ class Transaction:
         stored = storing.stored
         fed = batches.inserted_or_added(rows, stored.inserted, stored.added)
         if len(fed):
-            self._fed.append(fed)
+            self._fed.append(batches.feed_row(fed))
         return stored
 
     async def record(self, given: Sequence[Event]) -> Recorded:
         """Keep events."""
-        return await events.record(self._conn, given)
+        recorded = await events.record(self._conn, given)
+        if recorded.new:
+            self._fed.append(batches.events_row([given[k] for k in sorted(recorded.new)]))
+        return recorded
 
     async def quarantine(self, refusals: Sequence[Refusal]) -> None:
         """Keep refused messages."""
@@ -143,7 +146,7 @@ class Transaction:
         """Tell the followers what was inserted, as batch `n`; returns the last number given."""
         if not self._fed:
             return n - 1
-        entries = [batches.feed_row(rows) for rows in self._fed]
+        entries = self._fed
         await self._conn.execute(
             sql.write_feed,
             {

@@ -26,7 +26,10 @@ class Decoded(NamedTuple):
 
 
 class DecodedEvent(NamedTuple):
-    """Something that happened at a terminal; `data` is a JSON object as text."""
+    """Something that happened at a terminal; `data` is a JSON object as text.
+
+    `session` is whether the terminal then has a session with the broker, where it tells that.
+    """
 
     time_us: int | None
     seq: int | None
@@ -36,6 +39,7 @@ class DecodedEvent(NamedTuple):
     severity: str
     text: str | None
     data: str | None
+    session: bool | None = None
 
 
 class RefusedPart(NamedTuple):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from registry.model import DeviceProfile
 from telemetry import batches, latest
+from telemetry.model import Event
 from tests.conftest import Database
 from tests.telemetry.ground import (
     EVERY_KIND,
@@ -91,6 +92,36 @@ async def test_the_feed_has_what_was_really_inserted(
         ),
     ]
     assert await _followed(database) == []
+
+
+async def test_the_feed_has_events_that_were_really_inserted(
+    database: Database, every_kind: DeviceProfile
+) -> None:
+    """Beside the readings, in order of arrival; `latest` takes no notice of them."""
+    online = Event(2, NOON_US + 5, NOON_US + 9, "session", "indeterminate", None, None, True)
+    opened = Event(1, NOON_US, NOON_US + 9, "open", "major", "Zone 3", '{"zone": 3}')
+    async with writing(database) as writer:
+        async with writer.transaction() as work:
+            await work.store(rows_of(every_kind, [(1, NOON_US, {"voltage": 1.0})]))
+            await work.record([opened])
+        async with writer.transaction() as work:
+            await work.record([online, opened])
+    async with connected(database.jobs, None) as conn:
+        found = await batches.follow(conn, "tester")
+
+    assert [(b.n, b.profile_id) for b in found] == [(1, -1), (1, every_kind.id), (2, -1)]
+    first, readings, second = found
+    assert (readings.has_readings, first.has_readings) == (True, False)
+    assert first.columns["text"].values.tolist() == ["Zone 3"]
+    assert second.terminal_ids.tolist() == [2]
+    assert second.received_us.tolist() == [NOON_US + 9]
+    assert second.columns["code"].values.tolist() == ["session"]
+    assert second.columns["session"].values.tolist() == [True]
+    assert "session" not in first.columns
+    assert await _keep(database) == 3
+    assert [r["metric"] for r in read(database, "select metric from telemetry.latest")] == [
+        "voltage"
+    ]
 
 
 async def test_a_follower_reads_every_bridge_from_where_it_was(
