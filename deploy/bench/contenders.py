@@ -1,4 +1,4 @@
-"""Who takes the messages: our bridge, and the two yardsticks beside it."""
+"""Who takes the messages: our bridge, and the yardsticks beside it."""
 
 import re
 import urllib.request
@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import psycopg
 
+from deploy.bench import telegraf
 from deploy.bench.processes import Child, RoundFailed, wait_until
 from deploy.bench.stand import BRIDGE, PLAIN_PROFILE, PROFILE, Stand
 from deploy.embedded.mosquitto import Broker
@@ -20,11 +21,21 @@ _CONNECTED = re.compile(r"^muster_bridge_connected(?:\{[^}]*\})? 1(?:\.0)?$", re
 
 
 class Who(StrEnum):
-    """The contenders of a round, in the order in which they run."""
+    """Who can take the messages of a turn."""
 
     DISCARDING = "discarding"
     BRIDGE = "bridge"
     PLAIN = "plain"
+    COPYING = "copying"
+    TELEGRAF = "telegraf"
+
+
+TABLES = {
+    Who.BRIDGE: PROFILE,
+    Who.PLAIN: PLAIN_PROFILE,
+    Who.COPYING: PLAIN_PROFILE,
+    Who.TELEGRAF: telegraf.TABLE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,8 @@ class Contender:
         """When the last of `messages` was received or committed; `RoundFailed` if some are lost."""
         if self.who is Who.BRIDGE:
             return _last_commit_us(self.stand, self.child, messages, seconds)
+        if self.who is Who.TELEGRAF:
+            return _last_row_us(self.stand, self.child, messages, seconds)
         told = self.child.read(seconds)
         if told["count"] != messages:
             raise RoundFailed(f"{self.who}: {told['count']} messages came, {messages} were sent.")
@@ -48,8 +61,7 @@ class Contender:
         """Rows in the table equal messages sent, and nothing lies in quarantine."""
         if self.who is Who.DISCARDING:
             return
-        table = PROFILE if self.who is Who.BRIDGE else PLAIN_PROFILE
-        rows = self.stand.query(f"select count(*) from telemetry.{table}")[0][0]  # noqa: S608
+        rows = self.stand.count(TABLES[self.who])
         refused = self.stand.query("select count(*) from telemetry.quarantine")[0][0]
         if (rows, refused) != (messages, 0):
             raise RoundFailed(
@@ -60,23 +72,40 @@ class Contender:
 
 @contextmanager
 def contending(
-    who: Who, stand: Stand, broker: Broker, qos: int, messages: int
+    who: Who, stand: Stand, broker: Broker, qos: int, messages: int, *, on_trial: bool = False
 ) -> Iterator[Contender]:
-    """A contender's process from its subscription to its end."""
+    """A contender's process from its subscription to its end.
+
+    Of one that is `on_trial` faults are expected: what it says goes to a file, and the plain way,
+    too, asks the broker to remember it, as all others do anyway.
+    """
     url = f"mqtt://{BRIDGE}@{broker.host}:{broker.port}"
     password = stand.password_file.read_text("utf-8")
+    said = stand.directory / f"{who}.log" if on_trial else None
+    to_database = [url, password, TOPIC, stand.dsn(), str(qos)]
     match who:
         case Who.DISCARDING:
             child = Child("deploy.bench.discarding", [url, password, TOPIC, str(messages)])
         case Who.PLAIN:
-            counted = [str(qos), str(messages)]
-            child = Child("deploy.bench.plain", [url, password, TOPIC, stand.dsn(), *counted])
+            remembered = ["--persistent"] if on_trial else []
+            child = Child(
+                "deploy.bench.plain", [*to_database, str(messages), *remembered], said=said
+            )
+        case Who.COPYING:
+            child = Child("deploy.bench.copying", [*to_database, str(messages)], said=said)
+        case Who.TELEGRAF:
+            log = telegraf.log_file(stand)
+            log.unlink(missing_ok=True)
+            arguments = [str(stand.telegraf), *to_database, str(log)]
+            child = Child("deploy.bench.telegraf", arguments, said=said)
         case Who.BRIDGE:
             port = free_port()
-            child = Child("broker_bridge", [], _bridge_settings(stand, url, port))
+            child = Child("broker_bridge", [], _bridge_settings(stand, url, port), said=said)
     with child:
         if who is Who.BRIDGE:
             wait_until(lambda: _is_connected(port), child, _READY_SECONDS, "the bridge's session")
+        elif who is Who.TELEGRAF:
+            wait_until(lambda: telegraf.is_connected(stand), child, _READY_SECONDS, "Telegraf")
         else:
             child.read(_READY_SECONDS)
         yield Contender(who, child, stand)
@@ -107,13 +136,30 @@ def _last_commit_us(stand: Stand, child: Child, messages: int, seconds: float) -
     with psycopg.connect(stand.dsn(), autocommit=True) as conn:
 
         def complete() -> bool:
-            row = conn.execute("select coalesce(sum(rows), 0) from telemetry.batch").fetchone()
+            row = conn.execute(
+                "select coalesce(sum(rows), 0) from telemetry.batch where profile_id > 0"
+            ).fetchone()
             return row is not None and int(row[0]) >= messages
 
         wait_until(complete, child, seconds, f"the commit of {messages} messages")
         row = conn.execute(
             "select (extract(epoch from max(pg_xact_commit_timestamp(xmin))) * 1e6)::bigint"
-            " from telemetry.batch"
+            " from telemetry.batch where profile_id > 0"
         ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _last_row_us(stand: Stand, child: Child, messages: int, seconds: float) -> int:
+    """The same of a contender that keeps no feed: by the rows of its table."""
+    wait_until(
+        lambda: stand.count(TABLES[Who.TELEGRAF]) >= messages,
+        child,
+        seconds,
+        f"the commit of {messages} messages",
+    )
+    found = stand.query(
+        "select (extract(epoch from max(pg_xact_commit_timestamp(xmin))) * 1e6)::bigint"  # noqa: S608
+        f" from telemetry.{telegraf.TABLE}"
+    )
+    return int(found[0][0])

@@ -27,6 +27,7 @@ from deploy.bench.processes import Child, cpu_seconds, machine_cpu_seconds, resi
 from deploy.bench.stand import PROFILE, Stand, built
 from deploy.embedded.mosquitto import Broker
 
+CONTENDERS = (Who.DISCARDING, Who.BRIDGE, Who.PLAIN)
 _STEP_MS = 1000
 _SLOWEST_RATE = 1500.0
 
@@ -48,7 +49,7 @@ class Plan:
     disk_messages: int = 1_000_000
     broker_settings: Mapping[str, str] = field(default_factory=dict)
     levels: Sequence[int] = (0, 1)
-    contenders: Sequence[Who] = tuple(Who)
+    contenders: Sequence[Who] = CONTENDERS
 
     @property
     def per_terminal(self) -> int:
@@ -94,23 +95,29 @@ def run(plan: Plan, tell: Callable[[str], None]) -> dict[str, Any]:
             tell(f"weighing {plan.disk_messages} messages on disk")
             more = replace(plan, messages=plan.disk_messages)
             weighed.append(measure(stand, more, Who.BRIDGE, 0, plan.rounds + 1))
-        versions = stand.query(
-            "select current_setting('server_version'), extversion from pg_extension"
-            " where extname = 'timescaledb'"
-        )[0]
+        described = machine(stand)
     return {
         "benchmark": "ingest",
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "postgresql": versions[0],
-            "timescaledb": versions[1],
-        },
+        "machine": described,
         "plan": asdict(plan),
         "figures": [asdict(figure) for figure in ingest_figures(turns, weighed)],
         "turns": [asdict(turn) for turn in turns],
         "weighed": [asdict(turn) for turn in weighed],
+    }
+
+
+def machine(stand: Stand) -> dict[str, Any]:
+    """On what it was measured."""
+    versions = stand.query(
+        "select current_setting('server_version'), extversion from pg_extension"
+        " where extname = 'timescaledb'"
+    )[0]
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "postgresql": versions[0],
+        "timescaledb": versions[1],
     }
 
 
@@ -121,13 +128,13 @@ def measure(stand: Stand, plan: Plan, who: Who, qos: int, number: int) -> Measur
     with ExitStack() as stack:
         broker = stack.enter_context(stand.fresh_broker(plan.broker_settings))
         contender = stack.enter_context(contending(who, stand, broker, qos, messages))
-        load = stack.enter_context(_load(stand, plan, broker, qos))
-        load.read()
+        source = stack.enter_context(load(stand, plan, broker, qos))
+        source.read()
         before = _accounts(stand, broker, contender)
-        load.tell()
+        source.tell()
         finished_us = contender.finished_us(messages, 60.0 + messages / _SLOWEST_RATE)
         after = _accounts(stand, broker, contender)
-        sent = load.read()
+        sent = source.read()
         resident = resident_megabytes(contender.child.pid) if contender.child.runs() else 0.0
         contender.check_books(messages)
     seconds = (finished_us - sent["first_us"]) / 1e6
@@ -151,7 +158,19 @@ def measure(stand: Stand, plan: Plan, who: Who, qos: int, number: int) -> Measur
     )
 
 
-def _load(stand: Stand, plan: Plan, broker: Broker, qos: int) -> Child:
+def load(
+    stand: Stand,
+    plan: Plan,
+    broker: Broker,
+    qos: int,
+    *,
+    rate: float | None = None,
+    connections: int | None = None,
+) -> Child:
+    """The process that sends a turn's messages once it is told to.
+
+    As many a second as it can, or `rate`; with all of the stand's accounts, or the first so many.
+    """
     base_ms = int(time.time() * 1000) - plan.per_terminal * _STEP_MS - 60_000
     return Child(
         "deploy.simulator.load",
@@ -160,6 +179,8 @@ def _load(stand: Stand, plan: Plan, broker: Broker, qos: int) -> Child:
             *("--accounts", str(stand.accounts_file), "--messages", str(plan.per_terminal)),
             *("--qos", str(qos), "--window", str(plan.window)),
             *("--base-ms", str(base_ms), "--step-ms", str(_STEP_MS), "--wait"),
+            *(("--rate", str(rate)) if rate else ()),
+            *(("--connections", str(connections)) if connections else ()),
         ],
     )
 

@@ -32,16 +32,23 @@ class Child:
         module: str,
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        *,
+        said: Path | None = None,
     ) -> None:
+        """`said` is a file that takes what it writes to its standard error."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
         self._module = module
+        errors = said.open("ab") if said else None
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=errors,
             env=clean | dict(environment or {}),
             text=True,
         )
+        if errors is not None:
+            errors.close()
 
     def __enter__(self) -> Self:
         return self
@@ -69,6 +76,11 @@ class Child:
     def runs(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None
+
+    def has_said(self) -> bool:
+        """Whether there is something to `read`, its end included."""
+        assert self._process.stdout is not None
+        return bool(select.select([self._process.stdout], [], [], 0)[0])
 
     def read(self, seconds: float = 120.0) -> dict[str, Any]:
         """The next JSON line that it prints; `RoundFailed` when none comes in time."""

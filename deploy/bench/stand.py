@@ -68,6 +68,7 @@ class Stand:
     loads: Sequence[str]
     password_file: Path
     accounts_file: Path
+    telegraf: Path | None = None
 
     def dsn(self, role: str = "postgres") -> str:
         """The database as a role sees it."""
@@ -78,6 +79,15 @@ class Stand:
         with psycopg.connect(self.dsn(), autocommit=True) as conn:
             cursor = conn.execute(text.encode(), parameters)
             return cursor.fetchall() if cursor.description else []
+
+    def terminals_of(self, loads: int) -> list[str]:
+        """The terminals that the first so many accounts of the load speak for."""
+        taken = range(loads)
+        return [c for n, c in enumerate(self.terminals) if n % len(self.loads) in taken]
+
+    def count(self, table: str) -> int:
+        """How many rows a table of the telemetry has."""
+        return int(self.query(f"select count(*) from telemetry.{table}")[0][0])  # noqa: S608
 
     @contextmanager
     def fresh_broker(self, settings: Mapping[str, str]) -> Iterator[Broker]:

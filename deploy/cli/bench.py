@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -11,6 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.bench import ingest as ingest_bench
+from deploy.bench import latency as latency_bench
+from deploy.bench import peers as peers_bench
+from deploy.bench import telegraf
 from deploy.bench.contenders import Who
 
 _QUIET = 0.1
@@ -52,15 +56,74 @@ def ingest(
         window=window,
         disk_messages=disk_messages,
         levels=tuple(qos or (0, 1)),
-        contenders=tuple(only or Who),
+        contenders=tuple(only or ingest_bench.CONTENDERS),
         broker_settings=dict(_pair(one) for one in broker_setting or ()),
     )
-    progress = Console(stderr=True)
-    with progress.status("measuring") as status:
-        result = ingest_bench.run(plan, status.update)
+    result = _measured(lambda tell: ingest_bench.run(plan, tell), json_file)
+    _show(result)
+
+
+@bench.command()
+def peers(
+    rounds: Annotated[int, typer.Option(min=1, help="How often each contender has its turn.")] = 3,
+    messages: Annotated[int, typer.Option(min=1000, help="Messages a turn.")] = 200_000,
+    trial_messages: Annotated[int, typer.Option(min=1000, help="Messages of a trial.")] = 120_000,
+    rate: Annotated[float, typer.Option(min=1, help="Messages a second of a trial.")] = 1000,
+    kills: Annotated[int, typer.Option(min=1, help="How often a contender is killed.")] = 3,
+    outage_seconds: Annotated[float, typer.Option(help="How long the database is away.")] = 120,
+    telegraf_binary: Annotated[
+        Path | None, typer.Option("--telegraf", help="Telegraf; the one on PATH when not given.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+) -> None:
+    """P3 and P4: speed beside Telegraf, aiomqtt and paho, and what each loses to a fault."""
+    binary = telegraf.find(telegraf_binary)
+    plan = ingest_bench.Plan(rounds=rounds, messages=messages, disk_messages=0)
+    trial = peers_bench.Trial(
+        messages=trial_messages, rate=rate, kills=kills, outage_seconds=outage_seconds
+    )
+    result = _measured(lambda tell: peers_bench.run(plan, trial, binary, tell), json_file)
+    _show(result)
+    _table(
+        f"Through faults, at QoS 1 and {rate:,.0f} messages/s",
+        ("", "fault", "sent", "lost", "twice", "starts"),
+        [[str(value) for value in outcome.values()] for outcome in result["outcomes"]],
+    )
+    if binary is None:
+        Console().print("Telegraf was not found and took no part; `--telegraf PATH` names it.")
+
+
+@bench.command()
+def latency(
+    rounds: Annotated[int, typer.Option(min=1, help="How often everything is measured.")] = 3,
+    messages: Annotated[int, typer.Option(min=1000, help="Messages of the rate's turn.")] = 200_000,
+    probes: Annotated[int, typer.Option(min=10, help="Readings that are waited for.")] = 500,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+) -> None:
+    """P6: from publishing a reading until a query finds it, at half the maximum rate."""
+    plan = ingest_bench.Plan(rounds=rounds, messages=messages, disk_messages=0)
+    asked = latency_bench.Latency(probes=probes)
+    result = _measured(lambda tell: latency_bench.run(plan, asked, tell), json_file)
+    _table(
+        "Publish to query, ms",
+        ("load, messages/s", "p50", "p99", "longest"),
+        [
+            [f"{one['rate'] or 0:,.0f}", *(str(one[name]) for name in ("p50", "p99", "longest"))]
+            for one in result["rounds"]
+        ],
+    )
+    _show_goals(result)
+
+
+def _measured(
+    measure: Callable[[Callable[[str], None]], dict[str, Any]], json_file: Path | None
+) -> dict[str, Any]:
+    """The result of a benchmark, whose progress is shown; kept in a file when asked for."""
+    with Console(stderr=True).status("measuring") as status:
+        result = measure(status.update)
     if json_file is not None:
         json_file.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    _show(result)
+    return result
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -71,31 +134,43 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _show(result: dict[str, Any]) -> None:
-    console = Console()
     turns = defaultdict(list)
     for turn in result["turns"]:
         turns[turn["qos"], turn["who"]].append(turn)
-    table = Table(title="Medians of the rounds; CPU in us a message")
-    for heading in ("", "messages/s", "CPU", "broker", "database", "load", "RSS MB", "B/row"):
-        table.add_column(heading, justify="left" if not heading else "right")
     columns = ("rate", "cpu_us", "broker_cpu_us", "database_cpu_us", "load_cpu_us", "resident_mb")
+    rows = []
     for (level, who), of in turns.items():
         cells = [f"{median(turn[column] for turn in of):,.1f}" for column in columns]
         size = [turn["bytes_per_row"] for turn in of if turn["bytes_per_row"] is not None]
-        table.add_row(f"{who}, QoS {level}", *cells, f"{median(size):.1f}" if size else "")
-    console.print(table)
-    goals = Table(title="Goals")
-    for heading in ("goal", "figure", "median", "from", "to", "wanted", ""):
-        goals.add_column(heading)
-    for figure in result["figures"]:
-        spread = (f"{figure[name]:g}" for name in ("median", "low", "high"))
-        word = "met" if figure["met"] else "missed"
-        goals.add_row(figure["goal"], figure["title"], *spread, figure["wanted"], word)
-    console.print(goals)
+        rows.append([f"{who}, QoS {level}", *cells, f"{median(size):.1f}" if size else ""])
+    _table(
+        "Medians of the rounds; CPU in us a message",
+        ("", "messages/s", "CPU", "broker", "database", "load", "RSS MB", "B/row"),
+        rows,
+    )
+    _show_goals(result)
     foreign = median(turn["foreign_share"] for turn in result["turns"])
     if foreign > _QUIET:
-        console.print(
+        Console().print(
             f"The machine was not quiet: other work used {foreign:.0%} of the CPU time in the"
             " median turn. Rates say little then; CPU and bytes a message hold.",
             style="yellow",
         )
+
+
+def _show_goals(result: dict[str, Any]) -> None:
+    rows = []
+    for figure in result["figures"]:
+        spread = (f"{figure[name]:g}" for name in ("median", "low", "high"))
+        word = "met" if figure["met"] else "missed"
+        rows.append([figure["goal"], figure["title"], *spread, figure["wanted"], word])
+    _table("Goals", ("goal", "figure", "median", "from", "to", "wanted", ""), rows)
+
+
+def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(title=title)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

@@ -23,7 +23,7 @@ def stand() -> Iterator[Stand]:
         yield ready
 
 
-@pytest.mark.parametrize("who", list(Who))
+@pytest.mark.parametrize("who", ingest.CONTENDERS)
 @pytest.mark.parametrize("qos", [0, 1])
 def test_a_turn_counts_every_message(stand: Stand, who: Who, qos: int) -> None:
     """Each contender takes all of them at both levels, and says what they cost."""
