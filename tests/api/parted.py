@@ -1,0 +1,265 @@
+"""A country parted between two provinces and two clients, in which everything says whose it is.
+
+HOME-01   suzhou-power's, in Suzhou                    BRANCH1   its branch's, in Hangzhou
+AWAY-01   suzhou-power's, in Hangzhou                  GUEST-1   hangzhou-transit's, in Suzhou
+TRAM-01   hangzhou-transit's, in Hangzhou              MOVED-1   that went from power to transit
+
+Each has words that stand nowhere else: `World.words` says who may meet them.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from stdnum import luhn
+
+from foundation.database import Connection, open_pool, transaction
+from registry import api_keys, enrolment, group_clients, ownership, profiles, users
+from registry.enrolment import Draft, InstalledSim
+from registry.identifiers import Iccid, Imei, Imsi, TerminalCode
+from registry.model import RegionCode, TerminalState
+from registry.scope import ROLES, Right, Role
+from tests.api import world
+from tests.api.world import (
+    HANGZHOU,
+    JIANGSU,
+    PASSWORD,
+    POWER,
+    SUZHOU,
+    SYSTEM,
+    TRANSIT,
+    ZHEJIANG,
+    minutes_ago,
+)
+from tests.conftest import Database
+
+BRANCH = "power-branch"
+A_DAY = 24 * 60  # minutes
+
+# What a caller looks from: a region, a client, everything, nothing.
+REGIONS = {"jiangsu": JIANGSU, "zhejiang": ZHEJIANG}
+CLIENTS = {"power": POWER, "transit": TRANSIT}
+CITIES = {"jiangsu": SUZHOU, "zhejiang": HANGZHOU, "power": SUZHOU, "transit": HANGZHOU}
+EVERYBODY = frozenset({*REGIONS, *CLIENTS, "nothing"})
+_NOBODY: frozenset[str] = frozenset()
+_OF_REGION = (Role.OPERATOR, Role.SUPERVISOR)
+_OF_CLIENT = (Role.ACCOUNT_MANAGER, Role.AGENT, Role.CLIENT_ADMIN, Role.CLIENT_VIEWER)
+
+# Who sees a terminal: the region where it is, its owner and who is above it, and the region that
+# supervises its owner.
+TERMINALS: Mapping[str, frozenset[str]] = {
+    "HOME-01": frozenset({"jiangsu", "power"}),
+    "AWAY-01": frozenset({"jiangsu", "zhejiang", "power"}),
+    "BRANCH1": frozenset({"zhejiang", "power"}),
+    "GUEST-1": frozenset({"jiangsu", "zhejiang", "transit"}),
+    "TRAM-01": frozenset({"zhejiang", "transit"}),
+    "MOVED-1": frozenset({"zhejiang", "transit"}),
+}
+# Who sees some moment of it: of MOVED-1 its former owner sees the own past, and so does Jiangsu.
+MOMENTS: Mapping[str, frozenset[str]] = {**TERMINALS} | {"MOVED-1": EVERYBODY - {"nothing"}}
+FILES: Mapping[str, frozenset[str]] = {
+    POWER: frozenset({"jiangsu", "power"}),
+    BRANCH: frozenset({"zhejiang", "power"}),
+    TRANSIT: frozenset({"zhejiang", "transit"}),
+}
+TITLES = {POWER: "Tiger Hill Power", BRANCH: "Dragon Well Power", TRANSIT: "West Lake Trams"}
+# Refused messages, by the seconds digits of their numbers; None was nobody's.
+_PAST = frozenset({"zhejiang", "jiangsu", "power"})
+REFUSED: Mapping[str, frozenset[str]] = {
+    **{f"100000{k}": viewers for k, viewers in enumerate(TERMINALS.values())},
+    "1000011": _PAST,  # of MOVED-1, before it moved
+    "1000012": _NOBODY,  # of HOME-01, telling of another owner's time
+    "1000013": _NOBODY,  # of a stranger
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A text that stands for one thing: who may meet it, from where and with which right."""
+
+    text: str
+    viewers: frozenset[str]
+    right: Right
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who asks: by `key` at the JSON routes, by user `name` at the pages."""
+
+    name: str
+    role: Role | None
+    view: str
+    key: str | None = None
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        return ROLES[self.role] if self.role else frozenset()
+
+    @property
+    def city(self) -> RegionCode:
+        """Where this caller would put something new."""
+        return CITIES.get(self.view, SUZHOU)
+
+    def sees(self, viewers: frozenset[str]) -> bool:
+        """Whether a thing that these see is this caller's to see."""
+        return self.view == "everything" or self.view in viewers
+
+    def may_meet(self, word: Word) -> bool:
+        """Whether a word may stand in an answer to this caller."""
+        return self.sees(word.viewers) and word.right in self.rights
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """The country, who asks in it, and the words that tell whose is what."""
+
+    world: world.World
+    callers: tuple[Caller, ...]
+    words: tuple[Word, ...]
+
+
+async def build(database: Database) -> Parted:
+    """Bring the country into a database that nobody has used."""
+    small = await world.build(database)
+    async with (
+        await open_pool(database.owner, name="parted", max_size=1) as pool,
+        transaction(pool, SYSTEM.settings()) as conn,
+    ):
+        await _clients(conn)
+        words = await _terminals(conn)
+        callers = [await _appointed(conn, *who) for who in _people()]
+        cursor = await conn.execute("select code, id from registry.terminal")
+        ids = {row["code"]: row["id"] async for row in cursor}
+        await ownership.transfer(conn, SYSTEM, "MOVED-1", TRANSIT, effective_at=minutes_ago(A_DAY))
+    known = world.World(database, small.keys, ids)
+    words += _said(known)
+    words += [Word(code, viewers, Right.TERMINALS_READ) for code, viewers in MOMENTS.items()]
+    for code, viewers in FILES.items():
+        words.append(Word(code, viewers, Right.GROUP_CLIENTS_READ))
+        words.append(Word(TITLES[code], viewers, Right.GROUP_CLIENTS_READ))
+    nobody = Caller("nobody", None, "nothing")
+    return Parted(known, (nobody, *callers), tuple(words))
+
+
+async def _clients(conn: Connection) -> None:
+    await group_clients.register(
+        conn, SYSTEM, code=BRANCH, name=BRANCH, region=HANGZHOU, industry="power", tier="gold",
+        parent=POWER,
+    )  # fmt: skip
+    for code, title in TITLES.items():
+        await conn.execute(
+            "update registry.group_client set name = %s where code = %s", (title, code)
+        )
+
+
+async def _terminals(conn: Connection) -> list[Word]:
+    """Everybody's terminals, each with a modem and a SIM; the words of what they are."""
+    smart_meter = (await profiles.find(conn, SYSTEM, "smart_meter")).id
+    ids = {code: (await group_clients.find(conn, SYSTEM, code)).id for code in FILES}
+    drafts = []
+    words: list[Word] = []
+    for k, (code, owner, city) in enumerate(
+        (
+            ("HOME-01", POWER, SUZHOU),
+            ("AWAY-01", POWER, HANGZHOU),
+            ("BRANCH1", BRANCH, HANGZHOU),
+            ("GUEST-1", TRANSIT, SUZHOU),
+            ("TRAM-01", TRANSIT, HANGZHOU),
+            ("MOVED-1", POWER, HANGZHOU),
+        )
+    ):
+        imei, iccid = _with_luhn(f"8612340567800{k}"), _with_luhn(f"8986042510209934{k:03}")
+        sim = InstalledSim(Iccid.parse(iccid), Imsi.parse(f"46004000000000{k}"))
+        name = f"name of {code}"
+        drafts.append(
+            Draft(
+                code=TerminalCode.parse(code), profile_id=smart_meter, region_code=city,
+                group_client_id=ids[owner], name=name, state=TerminalState.IN_SERVICE,
+                imei=Imei.parse(imei), sim=sim,
+            )
+        )  # fmt: skip
+        words.append(Word(name, TERMINALS[code], Right.TERMINALS_READ))
+        words.append(Word(imei, TERMINALS[code], Right.TERMINALS_READ))
+        words.append(Word(iccid, TERMINALS[code], Right.SIMS_READ))
+    await enrolment.enrol(conn, SYSTEM, drafts)
+    return words
+
+
+def _said(known: world.World) -> list[Word]:
+    """What each terminal measured and what was refused of it, in words of its own."""
+    words = _spoke(known, "MOVED-1", 2 * A_DAY, 7, _PAST)
+    for k, code in enumerate(TERMINALS):
+        words += _spoke(known, code, 10, k, TERMINALS[code])
+    for k, viewers in enumerate(REFUSED.values()):
+        words.append(Word(f"detail {_LETTERS[k]}", viewers, Right.QUARANTINE_READ))
+        words.append(Word(base64.b64encode(_payload(k)).decode(), viewers, Right.QUARANTINE_READ))
+    with psycopg.connect(known.database.superuser, autocommit=True) as conn:
+        for k, item in enumerate(REFUSED):
+            whose: str | None = (*TERMINALS, "MOVED-1", "HOME-01", None)[k]
+            conn.execute(
+                "insert into telemetry.quarantine (id, received_at, last_received_at, bridge,"
+                " topic, terminal_id, reason, detail, payload, payload_bytes, digest)"
+                " overriding system value values (%s, %s, %s, 'bridge-1', 'topic', %s, %s, %s, %s,"
+                " %s, %s)",
+                (
+                    item,
+                    (at := minutes_ago(2 * A_DAY if item == "1000011" else 5)),
+                    at,
+                    whose and known.ids[whose],
+                    "other_owner" if item == "1000012" else "malformed",
+                    f"detail {_LETTERS[k]}",
+                    _payload(k),
+                    len(_payload(k)),
+                    item.encode(),
+                ),
+            )
+    return words
+
+
+def _spoke(
+    known: world.World, code: str, minutes: int, k: int, viewers: frozenset[str]
+) -> list[Word]:
+    """A reading and an event of a terminal, so long ago."""
+    volts, event = 200 + k + 0.1875, f"event {_LETTERS[k]}"
+    known.measured(code, "smart_meter", minutes_ago(minutes), voltage_a=volts)
+    known.happened(code, minutes_ago(minutes), "tick", event)
+    return [
+        Word(str(volts), viewers, Right.TELEMETRY_READ),
+        Word(event, viewers, Right.TELEMETRY_READ),
+    ]
+
+
+_LETTERS = ("alder", "birch", "cedar", "ebony", "hazel", "larch", "maple", "olive", "rowan")
+
+
+def _with_luhn(digits: str) -> str:
+    return digits + str(luhn.calc_check_digit(digits))
+
+
+def _payload(k: int) -> bytes:
+    return f"payload {_LETTERS[k]}".encode()
+
+
+def _people() -> list[tuple[Role, str]]:
+    """Each role on both sides, with its view."""
+    return [
+        (Role.ADMIN, "everything"),
+        (Role.SCRAPER, "nothing"),
+        *((role, view) for role in _OF_REGION for view in REGIONS),
+        *((role, view) for role in _OF_CLIENT for view in CLIENTS),
+    ]
+
+
+async def _appointed(conn: Connection, role: Role, view: str) -> Caller:
+    """A person and a key of a role that look from somewhere."""
+    name = f"{role}.{view}"
+    reach: dict[str, Any] = {}
+    if view in REGIONS:
+        reach["region"] = REGIONS[view]
+    if view in CLIENTS:
+        reach["group_clients"] = [CLIENTS[view]]
+    await users.appoint(conn, SYSTEM, name=name, password=PASSWORD, role=role, **reach)
+    issued = await api_keys.issue(conn, SYSTEM, name=name, role=role, **reach)
+    return Caller(name, role, view, issued.secret)

@@ -1,0 +1,228 @@
+"""The authorisation matrix: every route x every role x own, foreign and absent, in both trees.
+
+Every request is undone, so that each meets the same country (`tests.api.parted`), whatever the
+ones before it asked for.
+"""
+
+import asyncio
+import functools
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+from api.app import create_app
+from deploy.embedded.postgres import Cluster
+from foundation.settings import Settings
+from tests.api import parted
+from tests.api.conftest import asking
+from tests.api.declared import NOTHING, OPEN, ROUTES, SIGNED_IN, Ask
+from tests.api.parted import Caller, Parted
+from tests.api.test_sign_in import sign_in
+from tests.conftest import TEMPLATE, copy_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(scope="module")
+def country(cluster: Cluster) -> Iterator[Parted]:
+    """The parted country, in a database of this module."""
+    with copy_of(cluster, TEMPLATE) as database:
+        yield asyncio.run(parted.build(database))
+
+
+@dataclass(slots=True)
+class Door:
+    """The application, the cookies of who is signed in, and the SQL that it ran last."""
+
+    app: FastAPI
+    cookies: dict[str, str]
+    statements: list[str] = field(default_factory=list)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def door(country: Parted) -> AsyncIterator[Door]:
+    """The application with everybody signed in, and every transaction undone from then on."""
+    application = create_app(Settings.model_validate({"database_url": country.world.database.api}))
+    async with application.router.lifespan_context(application):
+        opened = Door(application, {})
+        for caller in country.callers:
+            if caller.role is not None:
+                async with asking(application) as client:
+                    answer = await sign_in(client, caller.name)
+                    assert answer.status_code == 303
+                    ((_, opened.cookies[caller.name]),) = client.cookies.items()
+        with pytest.MonkeyPatch.context() as patch:
+            _undo_and_listen(patch, opened.statements)
+            yield opened
+
+
+def _undo_and_listen(patch: pytest.MonkeyPatch, heard: list[str]) -> None:
+    """Have psycopg roll every transaction back, and note what is executed."""
+    begin, execute = psycopg.AsyncConnection.transaction, psycopg.AsyncCursor.execute
+
+    @functools.wraps(begin)
+    def begun(
+        conn: psycopg.AsyncConnection[Any], name: str | None = None, force_rollback: bool = False
+    ) -> AbstractAsyncContextManager[psycopg.AsyncTransaction]:
+        outermost = conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        return begin(conn, name, force_rollback or outermost)
+
+    @functools.wraps(execute)
+    async def listened(
+        cursor: psycopg.AsyncCursor[Any], query: Any, *args: Any, **kwargs: Any
+    ) -> psycopg.AsyncCursor[Any]:
+        heard.append(query if isinstance(query, str) else repr(query))
+        return await execute(cursor, query, *args, **kwargs)
+
+    patch.setattr(psycopg.AsyncConnection, "transaction", begun)
+    patch.setattr(psycopg.AsyncCursor, "execute", listened)
+
+
+def routes_of(app: FastAPI) -> set[str]:
+    """Method and template of every route, pages and JSON, however it was brought in."""
+    found = set()
+    for route in iter_route_contexts(app.routes):
+        assert route.path is not None, f"{route.route} has no path: declare how it is asked."
+        for method in (route.methods or {"WEBSOCKET"}) - {"HEAD", "OPTIONS"}:
+            found.add(f"{method} {route.path}")
+    return found
+
+
+async def test_every_route_is_declared() -> None:
+    """A route that nobody has declared an answer for fails the build; so does one that is gone."""
+    routes = routes_of(create_app(Settings.model_validate({})))
+    declared = {ask.route for ask in ROUTES}
+    lines = "\n".join(
+        f'    Ask("{route}", Right.<the right it needs>, <what its address names, or NOTHING>),'
+        for route in sorted(routes - declared)
+    )
+
+    assert not lines, f"Add to ROUTES in tests/api/declared.py, for each way to ask it:\n{lines}"
+    assert declared - routes == set(), "Take these out of ROUTES in tests/api/declared.py."
+
+
+@pytest.mark.parametrize("ask", ROUTES, ids=lambda ask: f"{ask.address.split('&')[0]}")
+async def test_every_role_is_answered_by_its_rights_and_its_scope(
+    ask: Ask, country: Parted, door: Door
+) -> None:
+    """No credential 401, lacking right 403, foreign and absent one 404; no word of anybody else."""
+    for caller in country.callers:
+        refused: dict[tuple[Any, ...], str] = {}
+        for name in _named(ask, caller):
+            answer, request = await _ask(door, ask, caller, name)
+            said = f"{caller.name} asks {ask.address} of {name}"
+            assert _verdict(answer) == _expected(ask, caller, name), f"{said}: {answer.text[:600]}"
+            _check_words(country, caller, answer, request, said)
+            if answer.status_code >= 400:
+                refused.setdefault(_seen(answer, name, door), said)
+        if len(refused) > 1:
+            (one, first), (other, second), *_ = refused.items()
+            differing = [pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]]
+            pytest.fail(f"{first} and {second}, and the answers differ: {differing}", pytrace=False)
+
+
+def _named(ask: Ask, caller: Caller) -> list[str | None]:
+    """What to ask about: everything there is of the kind, and what is not there."""
+    if ask.names is NOTHING:
+        return [None]
+    things = list(ask.names.things)
+    absent = dict.fromkeys(_absent(thing) for thing in things)
+    return [*things, *absent]
+
+
+def _absent(name: str) -> str:
+    """A name that nothing has, as long as another."""
+    return ("9" if name.isdigit() else "q") * len(name)
+
+
+def _expected(ask: Ask, caller: Caller, name: str | None) -> int | str:
+    """The status of the answer, or `sign in` where a page sends its visitor to do that."""
+    if ask.needs == OPEN:
+        return ask.expected
+    if caller.role is None:
+        return "sign in" if ask.is_page and ask.method == "GET" else 401
+    if ask.needs != SIGNED_IN and ask.needs not in caller.rights:
+        return 403
+    if name is None or caller.sees(ask.names.things.get(name, frozenset())):
+        there = name is None or name in ask.names.things
+        return ask.expected if there else 404
+    return 404
+
+
+def _verdict(answer: httpx.Response) -> int | str:
+    to_sign_in = answer.headers.get("location", "").startswith("/signin?")
+    return "sign in" if answer.status_code == 303 and to_sign_in else answer.status_code
+
+
+async def _ask(
+    door: Door, ask: Ask, caller: Caller, name: str | None
+) -> tuple[httpx.Response, str]:
+    """The answer, and the text of the request, whose words it may repeat."""
+    filled = {"name": name or "", "city": str(int(caller.city))}
+    method, _, address = ask.address.partition(" ")
+    template, mark, query = address.partition("?")
+    for given, value in ask.fill.items():
+        template = template.replace(f"{{{given}}}", value)
+    path = re.sub(r"\{[^}]+\}", name or "", template, count=1) + mark + query
+    path = path.replace("{name}", filled["name"])
+    body = _filled(ask.json, filled)
+    form = _filled(ask.form, filled)
+    async with asking(door.app, None if ask.is_page else caller.key) as client:
+        if ask.is_page and caller.name in door.cookies:
+            client.cookies.set("muster_session", door.cookies[caller.name])
+        door.statements.clear()
+        answer = await client.request(method, path, json=body, data=form)
+    return answer, f"{path} {body} {form}"
+
+
+def _filled(given: Any, values: dict[str, str]) -> Any:
+    """A body with its places filled; a region's code is a number in JSON."""
+    if given == "{city}":
+        return int(values["city"])
+    if isinstance(given, str):
+        return given.replace("{name}", values["name"])
+    if isinstance(given, Mapping):
+        return {key: _filled(value, values) for key, value in given.items()}
+    return given
+
+
+_OF_THE_REQUEST = re.compile(
+    rb"urn:uuid:[0-9a-f-]{36}|\d{4}-\d\d-\d\dT[0-9:.]+Z?|[0-9a-f]{8}-[0-9a-f-]{27}"
+)
+_NEVER_THE_SAME = {"x-request-id", "ratelimit", "ratelimit-policy", "set-cookie"}
+
+
+def _seen(answer: httpx.Response, name: str | None, door: Door) -> tuple[Any, ...]:
+    """All that tells one refusal from another, without what was asked for and when.
+
+    Of the SQL it is the statements: what the same statements cost is the same to a stranger.
+    """
+    headers = {k: v for k, v in answer.headers.items() if k not in _NEVER_THE_SAME}
+    headers["content-length"] = str(int(headers["content-length"]) - len(answer.content))
+    told = _OF_THE_REQUEST.sub(b"", answer.content).decode()
+    if name is not None:
+        told = told.replace(name, "NAME")
+        headers = {k: v.replace(name, "NAME") for k, v in headers.items()}
+    return answer.status_code, *told.splitlines(), str(headers), *door.statements
+
+
+def _check_words(
+    country: Parted, caller: Caller, answer: httpx.Response, request: str, said: str
+) -> None:
+    """No word of what this caller may not meet stands in the answer, but what was asked itself."""
+    told = answer.text + str(answer.headers)
+    met = [
+        word.text
+        for word in country.words
+        if word.text in told and word.text not in request and not caller.may_meet(word)
+    ]
+    assert met == [], f"{said} and meets words of others"
