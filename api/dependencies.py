@@ -12,8 +12,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from api import auth
+from api import auth, idempotency
 from api.auth import Caller
+from api.idempotency import IdempotencyKey
 from foundation.database import Connection, apply_settings, transaction
 from registry.scope import Right, Scope
 
@@ -61,6 +62,19 @@ def Needs(right: Right) -> Any:  # noqa: N802 - reads as a word in signatures, l
 
     async def permitted(caller: Who) -> Scope:
         caller.scope.require(right)
+        return caller.scope
+
+    return Depends(permitted, scope="function")
+
+
+def Creates(right: Right) -> Any:  # noqa: N802 - as Needs
+    """Ask for the scope of a caller who creates: as `Needs`, and once for each Idempotency-Key."""
+
+    async def permitted(
+        request: Request, caller: Who, conn: Transaction, idempotency_key: IdempotencyKey = None
+    ) -> Scope:
+        caller.scope.require(right)
+        await idempotency.begin(request, conn, caller.scope, idempotency_key)
         return caller.scope
 
     return Depends(permitted, scope="function")

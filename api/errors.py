@@ -46,6 +46,13 @@ class VersionChanged(Refused):
     remedy = "Read it again, look at what changed, then send the new ETag in If-Match."
 
 
+class IdempotencyKeyInvalid(Invalid):
+    """An Idempotency-Key has 16 to 128 visible ASCII characters."""
+
+    code = "idempotency_key_invalid"
+    remedy = "Take a fresh random UUID for each creation."
+
+
 class NoSuchAddress(NotFound):
     """There is nothing at this address."""
 

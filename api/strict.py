@@ -8,11 +8,16 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
 from fastapi.routing import APIRoute
 
+from api import idempotency
 from api.errors import QueryUnknown
+from api.idempotency import Replayed
 
 
 class StrictRoute(APIRoute):
-    """A route that refuses query parameters it does not declare, and ones given twice."""
+    """A route that refuses query parameters it does not declare, and ones given twice.
+
+    What a creation with an Idempotency-Key answers is kept here, before its transaction ends.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
@@ -27,6 +32,13 @@ class StrictRoute(APIRoute):
             refused = {name for name in given if name not in known or given.count(name) > 1}
             if refused:
                 raise QueryUnknown(sorted(refused))
-            return await answer(request)
+            try:
+                response = await answer(request)
+            except Replayed as replayed:
+                return replayed.answer
+            creation = idempotency.creation(request)
+            if creation is not None:
+                await creation.keep(response)
+            return response
 
         return checked

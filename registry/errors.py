@@ -201,6 +201,20 @@ class PasswordTooShort(Invalid):
     remedy = "Choose a longer one; a few words are easy to remember."
 
 
+class KeyHeld(Refused):
+    """A request with this Idempotency-Key is under way."""
+
+    code = "idempotency_key_in_use"
+    remedy = "Wait for its answer, or send the same request again in a second."
+
+
+class KeyReused(Invalid):
+    """This Idempotency-Key was used for another request."""
+
+    code = "idempotency_key_reused"
+    remedy = "Take a new key for each creation; the same one only to send the same request again."
+
+
 _REFUSALS: dict[str, type[MusterError]] = {
     "hardware_interval_is_ordered": IntervalEmpty,
     "installation_interval_is_ordered": IntervalEmpty,
@@ -211,6 +225,7 @@ _REFUSALS: dict[str, type[MusterError]] = {
     "group_client_tier_code_fkey": TierNotFound,
     "imei_is_in_one_terminal_at_a_time": ImeiTaken,
     "iccid_is_unique": SimTaken,
+    "idempotency_key_is_used_once": KeyHeld,
     "imsi_is_unique": SimTaken,
     "msisdn_is_unique": SimTaken,
     "metric_name_is_unique": MetricTaken,

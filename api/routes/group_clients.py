@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.dependencies import Needs, Transaction
+from api import etags
+from api.dependencies import Creates, Needs, Transaction
 from api.paging import After, Limit, link_next
 from api.schemas.group_clients import GroupClientAnswer, GroupClientBody
 from api.schemas.shapes import PageOf
@@ -48,14 +49,17 @@ async def list_group_clients(
 
 
 @router.get("/{code}", operation_id="find_group_client")
-async def find_group_client(scope: Reader, conn: Transaction, code: str) -> GroupClientAnswer:
-    """One group client by its code."""
-    return GroupClientAnswer.model_validate(await group_clients.find(conn, scope, code))
+async def find_group_client(
+    scope: Reader, conn: Transaction, response: Response, code: str
+) -> GroupClientAnswer:
+    """One group client by its code; the ETag is its version."""
+    client = await group_clients.find(conn, scope, code)
+    return GroupClientAnswer.model_validate(etags.tag(response, client))
 
 
 @router.post("", operation_id="register_group_client", status_code=201)
 async def register_group_client(
-    scope: Annotated[Scope, Needs(Right.GROUP_CLIENTS_REGISTER)],
+    scope: Annotated[Scope, Creates(Right.GROUP_CLIENTS_REGISTER)],
     conn: Transaction,
     response: Response,
     body: GroupClientBody,
@@ -65,4 +69,4 @@ async def register_group_client(
         conn, scope, **body.model_dump(exclude={"region"}), region=RegionCode(body.region)
     )
     response.headers["Location"] = f"/api/v1/group-clients/{client.code}"
-    return GroupClientAnswer.model_validate(client)
+    return GroupClientAnswer.model_validate(etags.tag(response, client))

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from api.dependencies import Needs, Transaction
-from api.errors import VersionChanged
+from api import etags
+from api.dependencies import Creates, Needs, Transaction
+from api.etags import IfMatch
 from api.paging import After, Limit, link_next
 from api.schemas.shapes import PageOf
 from api.schemas.terminals import (
@@ -17,7 +18,7 @@ from api.schemas.terminals import (
 )
 from api.strict import StrictRoute
 from registry import credentials, group_clients, identifiers, regions, terminals
-from registry.model import RegionCode, Terminal, TerminalState
+from registry.model import RegionCode, TerminalState
 from registry.scope import Right, Scope
 
 router = APIRouter(prefix="/api/v1/terminals", tags=["terminals"], route_class=StrictRoute)
@@ -58,7 +59,7 @@ async def list_terminals(
 
 @router.post("", operation_id="register_terminal", status_code=201)
 async def register_terminal(
-    scope: Annotated[Scope, Needs(Right.TERMINALS_REGISTER)],
+    scope: Annotated[Scope, Creates(Right.TERMINALS_REGISTER)],
     conn: Transaction,
     response: Response,
     body: TerminalBody,
@@ -76,6 +77,7 @@ async def register_terminal(
         state=body.state,
     )
     response.headers["Location"] = f"/api/v1/terminals/{registered.terminal.code}"
+    etags.tag(response, registered.terminal)
     return RegisteredAnswer.model_validate(registered)
 
 
@@ -87,7 +89,8 @@ async def find_terminal(
     code: str,
 ) -> TerminalAnswer:
     """One terminal by its code; the ETag is its version."""
-    return _answer(response, await terminals.find(conn, scope, code))
+    terminal = await terminals.find(conn, scope, code)
+    return TerminalAnswer.model_validate(etags.tag(response, terminal))
 
 
 @router.patch("/{code}", operation_id="change_terminal")
@@ -97,19 +100,17 @@ async def change_terminal(
     response: Response,
     code: str,
     body: TerminalChange,
-    if_match: Annotated[str | None, Header(description="The ETag that the change is of.")] = None,
+    if_match: IfMatch,
 ) -> TerminalAnswer:
     """Put a terminal into another state; `retired` needs the right to retire, and is for good."""
+    await if_match.before(terminals.find, conn, scope, code)
     terminal = await terminals.move_to(conn, scope, code, body.state)
-    # The change counted the version by one: what it was of is known without a race.
-    if if_match is not None and if_match.strip() not in ("*", _etag(terminal.version - 1)):
-        raise VersionChanged(f"The terminal {code} is no longer as {if_match} says.")
-    return _answer(response, terminal)
+    return TerminalAnswer.model_validate(if_match.after(response, terminal))
 
 
 @router.post("/{code}/credential", operation_id="issue_credential", status_code=201)
 async def issue_credential(
-    scope: Annotated[Scope, Needs(Right.CREDENTIALS_ISSUE)], conn: Transaction, code: str
+    scope: Annotated[Scope, Creates(Right.CREDENTIALS_ISSUE)], conn: Transaction, code: str
 ) -> CredentialAnswer:
     """Give a terminal a new password; the one it had is cut off within 5 seconds."""
     return CredentialAnswer.model_validate(await credentials.issue(conn, scope, code))
@@ -121,12 +122,3 @@ async def revoke_credential(
 ) -> None:
     """Cut a terminal off from the broker within 5 seconds."""
     await credentials.revoke(conn, scope, code)
-
-
-def _answer(response: Response, terminal: Terminal) -> TerminalAnswer:
-    response.headers["ETag"] = _etag(terminal.version)
-    return TerminalAnswer.model_validate(terminal)
-
-
-def _etag(version: int) -> str:
-    return f'"{version}"'

@@ -12,7 +12,7 @@ from foundation.database import KEEPALIVES, Pool, transaction
 from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.shutdown import paused
-from registry import directory
+from registry import directory, idempotency
 from registry.scope import Scope
 from telemetry import batches, gauges, latest
 
@@ -83,6 +83,7 @@ async def _lead(pool: Pool, shown: Gauges, over: asyncio.Event) -> None:
         async with transaction(pool, SYSTEM.settings()) as conn:
             await batches.forget(conn, FEED_KEPT_SECONDS)
             await directory.forget_changes(conn, SYSTEM)
+            await idempotency.forget(conn, SYSTEM)
         return SWEEP_SECONDS
 
     async def count() -> float:

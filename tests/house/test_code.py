@@ -39,6 +39,9 @@ WITHOUT_SCOPE = {
 }
 # Verbs whose right another verb asks for, or none is needed.
 ASKS_ELSEWHERE = {
+    "registry.idempotency.begin": "the creation behind it asks",
+    "registry.idempotency.forget": "row-level security lets only our own process",
+    "registry.idempotency.keep": "the creation behind it asks",
     "registry.terminals.retire": "move_to asks",
     "registry.users.reach_of": "the finds that it calls ask",
 }

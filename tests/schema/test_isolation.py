@@ -27,7 +27,7 @@ NOT_SCOPED = {
     "change": "ids and times only",
 }
 SECRET = ("credential", "user_account", "api_key", "user_session", "group_client_lineage",
-          "broker_login")  # fmt: skip
+          "broker_login", "idempotency")  # fmt: skip
 
 
 async def populate(pool: Pool) -> None:
