@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from foundation import sealing
 from foundation.errors import Invalid
 
 PREFIX = "MUSTER_"
@@ -58,6 +59,24 @@ class Settings(BaseSettings):
     api_listen: Listen = Field("127.0.0.1:8080", description="host:port of the console and API.")
     api_tls_certificate: Path | None = Field(None, description="PEM chain; with the key: HTTPS.")
     api_tls_key: Path | None = Field(None, description="PEM private key of the certificate.")
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Seals second factors: 32 random characters or more; blank and an older key"
+        " may follow.",
+    )
+    second_factor: Literal["off", "commanding", "everyone"] = Field(
+        "commanding",
+        description="Who needs a second factor at sign-in: nobody, roles that command, all.",
+    )
+    password_min_length: int = Field(
+        12, ge=8, le=64, description="Characters that a new password needs at least."
+    )
+    password_composition: bool = Field(
+        False, description="Whether a password needs three kinds of character (MLPS)."
+    )
+    password_max_age_days: int = Field(
+        0, ge=0, le=3650, description="Age at which a password must be changed (MLPS); 0: never."
+    )
     metrics_listen: Listen = Field(
         "127.0.0.1:9464", description="host:port of /metrics and /health of bridge and jobs."
     )
@@ -113,6 +132,13 @@ class Settings(BaseSettings):
             raise ValueError("must look like mqtt://user@host:1883 or mqtts://user@host:8883")
         if parts.password:
             raise ValueError("must not carry a password; put it in MUSTER_BROKER_PASSWORD_FILE")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _key_is_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            sealing.keys_of(value.get_secret_value())
         return value
 
     @model_validator(mode="after")

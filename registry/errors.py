@@ -60,9 +60,15 @@ class SimNotFound(NotFound):
 
 
 class UserNotFound(NotFound):
-    """There is no such user."""
+    """There is no such user, or they are not yours to see."""
 
     code = "user_not_found"
+
+
+class SessionNotFound(NotFound):
+    """There is no such session, or it is over."""
+
+    code = "session_not_found"
 
 
 class ApiKeyNotFound(NotFound):
@@ -195,10 +201,101 @@ class ProfileNameReserved(Invalid):
 
 
 class PasswordTooShort(Invalid):
-    """A password needs 12 to 256 characters."""
+    """A password needs 12 characters or more, and at most 256 bytes."""
 
     code = "password_too_short"
     remedy = "Choose a longer one; a few words are easy to remember."
+
+
+class PasswordTooWeak(Invalid):
+    """This password is one of the first that somebody would guess."""
+
+    code = "password_too_weak"
+    remedy = "Choose one that is on no list: a few words that do not belong together."
+
+
+class PasswordTooPlain(Invalid):
+    """A password needs three of: small letters, capital letters, digits, other characters."""
+
+    code = "password_too_plain"
+    remedy = "Add a kind of character that it does not have."
+
+
+class PasswordSame(Invalid):
+    """The new password is the one there was."""
+
+    code = "password_same"
+    remedy = "Choose another one."
+
+
+class PasswordWrong(Invalid):
+    """This is not the present password."""
+
+    code = "password_wrong"
+    remedy = "Type it again; who forgot it asks an administrator for a new one."
+
+
+class CodeWrong(Invalid):
+    """The code is not accepted: it is wrong, too old, or was used before."""
+
+    code = "code_wrong"
+    remedy = "Wait for the next code of the app, or use a recovery code; check the phone's clock."
+
+
+class KeyExpiryPast(Invalid):
+    """A key cannot have expired before it is made."""
+
+    code = "key_expiry_past"
+    remedy = "Give a time that is to come."
+
+
+class OwnAccount(Refused):
+    """Nobody changes the own role or reach, or takes the own account out of force."""
+
+    code = "own_account"
+    remedy = "Ask another administrator; your own password is changed under My account."
+
+
+class LastAdmin(Refused):
+    """This is the last administrator in force."""
+
+    code = "last_admin"
+    remedy = "Appoint another one first."
+
+
+class UsersThere(Refused):
+    """There are users already: the first administrator is made once."""
+
+    code = "users_there"
+    remedy = "Sign in as an administrator, or give one a new password with `muster user password`."
+
+
+class SecondFactorThere(Refused):
+    """A second factor is enrolled already."""
+
+    code = "second_factor_there"
+    remedy = "Remove it with a code of it first, or ask an administrator to reset it."
+
+
+class SecondFactorAbsent(Refused):
+    """There is no second factor to do this with."""
+
+    code = "second_factor_absent"
+    remedy = "Enrol one first."
+
+
+class SecretKeyMissing(Refused):
+    """Second factors cannot be kept here: the deployment has no key to seal them with."""
+
+    code = "secret_key_missing"
+    remedy = "Have MUSTER_SECRET_KEY_FILE set for the API; docs/reference/settings.md says how."
+
+
+class NotAPerson(NotPermitted):
+    """A key has no password, no second factor and no sessions."""
+
+    code = "not_a_person"
+    remedy = "Sign in as a user."
 
 
 class KeyHeld(Refused):

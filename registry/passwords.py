@@ -1,37 +1,63 @@
 """People's passwords: argon2id in a small pool of threads, so that sign-ins never hold the rest."""
 
 import asyncio
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from registry.errors import PasswordTooShort
+from registry.errors import PasswordTooPlain, PasswordTooShort
+from registry.rules import Rules
 
-_LENGTHS = range(12, 257)
+_MOST_BYTES = 256
+_ONE_TIME_BYTES = 15
+_LEAST_KINDS = 3
 # OWASP ASVS 5, appendix C: m = 46 MiB, t = 1, p = 1
 _hashing = PasswordHash((Argon2Hasher(memory_cost=47_104, time_cost=1, parallelism=1),))
 _threads = ThreadPoolExecutor(2, "passwords")
 
 
-async def hashed(password: str) -> str:
-    """What is kept of a new password; PasswordTooShort if it is that, or endless."""
-    if len(password) not in _LENGTHS:
-        raise PasswordTooShort(field="password")
+def one_time() -> str:
+    """A random password to sign in with once, in characters that need no quoting anywhere."""
+    while (password := secrets.token_urlsafe(_ONE_TIME_BYTES)).startswith("-"):
+        pass
+    return password
+
+
+async def hashed(password: str, rules: Rules, field: str = "password") -> str:
+    """What is kept of a new password; an Invalid naming `field` where the rules refuse it."""
+    if len(password) < rules.password_min_length or len(password.encode()) > _MOST_BYTES:
+        raise PasswordTooShort(
+            f"A password needs {rules.password_min_length} characters or more,"
+            f" and at most {_MOST_BYTES} bytes.",
+            field=field,
+        )
+    if rules.password_composition and _kinds(password) < _LEAST_KINDS:
+        raise PasswordTooPlain(field=field)
     return await asyncio.get_running_loop().run_in_executor(_threads, _hashing.hash, password)
 
 
-async def matches(password: str, kept: str | None) -> bool:
-    """Whether it is the password; takes as long, and says no, where none is kept."""
-    return await asyncio.get_running_loop().run_in_executor(_threads, _matches, password, kept)
+async def check(password: str, kept: str | None) -> tuple[bool, str | None]:
+    """Whether it is the password, and what to keep instead where it was hashed as of old.
+
+    Takes as long, and says no, where none is kept.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_threads, _check, password, kept)
 
 
-def _matches(password: str, kept: str | None) -> bool:
-    if len(password) >= _LENGTHS.stop:
-        return False
-    nobodys = _nobodys()
-    return _hashing.verify(password, kept or nobodys) and kept is not None
+def _check(password: str, kept: str | None) -> tuple[bool, str | None]:
+    if len(password.encode()) > _MOST_BYTES:
+        return False, None
+    matches, fresh = _hashing.verify_and_update(password, kept or _nobodys())
+    return matches and kept is not None, fresh
+
+
+def _kinds(password: str) -> int:
+    """How many of the four kinds of character are in it."""
+    kinds = (str.islower, str.isupper, str.isdigit, lambda c: not c.isalnum())
+    return sum(any(kind(character) for character in password) for kind in kinds)
 
 
 @cache

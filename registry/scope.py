@@ -1,7 +1,7 @@
 """Who asks, and what they may do and see: the first lock; row-level security is the second."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -12,6 +12,10 @@ from registry.model import RegionRange
 class Right(StrEnum):
     """One thing a caller may do, named `area.verb`."""
 
+    ACCOUNT_ENROL = "account.enrol"
+    ACCOUNT_OVERSEE = "account.oversee"
+    ACCOUNT_READ = "account.read"
+    ACCOUNT_SET_PASSWORD = "account.set_password"  # noqa: S105
     API_KEYS_ISSUE = "api_keys.issue"
     API_KEYS_READ = "api_keys.read"
     CREDENTIALS_ISSUE = "credentials.issue"
@@ -61,8 +65,28 @@ class Reach(StrEnum):
     ANY = "any"
 
 
+class Awaits(StrEnum):
+    """What a person who gave the right password has still to do before anything else."""
+
+    SECOND_FACTOR = "second_factor"
+    PASSWORD = "password"  # noqa: S105
+    ENROLMENT = "enrolment"
+
+
+# What only a person has: a password, a second factor, sessions. No role gives it, a session does.
+PERSONAL = frozenset({Right.ACCOUNT_ENROL, Right.ACCOUNT_OVERSEE, Right.ACCOUNT_SET_PASSWORD})
+
+_WHILE_AWAITED: Mapping[Awaits, frozenset[Right]] = MappingProxyType(
+    {
+        Awaits.SECOND_FACTOR: frozenset({Right.ACCOUNT_READ}),
+        Awaits.PASSWORD: frozenset({Right.ACCOUNT_READ, Right.ACCOUNT_SET_PASSWORD}),
+        Awaits.ENROLMENT: frozenset({Right.ACCOUNT_READ, Right.ACCOUNT_ENROL}),
+    }
+)
+
 _WATCHING = frozenset(
     {
+        Right.ACCOUNT_READ,
         Right.GROUP_CLIENTS_READ,
         Right.PROFILES_READ,
         Right.QUARANTINE_READ,
@@ -75,7 +99,7 @@ _WATCHING = frozenset(
 
 ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {
-        Role.ADMIN: frozenset(Right),
+        Role.ADMIN: frozenset(Right) - PERSONAL,
         Role.OPERATOR: _WATCHING
         | {
             Right.CREDENTIALS_ISSUE,
@@ -99,10 +123,11 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.API_KEYS_READ,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
+            Right.USERS_APPOINT,
             Right.USERS_READ,
         },
         Role.CLIENT_VIEWER: _WATCHING,
-        Role.SCRAPER: frozenset({Right.METRICS_SCRAPE}),
+        Role.SCRAPER: frozenset({Right.ACCOUNT_READ, Right.METRICS_SCRAPE}),
     }
 )
 
@@ -118,6 +143,11 @@ REACHES: Mapping[Role, Reach] = MappingProxyType(
         Role.SCRAPER: Reach.ANY,
     }
 )
+
+# Roles whose holders change things of others: a second factor is asked of them first.
+COMMANDING = frozenset({Role.ADMIN, Role.OPERATOR, Role.CLIENT_ADMIN})
+# What somebody who does not see everything may give away: never more than the own clients.
+CLIENTS_ROLES = (Role.CLIENT_ADMIN, Role.CLIENT_VIEWER)
 
 _NO_REGION = RegionRange(0, -1)
 
@@ -140,12 +170,43 @@ class RightMissing(NotPermitted):
         self.right = right
 
 
+class SecondFactorPending(NotPermitted):
+    """The sign-in waits for the code of the second factor."""
+
+    code = "second_factor_pending"
+    remedy = "Send the code, or a recovery code, to /api/v1/sessions/second-factor."
+
+
+class PasswordChangeNeeded(NotPermitted):
+    """The password has to be changed before anything else."""
+
+    code = "password_change_needed"
+    remedy = "Send the present password and a new one to /api/v1/me/password."
+
+
+class SecondFactorNeeded(NotPermitted):
+    """This role needs a second factor, and none is enrolled."""
+
+    code = "second_factor_needed"
+    remedy = "Enrol one at /api/v1/me/second-factor, or under My account in the console."
+
+
+_WHY: Mapping[Awaits, type[NotPermitted]] = MappingProxyType(
+    {
+        Awaits.SECOND_FACTOR: SecondFactorPending,
+        Awaits.PASSWORD: PasswordChangeNeeded,
+        Awaits.ENROLMENT: SecondFactorNeeded,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Who asks (`actor`), what they may do (`rights`) and whose things they may see.
 
     A row is visible when `everything` is set, or it lies in `region`, or it belongs to one of
-    `group_clients` or a client below one; with none of the three, no row is.
+    `group_clients` or a client below one; with none of the three, no row is. While a person's
+    sign-in `awaits` something, none is.
     """
 
     actor: str
@@ -153,6 +214,7 @@ class Scope:
     everything: bool = False
     region: RegionRange | None = None
     group_clients: frozenset[int] = frozenset()
+    awaits: Awaits | None = None
 
     @classmethod
     def of_role(
@@ -181,10 +243,19 @@ class Scope:
         """The scope of one of our own processes: every right, everything."""
         return cls(f"system:{name}", frozenset(Right), everything=True)
 
+    def of_person(self, awaits: Awaits | None) -> "Scope":
+        """The same for a person in a session; next to nothing while something is awaited."""
+        if awaits is not None:
+            return Scope(self.actor, _WHILE_AWAITED[awaits], awaits=awaits)
+        return replace(self, rights=self.rights | PERSONAL)
+
     def require(self, right: Right) -> None:
-        """Return if the caller has the right; RightMissing (a NotPermitted) if not."""
-        if right not in self.rights:
-            raise RightMissing(right)
+        """Return if the caller has the right; RightMissing, or what is awaited, if not."""
+        if right in self.rights:
+            return
+        if self.awaits is not None:
+            raise _WHY[self.awaits]
+        raise RightMissing(right)
 
     def parameters(self) -> dict[str, bool | int | list[int]]:
         """The same as parameters of a query, for the filter that every query has of its own."""

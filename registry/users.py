@@ -7,25 +7,35 @@ from typing import Any
 
 from foundation import queries
 from foundation.database import Connection
-from registry import group_clients, passwords, regions
-from registry.errors import UserNotFound
-from registry.model import GroupClientId, RegionCode, RegionRange
-from registry.scope import Right, Role, Scope
+from registry import group_clients, keyset, passwords, regions
+from registry.errors import LastAdmin, NotAPerson, OwnAccount, ReachExceeded, UserNotFound
+from registry.model import GroupClientId, Page, RegionCode, RegionRange
+from registry.rules import DEFAULT, Rules
+from registry.scope import CLIENTS_ROLES, Right, Role, Scope
 
 sql = queries.load("registry", "identity.sql")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A person who may sign in while `disabled_at` is None."""
+    """A person who may sign in while `disabled_at` is None.
+
+    `created_by` is the actor who appointed them; `second_factor_at` None: no second factor;
+    `group_client_codes` are those that the asker may see; `version` counts changes from 1.
+    """
 
     id: int
     name: str
     role: Role
     region_code: RegionCode | None
     group_client_ids: tuple[GroupClientId, ...]
+    group_client_codes: tuple[str, ...]
     created_at: datetime
+    created_by: str | None
     disabled_at: datetime | None
+    password_changed_at: datetime
+    must_change_password: bool
+    second_factor_at: datetime | None
     version: int
 
 
@@ -38,46 +48,157 @@ async def appoint(
     role: Role,
     region: RegionCode | None = None,
     group_clients: Sequence[str] = (),
+    must_change: bool = False,
+    rules: Rules = DEFAULT,
 ) -> User:
-    """Give a person an account; ScopeInvalid where the role does not go with what it is given."""
+    """Give a person an account; ScopeInvalid where the role does not go with what it is given.
+
+    ReachExceeded where they would see or do more than who appoints them.
+    """
     scope.require(Right.USERS_APPOINT)
+    _may_give(scope, role)
     client_ids = await reach_of(conn, scope, f"user:{name}", role, region, group_clients)
-    inserted = await conn.execute(
+    await conn.execute(
         sql.insert_user,
         {
             "name": name,
-            "password_hash": await passwords.hashed(password),
+            "password_hash": await passwords.hashed(password, rules),
             "role": role,
             "region": region,
             "group_client_ids": client_ids,
+            "must_change": must_change,
+            "actor": scope.actor,
         },
     )
-    row = await inserted.fetchone()
-    assert row is not None
-    return _user(row)
+    return await find(conn, scope, name)
 
 
 async def find(conn: Connection, scope: Scope, name: str) -> User:
     """The user of that name; UserNotFound when there is none in scope."""
     scope.require(Right.USERS_READ)
-    cursor = await conn.execute(sql.find_user_account, scope.parameters() | {"name": name})
-    row = await cursor.fetchone()
-    if row is None:
+    rows = await _read(conn, scope, name=name)
+    if not rows:
         raise UserNotFound(f"There is no user {name}.")
+    return _user(rows[0])
+
+
+async def find_own(conn: Connection, scope: Scope) -> User:
+    """The account of who asks; NotAPerson for a key."""
+    scope.require(Right.ACCOUNT_READ)
+    row = await (await conn.execute(sql.find_own)).fetchone()
+    if row is None:
+        raise NotAPerson
     return _user(row)
 
 
-async def set_password(conn: Connection, scope: Scope, name: str, password: str) -> None:
-    """Replace a user's password; all sessions that were opened with the old one end."""
-    scope.require(Right.USERS_APPOINT)
-    password_hash = await passwords.hashed(password)
-    changed = await conn.execute(
-        sql.set_password, scope.parameters() | {"name": name, "password_hash": password_hash}
+async def list_page(
+    conn: Connection,
+    scope: Scope,
+    *,
+    prefix: str | None = None,
+    role: Role | None = None,
+    group_client: str | None = None,
+    disabled: bool | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[User]:
+    """One page of the users in scope, by name; `group_client` keeps to it and those below."""
+    scope.require(Right.USERS_READ)
+    rows = await _read(
+        conn,
+        scope,
+        **keyset.prefix_range(prefix),
+        role=role,
+        client_id=group_client and (await group_clients.find(conn, scope, group_client)).id,
+        disabled=disabled,
+        after=after or "",
+        rows=keyset.rows_asked_for(limit),
     )
-    row = await changed.fetchone()
-    if row is None:
-        raise UserNotFound(f"There is no user {name}.")
-    await conn.execute(sql.close_sessions_of, {"user_id": row["id"]})
+    return keyset.page(rows, limit, _user, lambda row: str(row["name"]))
+
+
+async def change(
+    conn: Connection,
+    scope: Scope,
+    name: str,
+    *,
+    role: Role | None = None,
+    region: RegionCode | None = None,
+    group_clients: Sequence[str] | None = None,
+    disabled: bool | None = None,
+) -> User:
+    """Another role or reach, out of force or in again; what is None stays. Ends their sessions.
+
+    With a role its whole reach is given. Raises OwnAccount, LastAdmin, ReachExceeded, ScopeInvalid.
+    """
+    scope.require(Right.USERS_APPOINT)
+    user = await _others(conn, scope, name)
+    if role is None and region is None and group_clients is None:
+        new_role, new_region, client_ids = user.role, user.region_code, user.group_client_ids
+    else:
+        new_role, new_region = role or user.role, region
+        _may_give(scope, new_role)
+        found = await reach_of(
+            conn, scope, f"user:{name}", new_role, new_region, group_clients or ()
+        )
+        client_ids = tuple(found)
+    out = user.disabled_at is not None if disabled is None else disabled
+    if user.role is Role.ADMIN and (new_role is not Role.ADMIN or out):
+        await _keep_an_admin(conn, name)
+    await conn.execute(
+        sql.change_user,
+        {
+            "id": user.id,
+            "role": new_role,
+            "region": new_region,
+            "group_client_ids": list(client_ids),
+            "disabled": out,
+        },
+    )
+    await _end_sessions(conn, user)
+    return await find(conn, scope, name)
+
+
+async def set_password(
+    conn: Connection,
+    scope: Scope,
+    name: str,
+    password: str,
+    *,
+    must_change: bool = True,
+    rules: Rules = DEFAULT,
+) -> None:
+    """Replace somebody's password; all sessions that were opened with the old one end."""
+    scope.require(Right.USERS_APPOINT)
+    user = await _others(conn, scope, name)
+    password_hash = await passwords.hashed(password, rules)
+    await conn.execute(
+        sql.set_password,
+        {"id": user.id, "password_hash": password_hash, "must_change": must_change},
+    )
+    await _end_sessions(conn, user)
+
+
+async def reset_second_factor(conn: Connection, scope: Scope, name: str) -> None:
+    """Forget somebody's second factor, which was lost; all their sessions end."""
+    scope.require(Right.USERS_APPOINT)
+    user = await _others(conn, scope, name)
+    await conn.execute(sql.reset_second_factor, {"id": user.id})
+    await _end_sessions(conn, user)
+
+
+async def any_there(conn: Connection, scope: Scope) -> bool:
+    """Whether anybody was ever appointed."""
+    scope.require(Right.USERS_READ)
+    row = await (await conn.execute(sql.any_user)).fetchone()
+    return row is not None and bool(row["there"])
+
+
+def may_give(scope: Scope) -> tuple[Role, ...]:
+    """The roles that the asker may give to users."""
+    if Right.USERS_APPOINT not in scope.rights:
+        return ()
+    return tuple(Role) if scope.everything else CLIENTS_ROLES
 
 
 async def reach_of(
@@ -97,7 +218,45 @@ async def reach_of(
     return client_ids
 
 
+def _may_give(scope: Scope, role: Role) -> None:
+    if role not in may_give(scope):
+        raise ReachExceeded
+
+
+async def _others(conn: Connection, scope: Scope, name: str) -> User:
+    """A user in scope who is somebody else."""
+    user = await find(conn, scope, name)
+    if scope.actor == f"user:{name}":
+        raise OwnAccount
+    return user
+
+
+async def _keep_an_admin(conn: Connection, name: str) -> None:
+    admins = [row["name"] async for row in await conn.execute(sql.hold_admins)]
+    if admins == [name]:
+        raise LastAdmin
+
+
+async def _end_sessions(conn: Connection, user: User) -> None:
+    await conn.execute(sql.end_sessions, {"user_id": user.id, "id": None, "but_hash": None})
+
+
+_ANY: dict[str, Any] = {"name": None, "prefix_low": None, "prefix_high": None, "role": None,
+                        "client_id": None, "disabled": None, "after": "", "rows": 1}  # fmt: skip
+
+
+async def _read(conn: Connection, scope: Scope, **wanted: Any) -> list[dict[str, Any]]:
+    cursor = await conn.execute(sql.list_users, _ANY | wanted | scope.parameters())
+    return await cursor.fetchall()
+
+
 def _user(row: dict[str, Any]) -> User:
+    """A user as the database keeps them."""
     return User(
-        **row | {"role": Role(row["role"]), "group_client_ids": tuple(row["group_client_ids"])}
+        **row
+        | {
+            "role": Role(row["role"]),
+            "group_client_ids": tuple(row["group_client_ids"]),
+            "group_client_codes": tuple(row["group_client_codes"]),
+        }
     )

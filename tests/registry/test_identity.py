@@ -10,6 +10,7 @@ from registry import api_keys, group_clients, sessions, users
 from registry.errors import (
     ApiKeyNotFound,
     GroupClientNotFound,
+    KeyExpiryPast,
     NotSignedIn,
     PasswordTooShort,
     ReachExceeded,
@@ -35,7 +36,8 @@ async def appoint(pool: Pool, name: str = "li", role: Role = Role.SUPERVISOR) ->
 async def test_a_session_is_what_its_user_may(pool: Pool) -> None:
     """From sign-in to sign-out the token stands for the user's role and region."""
     await appoint(pool)
-    expected = Scope.of_role("user:li", Role.SUPERVISOR, region=RegionRange(320000, 329999))
+    role = Scope.of_role("user:li", Role.SUPERVISOR, region=RegionRange(320000, 329999))
+    expected = role.of_person(None)
 
     async with transaction(pool) as conn:
         opened = await sessions.open(conn, "li", PASSWORD)
@@ -162,7 +164,7 @@ async def test_a_key_is_what_it_was_issued_for(pool: Pool) -> None:
     assert scope.group_clients == {client.id}
 
 
-async def test_a_key_ends_when_it_was_to_end(pool: Pool) -> None:
+async def test_a_key_ends_when_it_was_to_end(pool: Pool, database: Database) -> None:
     """An expired key opens nothing, and neither does one that never was."""
     async with transaction(pool, everything.settings()) as conn:
         issued = await api_keys.issue(
@@ -170,8 +172,14 @@ async def test_a_key_ends_when_it_was_to_end(pool: Pool) -> None:
             everything,
             name="old",
             role=Role.ADMIN,
-            expires_at=datetime.now(UTC) - timedelta(seconds=1),
+            expires_at=datetime.now(UTC) + timedelta(days=1),
         )
+        with pytest.raises(KeyExpiryPast):
+            await api_keys.issue(
+                conn, everything, name="past", role=Role.ADMIN, expires_at=datetime.now(UTC)
+            )
+    with psycopg.connect(database.superuser, autocommit=True) as owner:
+        owner.execute("update registry.api_key set expires_at = now() where name = 'old'")
 
     async with transaction(pool) as conn:
         for secret in (issued.secret, "mk_nothing", ""):

@@ -4,14 +4,24 @@ import pytest
 
 from foundation.errors import NotPermitted
 from registry.model import RegionRange
-from registry.scope import REACHES, ROLES, Right, RightMissing, Role, Scope, ScopeInvalid
+from registry.scope import (
+    PERSONAL,
+    REACHES,
+    ROLES,
+    Awaits,
+    Right,
+    RightMissing,
+    Role,
+    Scope,
+    ScopeInvalid,
+)
 
 JIANGSU = RegionRange(320000, 329999)
 BOOK = frozenset({7, 3})
 
 CHANGING = {
     right for right in Right if not right.endswith(".read") and right is not Right.METRICS_SCRAPE
-}
+} - PERSONAL
 
 
 def test_every_role_has_rights_and_a_reach() -> None:
@@ -36,7 +46,12 @@ def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
         (Role.ACCOUNT_MANAGER, {Right.GROUP_CLIENTS_CHANGE}),
         (
             Role.CLIENT_ADMIN,
-            {Right.API_KEYS_ISSUE, Right.CREDENTIALS_ISSUE, Right.CREDENTIALS_REVOKE},
+            {
+                Right.API_KEYS_ISSUE,
+                Right.CREDENTIALS_ISSUE,
+                Right.CREDENTIALS_REVOKE,
+                Right.USERS_APPOINT,
+            },
         ),
         (
             Role.OPERATOR,
@@ -52,18 +67,49 @@ def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
     ],
 )
 def test_only_who_serves_terminals_changes_anything(role: Role, changes: set[Right]) -> None:
-    """What each role may change; profiles, regions and users are the headquarters' alone."""
+    """What each role may change; profiles and regions are the headquarters' alone."""
     assert ROLES[role] & CHANGING == changes
 
 
 def test_scraper_reads_metrics_and_nothing_else() -> None:
-    """A scraper's key opens no list, no terminal and no reading."""
-    assert ROLES[Role.SCRAPER] == {Right.METRICS_SCRAPE}
+    """A scraper's key opens no list, no terminal and no reading; it knows what it is itself."""
+    assert ROLES[Role.SCRAPER] == {Right.ACCOUNT_READ, Right.METRICS_SCRAPE}
 
 
 def test_agent_sees_neither_sims_nor_raw_payloads() -> None:
     """A sales agent is not of the house."""
     assert ROLES[Role.SUPERVISOR] - ROLES[Role.AGENT] == {Right.SIMS_READ, Right.QUARANTINE_READ}
+
+
+@pytest.mark.parametrize(
+    ("awaits", "rights", "code"),
+    [
+        (Awaits.SECOND_FACTOR, {Right.ACCOUNT_READ}, "second_factor_pending"),
+        (
+            Awaits.PASSWORD,
+            {Right.ACCOUNT_READ, Right.ACCOUNT_SET_PASSWORD},
+            "password_change_needed",
+        ),
+        (Awaits.ENROLMENT, {Right.ACCOUNT_READ, Right.ACCOUNT_ENROL}, "second_factor_needed"),
+    ],
+)
+def test_while_something_is_awaited_there_is_next_to_nothing(
+    awaits: Awaits, rights: set[Right], code: str
+) -> None:
+    """A half sign-in of an administrator sees nobody's things, and is told what to do first."""
+    scope = Scope.of_role("user:li", Role.ADMIN).of_person(awaits)
+
+    assert scope.rights == rights
+    assert (scope.everything, scope.region, scope.group_clients) == (False, None, frozenset())
+    with pytest.raises(NotPermitted) as caught:
+        scope.require(Right.USERS_READ)
+    assert caught.value.code == code
+
+
+def test_no_role_gives_what_only_a_person_has() -> None:
+    """A key of any role has no password, no second factor and no sessions; a whole session has."""
+    assert {right for rights in ROLES.values() for right in rights} & PERSONAL == set()
+    assert PERSONAL <= Scope.of_role("user:li", Role.SCRAPER).of_person(None).rights
 
 
 def test_missing_right_is_named() -> None:

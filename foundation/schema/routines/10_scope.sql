@@ -97,11 +97,6 @@ declare
         'hardware', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
         'installation', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
         'credential', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
-        'user_account', '(select registry.scope_everything())',
-        'api_key', $$(select registry.scope_everything())
-            or region_code is null and cardinality(group_client_ids) > 0
-            and group_client_ids <@ array(select registry.scoped_client_subtree())$$,
-        'user_session', 'false',
         'group_client_lineage', 'false');
 begin
     for relation, rule in select * from jsonb_each_text(rules) loop
@@ -138,10 +133,6 @@ grant delete on registry.wire_name to muster_api;
 grant select (terminal_id, created_at, revoked_at), insert, update on registry.credential to muster_api;
 grant select on registry.credential to muster_jobs;
 grant select (terminal_id, created_at, revoked_at) on registry.credential to muster_inspect;
-grant select (id, name, role, region_code, group_client_ids, created_at, disabled_at, version) on registry.user_account to muster_api, muster_inspect;
-grant insert, update on registry.user_account to muster_api;
-grant select (id, name, prefix, role, region_code, group_client_ids, created_at, expires_at, last_used_at, revoked_at) on registry.api_key to muster_api, muster_inspect;
-grant insert, update on registry.api_key to muster_api;
 grant select on registry.change to muster_bridge, muster_jobs, muster_api, muster_inspect;
 grant delete on registry.change to muster_jobs;
 
