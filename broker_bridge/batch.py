@@ -16,14 +16,20 @@ import numpy as np
 from broker_bridge.decoders import Decoded, DecodedEvent, RefusedPart, shown
 from broker_bridge.merging import Arrived, Merged, merge
 from broker_bridge.session import Delivery
+from broker_bridge.topics import Channel
 from broker_bridge.values import check
 from registry.model import DeviceProfile, ProfileId, TerminalRef
 from telemetry.model import Event, Reason, at
 from telemetry.rows import Column, Flags, storage
 
 _EVER = -(2**63)  # owned since
+_READINGS = f"/{Channel.TELEMETRY}"
 _SECOND_US = 1_000_000
 
+# Delivery, terminal id (0 is unknown), time (Unix us), owned since, whether it brought readings.
+_Note: TypeAlias = tuple[Delivery, int, int, int, bool]
+# Delivery, terminal id, boot, seq, and the oldest number that the terminal still keeps.
+Numbered: TypeAlias = tuple[Delivery, int, str, int, int | None]
 # Arrival number, terminal id, time, received (Unix us), owned since, delivery, values.
 _Row: TypeAlias = tuple[Any, ...]
 _HEAD = 6
@@ -61,6 +67,9 @@ class Sealed:
     parts: dict[Delivery, int]
     """Of a delivery with more or fewer parts than one, how many of its parts were to be stored."""
     untimed: int
+    notes: Sequence[_Note]
+    """Every delivery of the batch, once."""
+    numbered: Sequence[Numbered]
 
 
 class UntimedClock:
@@ -97,13 +106,15 @@ class Batch:
         self._gathered: dict[ProfileId, _Gathered] = {}
         self._events: list[tuple[Event, Delivery]] = []
         self._parts: dict[Delivery, int] = {}
+        self._notes: list[_Note] = []
+        self._numbered: list[Numbered] = []
 
     def size(self) -> int:
         """How much there is: messages, or parts where they have many."""
         return max(len(self.deliveries), self._readings + len(self._events) + len(self._refused))
 
     def add(self, delivery: Delivery, ref: TerminalRef, readings: Sequence[Decoded]) -> None:
-        """Take the readings of a delivery from this terminal."""
+        """Take a delivery from this terminal with its readings, of which there may be none left."""
         profile = ref.profile
         gathered = self._gathered.get(profile.id)
         if gathered is None:
@@ -117,11 +128,16 @@ class Batch:
             owned_since = _EVER
         if len(readings) != 1:
             self._parts[delivery] = len(readings)
-        for time_us, _, _, _, values in readings:
+        newest_us = _EVER
+        for time_us, seq, boot, first_kept, values in readings:
             self._readings += 1
             if time_us is None:
                 time_us = self._clock.stamp(received_us)  # noqa: PLW2901
                 self._untimed += 1
+            if time_us > newest_us:
+                newest_us = time_us
+            if boot is not None and seq:
+                self._numbered.append((delivery, ref.id, boot, seq, first_kept))
             row = (
                 self._readings, ref.id, time_us, received_us, owned_since, delivery,
                 *values.values(),
@@ -132,41 +148,63 @@ class Batch:
                 groups[pattern] = [row]
             else:
                 group.append(row)
+        self._notes.append(
+            (delivery, ref.id, newest_us if readings else received_us, owned_since, True)
+        )
 
     def add_events(
         self, delivery: Delivery, ref: TerminalRef, events: Sequence[DecodedEvent]
     ) -> None:
-        """Take the events of a delivery from this terminal; those at a wrong time are refused."""
+        """Take a delivery from this terminal with its events; those at a wrong time are refused."""
         self._parts[delivery] = len(events)
+        owned_since = _EVER if ref.owner_since_us is None else ref.owner_since_us
+        newest_us = _EVER
         for event in events:
             time_us = event.time_us
             if time_us is None:
                 time_us = self._clock.stamp(delivery.received_us)
                 self._untimed += 1
-            owned_since = _EVER if ref.owner_since_us is None else ref.owner_since_us
+            newest_us = max(newest_us, time_us)
+            if event.boot is not None and event.seq:
+                self._numbered.append((delivery, ref.id, event.boot, event.seq, event.first_kept))
             fault = fault_of_time(ref.profile, owned_since, time_us, delivery.received_us)
             if fault is not None:
-                self.refuse(delivery, ref.id, *fault)
+                self._refuse_part(delivery, ref.id, *fault)
                 continue
             kept = Event(
                 ref.id, time_us, delivery.received_us,
                 event.code, event.severity, event.text, event.data, event.session,
             )  # fmt: skip
             self._events.append((kept, delivery))
+        newest_us = newest_us if events else delivery.received_us
+        self._notes.append((delivery, ref.id, newest_us, owned_since, False))
 
     def refuse(
-        self, delivery: Delivery, terminal_id: int | None, reason: Reason, detail: str
+        self, delivery: Delivery, ref: TerminalRef | None, reason: Reason, detail: str
     ) -> None:
-        """Send a part of a delivery, or all of it, to quarantine."""
-        self._refused.append(Refused(delivery, terminal_id, reason, detail))
+        """Send all of a delivery to quarantine, from this terminal if it is known."""
+        terminal_id = None if ref is None else ref.id
+        owned_since = _EVER if ref is None or ref.owner_since_us is None else ref.owner_since_us
+        readings = delivery.topic.endswith(_READINGS)
+        self._notes.append(
+            (delivery, terminal_id or 0, delivery.received_us, owned_since, readings)
+        )
+        self._refuse_part(delivery, terminal_id, reason, detail)
 
     def refuse_parts(
         self, delivery: Delivery, terminal_id: int, parts: Iterable[RefusedPart]
     ) -> None:
-        """Send what a decoder refused to quarantine."""
+        """Send what a decoder refused of a delivery to quarantine."""
         for part in parts:
             subject = part.metric or f"reading {part.position + 1}"
-            self.refuse(delivery, terminal_id, part.reason, f"{subject}: {part.detail}")
+            self._refuse_part(delivery, terminal_id, part.reason, f"{subject}: {part.detail}")
+            if part.boot is not None and part.seq:
+                self._numbered.append((delivery, terminal_id, part.boot, part.seq, None))
+
+    def _refuse_part(
+        self, delivery: Delivery, terminal_id: int | None, reason: Reason, detail: str
+    ) -> None:
+        self._refused.append(Refused(delivery, terminal_id, reason, detail))
 
     def unknown_metrics(self) -> list[tuple[ProfileId, str]]:
         """Metrics that came and that their profile, as it was known then, lacks."""
@@ -188,10 +226,17 @@ class Batch:
         tables = [
             table
             for gathered in self._gathered.values()
-            if (table := _seal(gathered, self.refuse)) is not None
+            if (table := _seal(gathered, self._refuse_part)) is not None
         ]
         return Sealed(
-            self.deliveries, tables, self._events, self._refused, self._parts, self._untimed
+            self.deliveries,
+            tables,
+            self._events,
+            self._refused,
+            self._parts,
+            self._untimed,
+            self._notes,
+            self._numbered,
         )
 
 

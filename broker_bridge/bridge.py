@@ -98,6 +98,7 @@ class Bridge:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def missing(self) -> dict[str, str]:
+                self._settler.receipts.finish()
         """What keeps the bridge from its work, by name, in a sentence each."""
         lacks = {}
         if self._settler.holding:

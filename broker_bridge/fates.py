@@ -11,6 +11,7 @@ import numpy as np
 from broker_bridge.batch import Refused, Sealed, SealedTable
 from broker_bridge.session import Delivery
 from telemetry.events import Recorded
+from telemetry.messages import FATES, Messages
 from telemetry.model import Fate, Reason, Refusal
 from telemetry.storing import Stored
 
@@ -64,17 +65,15 @@ class Fates:
                 self.parts[Fate.DUPLICATE] += 1
                 self._doubled[delivery] += 1
 
-    def refusals(self) -> list[Refusal]:
-        """What goes to quarantine: one item for a message and reason."""
+    def refused(self) -> list[Refused]:
+        """What is refused: one item for a message and reason, its details joined."""
         details: dict[tuple[Delivery, Reason], list[Refused]] = {}
         for refused in self._refused:
             details.setdefault((refused.delivery, refused.reason), []).append(refused)
         self.parts[Fate.QUARANTINED] = len(self._refused)
         return [
-            Refusal(
-                delivery.received_us,
-                delivery.topic,
-                delivery.payload,
+            Refused(
+                delivery,
                 found[0].terminal_id,
                 reason,
                 _joined([refused.detail for refused in found]),
@@ -82,22 +81,64 @@ class Fates:
             for (delivery, reason), found in details.items()
         ]
 
+    def refusals(self) -> list[Refusal]:
+        """What goes to quarantine."""
+        return [
+            Refusal(
+                refused.delivery.received_us,
+                refused.delivery.topic,
+                refused.delivery.payload,
+                refused.terminal_id,
+                refused.reason,
+                refused.detail,
+            )
+            for refused in self.refused()
+        ]
+
     def messages(self) -> Counter[tuple[Fate, Reason | None]]:
         """How many messages met each fate; a quarantined one counts under its first reason."""
+        reasons, doubled = self._exceptions()
+        counts: Counter[tuple[Fate, Reason | None]] = Counter(
+            (Fate.QUARANTINED, reason) for reason in reasons.values()
+        )
+        counts[Fate.DUPLICATE, None] = len(doubled)
+        counts[Fate.STORED, None] = len(self._sealed.deliveries) - len(reasons) - len(doubled)
+        return counts
+
+    def account(self) -> Messages:
+        """What became of each message, as the feed tells it."""
+        notes = self._sealed.notes
+        deliveries, terminal_ids, times_us, owned_since_us, readings = zip(*notes, strict=True)
+        fates = np.zeros(len(notes), np.int64)
+        reasons, doubled = self._exceptions()
+        if reasons or doubled:
+            for k, delivery in enumerate(deliveries):
+                if delivery in reasons:
+                    fates[k] = FATES.index(Fate.QUARANTINED)
+                elif delivery in doubled:
+                    fates[k] = FATES.index(Fate.DUPLICATE)
+        return Messages(
+            np.array(terminal_ids, np.int32),
+            np.array(times_us, np.int64),
+            np.array([delivery.received_us for delivery in deliveries], np.int64),
+            np.array([len(delivery.payload) for delivery in deliveries], np.int64),
+            fates,
+            np.array(owned_since_us, np.int64),
+            np.array(readings, np.bool_),
+        )
+
+    def _exceptions(self) -> tuple[dict[Delivery, Reason], set[Delivery]]:
+        """Of the messages that are not simply stored: the first reason, and the duplicates."""
         reasons: dict[Delivery, Reason] = {}
         for refused in self._refused:
             reasons.setdefault(refused.delivery, refused.reason)
         parts = self._sealed.parts
-        doubled = sum(
-            delivery not in reasons and count == parts.get(delivery, 1)
+        doubled = {
+            delivery
             for delivery, count in self._doubled.items()
-        )
-        counts: Counter[tuple[Fate, Reason | None]] = Counter(
-            (Fate.QUARANTINED, reason) for reason in reasons.values()
-        )
-        counts[Fate.DUPLICATE, None] = doubled
-        counts[Fate.STORED, None] = len(self._sealed.deliveries) - len(reasons) - doubled
-        return counts
+            if delivery not in reasons and count == parts.get(delivery, 1)
+        }
+        return reasons, doubled
 
     def _refuse(self, table: SealedTable, source: int, reason: Reason, detail: str) -> None:
         merged = table.merged

@@ -27,11 +27,10 @@ def take(batch: Batch, route: Route, delivery: Delivery) -> None:
             if not ref.state.stores_readings:
                 _refuse_state(batch, route, delivery)
             elif route.decode is None:
-                batch.refuse(delivery, ref.id, Reason.MALFORMED, f"no codec {ref.profile.codec}")
+                batch.refuse(delivery, ref, Reason.MALFORMED, f"no codec {ref.profile.codec}")
             else:
                 readings, refused = route.decode(delivery.payload, delivery.received_us)
-                if readings:
-                    batch.add(delivery, ref, readings)
+                batch.add(delivery, ref, readings)
                 if refused:
                     batch.refuse_parts(delivery, ref.id, refused)
         elif route.channel is Channel.EVENT:
@@ -46,7 +45,7 @@ def take(batch: Batch, route: Route, delivery: Delivery) -> None:
         else:
             batch.add_events(delivery, ref, [report(route.channel, delivery.payload)])
     except Undecodable as error:
-        batch.refuse(delivery, ref.id, error.reason, error.detail)
+        batch.refuse(delivery, ref, error.reason, error.detail)
 
 
 def report(channel: Channel, payload: bytes) -> DecodedEvent:
@@ -73,4 +72,4 @@ def report(channel: Channel, payload: bytes) -> DecodedEvent:
 
 def _refuse_state(batch: Batch, route: Route, delivery: Delivery) -> None:
     said = f"the terminal is {route.ref.state.value}"
-    batch.refuse(delivery, route.ref.id, Reason.NOT_IN_SERVICE, said)
+    batch.refuse(delivery, route.ref, Reason.NOT_IN_SERVICE, said)

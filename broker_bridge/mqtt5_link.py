@@ -7,7 +7,8 @@ import asyncio
 import ssl
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import cast
 
 from mqtt5 import (
@@ -19,6 +20,7 @@ from mqtt5 import (
     Packet,
     PingReqPacket,
     PingRespPacket,
+    PubAckPacket,
     PublishPacket,
     PubRelPacket,
     QoS,
@@ -33,6 +35,7 @@ from broker_bridge.errors import BrokerRefused
 from broker_bridge.salvage import packet_size, salvaged
 from broker_bridge.session import (
     GOODBYE_SECONDS,
+    MOST_UNANSWERED,
     NO_ENTRY,
     RECEIVE_MAXIMUM,
     SESSION_EXPIRY_SECONDS,
@@ -48,6 +51,7 @@ PINGREQ = PingReqPacket().write()
 # PUBACK at QoS 1, PUBREC at QoS 2, both without a reason (success) [3.4, 3.5].
 ACKNOWLEDGEMENT = (0, 0x4002_0000, 0x5002_0000)
 PUBCOMP = 0x7002_0000
+SUBSCRIBE_ID = 1
 
 
 async def carry(broker: Broker, filters: Sequence[str], receiver: Receiver, epoch: int) -> str:
@@ -99,6 +103,9 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._filled = 0
 
+        self._window = 0
+        self._unanswered = 0
+        self._packet_id = SUBSCRIBE_ID
     # Link: what the session asks.
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
@@ -107,6 +114,18 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         self._write(struct.pack(f">{len(words)}I", *words))
 
     def pause(self) -> None:
+    def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
+        """See `Link`; joined in one write."""
+        packets = []
+        for topic, payload in islice(messages, max(0, self._window - self._unanswered)):
+            self._packet_id = self._packet_id % 0xFFFF + 1
+            packet = PublishPacket(topic, payload, qos=QoS.AT_LEAST_ONCE, packet_id=self._packet_id)
+            packets.append(packet.write())
+        if packets:
+            self._write(b"".join(packets))
+        self._unanswered += len(packets)
+        return len(packets)
+
         """See `Link`; also stops the reading of what is in the buffer."""
         self._paused = True
         if self._transport is not None and not self._closing:
@@ -248,6 +267,8 @@ class Mqtt5Link(asyncio.BufferedProtocol):
                 pass
             case SubAckPacket() if self._established:
                 # (int: the codec's enums are no ints, whatever its stub says)
+            case PubAckPacket() if self._established:  # whatever it says: nobody may listen there
+                self._unanswered = max(0, self._unanswered - 1)
                 refused = [c.name for c in packet.reason_codes if int(c) >= 0x80]
                 if refused:
                     self._end_refused(f"The broker refuses our subscription ({refused[0]}).")
@@ -276,6 +297,7 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         self._set_timer(self._tick_seconds, self._tick)
         self._receiver.established(self, session_present=packet.session_present)
         if self._closing:
+        self._window = min(packet.receive_max, MOST_UNANSWERED)
             return
         # Again on each connection: it costs nothing, and mends a session without subscriptions.
         topics = [
@@ -284,7 +306,7 @@ class Mqtt5Link(asyncio.BufferedProtocol):
             )
             for pattern in self._filters
         ]
-        self._write(SubscribePacket(1, topics).write())
+        self._write(SubscribePacket(SUBSCRIBE_ID, topics).write())
 
     def _keep_from(self, taken: int) -> None:
         """Move what is left to the front; give back what one large packet made the buffer grow."""

@@ -9,8 +9,9 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage, MQTTv5
@@ -23,6 +24,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from broker_bridge.errors import BrokerRefused
 from broker_bridge.session import (
     GOODBYE_SECONDS,
+    MOST_UNANSWERED,
     NO_ENTRY,
     RECEIVE_MAXIMUM,
     SESSION_EXPIRY_SECONDS,
@@ -90,6 +92,7 @@ class PahoLink:
         self._paused = False
         self._closing = False
         self._client = Client(
+        self._unanswered = 0
             CallbackAPIVersion.VERSION2,
             client_id=broker.user,
             protocol=MQTTv5,
@@ -121,6 +124,7 @@ class PahoLink:
         client.on_connect = self._greeted
         client.on_message = self._arrive
         client.on_subscribe = self._subscribed
+        client.on_publish = self._answered
         client.on_disconnect = self._parted
         client.on_socket_close = self._unwatch
         client.on_socket_register_write = lambda *_: self._watch_writable()
@@ -141,6 +145,13 @@ class PahoLink:
                 self._client.ack(delivery.packet_id or 0, delivery.qos)
 
     def pause(self) -> None:
+    def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
+        """See `Link`; what the window has no room for, paho keeps until it has."""
+        room = MOST_UNANSWERED - self._unanswered
+        sent = [self._client.publish(*message, 1) for message in islice(messages, max(0, room))]
+        self._unanswered += len(sent)
+        return len(sent)
+
         """See `Link`."""
         self._paused = True
         if self._socket is not None and not self._closing:
@@ -282,6 +293,9 @@ class PahoLink:
 
     def _parted(
         self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any
+    def _answered(self, *_: object) -> None:
+        self._unanswered -= 1
+
     ) -> None:
         if flags.is_disconnect_packet_from_server:
             self._drop(f"the broker disconnects us: {reason}")

@@ -21,6 +21,7 @@ from foundation.logs import get_logger
 
 log = get_logger(__name__)
 
+MOST_UNANSWERED = 10_000  # messages of ours; the broker may allow less
 SESSION_EXPIRY_SECONDS = 0xFFFF_FFFE  # 136 years; 0xFFFFFFFF would mean never
 RECEIVE_MAXIMUM = 65_534  # 65535 is the default, left out of the packet, and Mosquitto takes 20
 TICKS_PER_KEEP_ALIVE = 3  # a ping each tick; so many silent ticks mean a dead broker
@@ -81,6 +82,12 @@ class Link(Protocol):
 
     def resume(self) -> None:
         """Read on; what was read but not handed over comes first."""
+    def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
+        """Send (topic, payload) at QoS 1, as many as the broker may owe us answers for; how many.
+
+        What the broker does not answer on this connection is not sent again.
+        """
+
 
     def close(self) -> None:
         """Say goodbye after everything written so far, and end within a second or two."""
@@ -239,6 +246,10 @@ class Session:
         return len(self._unsettled)
 
     def unsettled_bytes(self) -> int:
+    def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
+        """See `Link`; without a connection none is sent."""
+        return 0 if self._link is None else self._link.publish(messages)
+
         """How many payload bytes those are."""
         return self._unsettled_bytes
 

@@ -8,9 +8,11 @@ from broker_bridge import failpoints
 from broker_bridge.batch import Sealed
 from broker_bridge.fates import Fates
 from broker_bridge.metrics import BridgeMetrics
+from broker_bridge.receipts import Receipts
 from broker_bridge.session import Session
 from foundation.errors import MusterError
 from foundation.logs import get_logger
+from telemetry.receipts import Receipt
 from telemetry.writer import Writer
 
 log = get_logger(__name__)
@@ -27,6 +29,7 @@ class Settler:
         self._writer = writer
         self._session = session
         self._metrics = metrics
+        self.receipts = Receipts(session.publish)
         self.holding = False
         """Whether the last attempt failed."""
 
@@ -38,9 +41,10 @@ class Settler:
         """
         if failpoints.ACKNOWLEDGES_EARLY:
             self._session.settle(sealed.deliveries)
-        fates = await self.patiently(lambda: self._store(sealed))
+        fates, kept = await self.patiently(lambda: self._store(sealed))
         failpoints.reach("after_commit")
         self._session.settle(sealed.deliveries)
+        self.receipts.tell(kept, sealed.numbered, fates.refused())
         self._metrics.count(fates, sealed)
 
     async def patiently(self, act: Callable[[], Awaitable[Result]]) -> Result:
@@ -64,7 +68,7 @@ class Settler:
             await asyncio.sleep(wait)
             wait = min(2 * wait, longest)
 
-    async def _store(self, sealed: Sealed) -> Fates:
+    async def _store(self, sealed: Sealed) -> tuple[Fates, list[Receipt]]:
         fates = Fates(sealed)
         with self._metrics.commit_seconds.time():
             async with self._writer.transaction() as work:
@@ -74,5 +78,7 @@ class Settler:
                 if sealed.events:
                     fates.tell_events(await work.record([event for event, _ in sealed.events]))
                 await work.quarantine(fates.refusals())
+                kept = await work.receipt(said[1:] for said in sealed.numbered)
+                work.account(fates.account())
                 failpoints.reach("before_commit")
-        return fates
+        return fates, kept

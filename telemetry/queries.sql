@@ -76,3 +76,25 @@ from unnest(%(terminal_ids)s::int4[], %(metrics)s::text[], %(times_us)s::int8[],
 order by n.terminal_id, n.metric
 on conflict (terminal_id, metric) do update set time = excluded.time, number = excluded.number, text = excluded.text
 where excluded.time > l.time;
+
+-- name: keep_receipts
+-- Numbers that have a fate now; what a terminal gave up without ever sending it is recorded as a gap.
+with said as (
+    select s.terminal_id, s.boot, s.numbers, int8multirange(int8range(1, s.first_kept)) as let_go
+    from unnest(%(terminal_ids)s::int4[], %(boots)s::text[], %(numbers)s::text[]::int8multirange[], %(firsts)s::int8[])
+        s(terminal_id, boot, numbers, first_kept)),
+given_up as (
+    insert into telemetry.gap (kind, bridge, terminal_id, begins_at, ends_at, boot, first_seq, last_seq, messages)
+    select 'given_up', %(bridge)s, s.terminal_id, coalesce(r.kept_at, now()), now(), s.boot,
+        lower(m.missing), upper(m.missing) - 1, upper(m.missing) - lower(m.missing)
+    from said s left join telemetry.receipt r on r.terminal_id = s.terminal_id and r.boot = s.boot
+    cross join lateral unnest(s.let_go - s.numbers - coalesce(r.numbers, '{}')) m(missing))
+insert into telemetry.receipt as r (terminal_id, boot, numbers)
+select s.terminal_id, s.boot, telemetry.first_numbers(s.numbers + s.let_go) from said s order by s.terminal_id, s.boot
+on conflict (terminal_id, boot) do update
+set numbers = telemetry.first_numbers(r.numbers + excluded.numbers), kept_at = now()
+returning r.terminal_id, r.boot, telemetry.last_without_gap(r.numbers) as seq;
+
+-- name: forget_receipts
+-- Boots that have been silent for so long that whatever they still hold would be refused.
+delete from telemetry.receipt where kept_at < now() - make_interval(days => %(days)s);

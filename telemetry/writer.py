@@ -5,7 +5,7 @@ what an earlier writer left half done is decided before this one writes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -14,10 +14,12 @@ from psycopg.rows import dict_row
 
 from foundation import queries
 from foundation.database import KEEPALIVES, Connection, configure, translated
-from telemetry import batches, events, quarantine
+from telemetry import batches, events, quarantine, receipts
 from telemetry.errors import BridgeNameTaken
 from telemetry.events import Recorded
+from telemetry.messages import Messages
 from telemetry.model import Event, Refusal
+from telemetry.receipts import Number, Receipt
 from telemetry.rows import Flags, Rows
 from telemetry.storing import Stored, Storing
 from telemetry.tables import Table
@@ -142,8 +144,16 @@ class Transaction:
         """Keep refused messages."""
         await quarantine.store(self._conn, self._bridge, refusals)
 
+    async def receipt(self, numbers: Iterable[Number]) -> list[Receipt]:
+        """Keep that these numbers have a fate; what may be told of it after the commit."""
+        return await receipts.keep(self._conn, self._bridge, numbers)
+
+    def account(self, messages: Messages) -> None:
+        """Let the followers know what became of messages."""
+        self._fed.append(messages.entry())
+
     async def feed(self, n: int) -> int:
-        """Tell the followers what was inserted, as batch `n`; returns the last number given."""
+        """Tell the followers what was done, as batch `n`; returns the last number given."""
         if not self._fed:
             return n - 1
         entries = self._fed

@@ -46,7 +46,7 @@ class RefusedPart(NamedTuple):
     """What of a message cannot be taken while the rest can: a value, or a whole reading.
 
     `position` is the reading's index in its message; `metric` (fit to print) is None when all of
-    it is refused.
+    it is refused. `seq` and `boot` are the reading's, as far as they could be read.
     """
 
     position: int
@@ -54,6 +54,7 @@ class RefusedPart(NamedTuple):
     metric: str | None
     reason: Reason
     detail: str
+    boot: str | None = None
 
 
 class Undecodable(Exception):

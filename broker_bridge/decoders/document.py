@@ -50,12 +50,13 @@ class Refusals:
     def __init__(self, position: int) -> None:
         self.position = position
         self.seq: int | None = None
+        self.boot: str | None = None
         self.parts: list[RefusedPart] = []
 
     def add(self, name: str | None, reason: Reason, detail: str) -> None:
         """Refuse the value of this name, or all of it (None)."""
         metric = None if name is None else shown(name)
-        self.parts.append(RefusedPart(self.position, self.seq, metric, reason, detail))
+        self.parts.append(RefusedPart(self.position, self.seq, metric, reason, detail, self.boot))
 
 
 def load(payload: bytes) -> Any:
@@ -129,11 +130,10 @@ def header(item: dict[str, Any], refusals: Refusals) -> Header:
     refusals.seq = seq
     if type(boot) is int:
         boot = str(boot)
-    if boot is not None and not (
-        type(boot) is str and 0 < len(boot) <= MAX_BOOT and boot.isprintable()
-    ):
+    if boot is not None and not names_boot(boot):
         refusals.add("boot", Reason.MALFORMED, f"not a name of a boot: {kind(boot)}")
         boot = None
+    refusals.boot = boot
     if first_kept is not None and not _counts(first_kept):
         refusals.add("from", Reason.MALFORMED, f"not a number of a message: {kind(first_kept)}")
         first_kept = None
@@ -180,6 +180,11 @@ _KINDS: dict[type, str] = {
     str: "text",
     list: "a list",
 }
+
+
+def names_boot(value: object) -> bool:
+    """Whether that can be the name of a boot."""
+    return type(value) is str and 0 < len(value) <= MAX_BOOT and value.isprintable()
 
 
 def _counts(value: object) -> bool:

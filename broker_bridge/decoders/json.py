@@ -20,6 +20,7 @@ from broker_bridge.decoders.document import (
     items,
     kind,
     load,
+    names_boot,
 )
 from telemetry.model import Reason
 
@@ -52,16 +53,20 @@ def decode(payload: bytes, received_us: int) -> tuple[list[Decoded], list[Refuse
 
 
 def _plain(item: Any) -> Decoded | None:
-    """The reading in the form of nearly every message (ms, seq, numbers; or numbers alone)."""
+    """The reading in the form of nearly every message (header and numbers, or numbers alone)."""
     if type(item) is not dict:
         return None
-    time_us = seq = None
+    time_us = seq = boot = None
     values = item.get("values")
     if type(values) is dict:
-        ts, seq = item.get("ts"), item.get("seq")
+        ts, seq, boot = item.get("ts"), item.get("seq"), item.get("boot")
         if type(ts) is not int or not MILLISECONDS_FROM <= ts < MILLISECONDS_TO:
             return None
-        if len(item) != 2 and (len(item) != 3 or type(seq) is not int or not 0 <= seq < INT64):
+        if len(item) != 2 + (seq is not None) + (boot is not None):
+            return None
+        if seq is not None and (type(seq) is not int or not 0 <= seq < INT64):
+            return None
+        if boot is not None and not names_boot(boot):
             return None
         time_us = ts * 1000
     elif _OUTER.isdisjoint(item):
@@ -74,7 +79,7 @@ def _plain(item: Any) -> Decoded | None:
             return None
     except (TypeError, ValueError):  # not all of them numbers; none at all
         return None
-    return Decoded(time_us, seq, None, None, values)
+    return Decoded(time_us, seq, boot, None, values)
 
 
 def _read(document: Any) -> tuple[list[Decoded], list[RefusedPart]]:

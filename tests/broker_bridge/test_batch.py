@@ -14,7 +14,9 @@ from broker_bridge.decoders import Decoded, DecodedEvent
 from broker_bridge.fates import Fates
 from broker_bridge.session import Delivery
 from registry.model import ProfileId, TerminalId, TerminalRef, TerminalState
-from telemetry.model import Fate, Reason
+from telemetry.batches import Batch as Feed
+from telemetry.messages import EVER_US, FATES, Messages
+from telemetry.model import Fate, Reason, at
 from telemetry.storing import Stored
 from tests.telemetry.ground import NOON_US, metric, profile
 
@@ -85,6 +87,15 @@ def told(sealed: Sealed, **stored: Any) -> Fates:
     return fates
 
 
+def fed(messages: Messages) -> Feed:
+    """Messages as a follower gets them."""
+    row: dict[str, Any] = messages.entry()
+    ids = np.frombuffer(row["terminal_ids"], "<i4")
+    times, received = (np.frombuffer(row[name], "<i8") for name in ("times_us", "received_us"))
+    assert row["rows"] == len(ids)
+    return Feed("b", 1, at(NOON_US), row["profile_id"], ids, times, received, row["columns"])
+
+
 def test_rows_are_sorted_by_terminal_and_time() -> None:
     """Whatever the order of arrival."""
     one, two = delivery(), delivery()
@@ -99,6 +110,30 @@ def test_rows_are_sorted_by_terminal_and_time() -> None:
         (2, NOON_US + 1, {"a": 1.0}),
     ]
     assert told(sealed).messages() == {(Fate.STORED, None): 2, (Fate.DUPLICATE, None): 0}
+
+
+def test_every_message_is_accounted_for_once() -> None:
+    """With its newest time, its size and its fate; refused as a whole, at the time it came."""
+    stored, again, bad, whole = (delivery() for _ in range(4))
+    batch = Batch(UntimedClock())
+    batch.add(stored, ref(1), [reading(NOON_US, a=1.0), reading(NOON_US - 1, a=1.0)])
+    batch.add(again, ref(1), [reading(NOON_US, a=1.0)])
+    batch.add(bad, ref(2, NOON_US), [reading(NOON_US - _MINUTE_US, b=1.0)])
+    batch.refuse(whole, None, Reason.UNKNOWN_TERMINAL, "there is no terminal M-9")
+    batch.deliveries += [stored, again, bad, whole]
+    account = Messages.of(fed(told(batch.seal()).account()))
+
+    assert [FATES[k] for k in account.fates] == [
+        Fate.STORED,
+        Fate.DUPLICATE,
+        Fate.QUARANTINED,
+        Fate.QUARANTINED,
+    ]
+    assert account.terminal_ids.tolist() == [1, 1, 2, 0]
+    assert account.times_us.tolist() == [NOON_US, NOON_US, NOON_US - _MINUTE_US, NOON_US]
+    assert account.owned_since_us.tolist() == [EVER_US, EVER_US, NOON_US, EVER_US]
+    assert account.sizes.tolist() == [3, 3, 3, 3]
+    assert account.readings.all()
 
 
 def test_one_bad_value_does_not_sink_its_message() -> None:

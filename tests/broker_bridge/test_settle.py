@@ -31,6 +31,7 @@ from tests.telemetry.ground import METER, NOON_US, define, read, read_table
 Result = TypeVar("Result")
 _terminals = itertools.count(1)
 decode = find("json")
+BOOT = "b1"
 
 
 class MessagePath(RuleBasedStateMachine):
@@ -102,7 +103,8 @@ class MessagePath(RuleBasedStateMachine):
         fresh = []
         for value in values:
             ts = NOON_US // 1000 + len(self.sent)
-            payload = orjson.dumps({"ts": ts, "values": {"a": value}})
+            seq = len(self.sent) + 1
+            payload = orjson.dumps({"ts": ts, "seq": seq, "boot": BOOT, "values": {"a": value}})
             self.sent.append(payload)
             fresh.append((next(self.numbers), payload))
         self.queued += fresh
@@ -148,12 +150,28 @@ class MessagePath(RuleBasedStateMachine):
         stored = self.rows()
         assert all(payload in stored for payload in self.sent if payload not in kept)
 
+    @invariant()
+    def what_is_receipted_is_stored(self) -> None:
+        """The terminal may forget every message up to the number that it was told."""
+        stored = self.rows()
+        for topic, payload in self.link.published:
+            receipt = orjson.loads(payload)
+            assert (topic, receipt["boot"]) == ("m2m/v1/M-1/receipt", BOOT)
+            assert stored[: receipt["seq"]] == self.sent[: receipt["seq"]]
+            assert len(stored) >= receipt["seq"]
+
     def rows(self) -> list[bytes]:
-        """What is in the table, as it was said."""
-        return [
-            orjson.dumps({"ts": time_us // 1000, "values": values})
+        """What is in the table, as it was said; the nth row has the number n."""
+        own = [
+            (time_us // 1000, values)
             for terminal, time_us, values in read_table(self.database, self.meter)
             if terminal == self.terminal.id
+        ]
+        return [
+            orjson.dumps(
+                {"ts": ts, "seq": ts - NOON_US // 1000 + 1, "boot": BOOT, "values": values}
+            )
+            for ts, values in own
         ]
 
     def settled(self) -> int:
@@ -177,11 +195,21 @@ class MessagePath(RuleBasedStateMachine):
             assert self.settled() == self.deliveries
             fed = read(
                 self.database,
-                "select coalesce(sum(rows), 0)::int4 as rows from telemetry.batch where"
-                " terminal_ids = (select string_agg(%s, '') from generate_series(1, rows))",
+                "select coalesce(sum(rows) filter (where profile_id > 0), 0)::int4 as rows,"
+                " coalesce(sum(rows) filter (where profile_id = 0), 0)::int4 as messages"
+                " from telemetry.batch"
+                " where terminal_ids = (select string_agg(%s, '') from generate_series(1, rows))",
                 self.terminal.id.to_bytes(4, "little"),
             )
-            assert fed == [{"rows": len(self.sent)}]
+            assert fed[0]["rows"] == len(self.sent)
+            assert fed[0]["messages"] >= self.deliveries  # a batch that is run again tells again
+            kept = read(
+                self.database,
+                "select upper(numbers)::int4 - 1 as seq from telemetry.receipt"
+                " where terminal_id = %s",
+                self.terminal.id,
+            )
+            assert kept == [{"seq": len(self.sent)}] * bool(self.sent)
         finally:
             self.act(self.writer.close())
             self.act(self.proxy.__aexit__())

@@ -1,6 +1,6 @@
 """The one list of unsettled deliveries, under any order of arrivals, settlements and losses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hypothesis import settings
@@ -19,12 +19,18 @@ class Ledger:
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
         self.acknowledged: list[Delivery] = []
+        self.published: list[tuple[str, bytes]] = []
         self.paused = False
         self.closed = False
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         assert deliveries
         self.acknowledged += deliveries
+
+    def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
+        sent = list(messages)
+        self.published += sent
+        return len(sent)
 
     def pause(self) -> None:
         self.paused = True

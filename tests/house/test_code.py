@@ -35,6 +35,7 @@ WITHOUT_SCOPE = {
     "telemetry.gauges": "figures of the whole, never of somebody",
     "telemetry.latest": "our own process keeps everybody's values",
     "telemetry.quarantine": "the bridge stores what it refuses, whoever sent it",
+    "telemetry.receipts": "the bridge keeps account for whoever sent it",
     "telemetry.sight.profiles_in_window": "of a terminal that find_seen has found in scope",
 }
 # Verbs whose right another verb asks for, or none is needed.
