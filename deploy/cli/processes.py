@@ -64,9 +64,9 @@ def jobs() -> None:
 @app.command()
 def openapi() -> None:
     """Print the OpenAPI description of the HTTP API as JSON."""
-    from api.app import create_app
+    from api.app import openapi_document
 
-    print(json.dumps(create_app(settings.load()).openapi(), indent=1, ensure_ascii=False))
+    print(json.dumps(openapi_document(), indent=1, ensure_ascii=False))
 
 
 @app.command()
