@@ -88,6 +88,7 @@ class Bridge:
                 self._something.set()
                 self._full.set()
                 await storing
+                self._settler.receipts.finish()
                 self._session.stop()
                 await session
         finally:
@@ -98,7 +99,6 @@ class Bridge:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def missing(self) -> dict[str, str]:
-                self._settler.receipts.finish()
         """What keeps the bridge from its work, by name, in a sentence each."""
         lacks = {}
         if self._settler.holding:

@@ -97,15 +97,16 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         self._tick_seconds = broker.keep_alive_seconds / TICKS_PER_KEEP_ALIVE
         self._silent_ticks = 0
         self._heard = False
+        self.heard_us = 0
         self._established = False
         self._paused = False
         self._closing = False
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._filled = 0
-
         self._window = 0
         self._unanswered = 0
         self._packet_id = SUBSCRIBE_ID
+
     # Link: what the session asks.
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
@@ -113,7 +114,6 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         words = [ACKNOWLEDGEMENT[d.qos] | (d.packet_id or 0) for d in deliveries]
         self._write(struct.pack(f">{len(words)}I", *words))
 
-    def pause(self) -> None:
     def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
         """See `Link`; joined in one write."""
         packets = []
@@ -126,6 +126,7 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         self._unanswered += len(packets)
         return len(packets)
 
+    def pause(self) -> None:
         """See `Link`; also stops the reading of what is in the buffer."""
         self._paused = True
         if self._transport is not None and not self._closing:
@@ -185,6 +186,7 @@ class Mqtt5Link(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Hand over what the bytes complete."""
         self._heard = True
+        self.heard_us = time.time_ns() // 1000
         if self._closing:
             return
         self._filled += nbytes
@@ -265,10 +267,10 @@ class Mqtt5Link(asyncio.BufferedProtocol):
                 self._greeted(packet)
             case PingRespPacket() if self._established:
                 pass
-            case SubAckPacket() if self._established:
-                # (int: the codec's enums are no ints, whatever its stub says)
             case PubAckPacket() if self._established:  # whatever it says: nobody may listen there
                 self._unanswered = max(0, self._unanswered - 1)
+            case SubAckPacket() if self._established:
+                # (int: the codec's enums are no ints, whatever its stub says)
                 refused = [c.name for c in packet.reason_codes if int(c) >= 0x80]
                 if refused:
                     self._end_refused(f"The broker refuses our subscription ({refused[0]}).")
@@ -295,9 +297,9 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         if packet.server_keep_alive is not None:  # the broker's word counts [3.2.2.3.14]
             self._tick_seconds = (packet.server_keep_alive or 30) / TICKS_PER_KEEP_ALIVE
         self._set_timer(self._tick_seconds, self._tick)
+        self._window = min(packet.receive_max, MOST_UNANSWERED)
         self._receiver.established(self, session_present=packet.session_present)
         if self._closing:
-        self._window = min(packet.receive_max, MOST_UNANSWERED)
             return
         # Again on each connection: it costs nothing, and mends a session without subscriptions.
         topics = [

@@ -89,10 +89,11 @@ class PahoLink:
         self._tick_seconds = broker.keep_alive_seconds / TICKS_PER_KEEP_ALIVE
         self._silent_ticks = 0
         self._heard = False
+        self.heard_us = 0
         self._paused = False
         self._closing = False
-        self._client = Client(
         self._unanswered = 0
+        self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=broker.user,
             protocol=MQTTv5,
@@ -123,8 +124,8 @@ class PahoLink:
         client = self._client
         client.on_connect = self._greeted
         client.on_message = self._arrive
-        client.on_subscribe = self._subscribed
         client.on_publish = self._answered
+        client.on_subscribe = self._subscribed
         client.on_disconnect = self._parted
         client.on_socket_close = self._unwatch
         client.on_socket_register_write = lambda *_: self._watch_writable()
@@ -144,7 +145,6 @@ class PahoLink:
             for delivery in deliveries:
                 self._client.ack(delivery.packet_id or 0, delivery.qos)
 
-    def pause(self) -> None:
     def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
         """See `Link`; what the window has no room for, paho keeps until it has."""
         room = MOST_UNANSWERED - self._unanswered
@@ -152,6 +152,7 @@ class PahoLink:
         self._unanswered += len(sent)
         return len(sent)
 
+    def pause(self) -> None:
         """See `Link`."""
         self._paused = True
         if self._socket is not None and not self._closing:
@@ -190,6 +191,7 @@ class PahoLink:
     def _readable(self) -> None:
         """Let paho take messages until it has no more, and hand them over together."""
         self._heard = True
+        self.heard_us = time.time_ns() // 1000
         client, arrived = self._client, self._arrived
         try:
             for _ in range(MESSAGES_PER_READ):
@@ -291,11 +293,11 @@ class PahoLink:
         else:
             self._receiver.granted()
 
-    def _parted(
-        self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any
     def _answered(self, *_: object) -> None:
         self._unanswered -= 1
 
+    def _parted(
+        self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
         if flags.is_disconnect_packet_from_server:
             self._drop(f"the broker disconnects us: {reason}")

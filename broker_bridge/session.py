@@ -72,22 +72,27 @@ class Broker:
 
 
 class Link(Protocol):
-    """One connection of a session, from its CONNACK to its end."""
+    """One connection of a session, from its CONNACK to its end.
+
+    `heard_us` is when something came from the broker last (Unix us).
+    """
+
+    heard_us: int
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Write the acknowledgements of these deliveries of this link, joined, in this order."""
 
-    def pause(self) -> None:
-        """Hand over nothing more until `resume`; keep the connection alive meanwhile."""
-
-    def resume(self) -> None:
-        """Read on; what was read but not handed over comes first."""
     def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
         """Send (topic, payload) at QoS 1, as many as the broker may owe us answers for; how many.
 
         What the broker does not answer on this connection is not sent again.
         """
 
+    def pause(self) -> None:
+        """Hand over nothing more until `resume`; keep the connection alive meanwhile."""
+
+    def resume(self) -> None:
+        """Read on; what was read but not handed over comes first."""
 
     def close(self) -> None:
         """Say goodbye after everything written so far, and end within a second or two."""
@@ -241,15 +246,15 @@ class Session:
             self._paused = False
             link.resume()
 
+    def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
+        """See `Link`; without a connection none is sent."""
+        return 0 if self._link is None else self._link.publish(messages)
+
     def unsettled(self) -> int:
         """How many deliveries wait for their settlement, or for an earlier one's."""
         return len(self._unsettled)
 
     def unsettled_bytes(self) -> int:
-    def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
-        """See `Link`; without a connection none is sent."""
-        return 0 if self._link is None else self._link.publish(messages)
-
         """How many payload bytes those are."""
         return self._unsettled_bytes
 
@@ -259,6 +264,11 @@ class Session:
             return 0.0
         now_us = time.time_ns() // 1000 if now_us is None else now_us
         return max(0.0, (now_us - self._unsettled[0].received_us) / 1e6)
+
+    @property
+    def heard_us(self) -> int:
+        """When something came from the broker last, on this connection (Unix us); 0 if never."""
+        return 0 if self._link is None else self._link.heard_us
 
     @property
     def paused(self) -> bool:
