@@ -64,6 +64,7 @@ async def _serve(chosen: Settings) -> int:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # whom to trust is a setting, and the application's to know
             timeout_graceful_shutdown=int(chosen.stop_deadline_seconds) or 1,
             ssl_certfile=chosen.api_tls_certificate,
             ssl_keyfile=chosen.api_tls_key,

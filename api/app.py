@@ -8,12 +8,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import openapi, problems
 from api.auth import SignIn
 from api.console import assets, pages
 from api.console.rendering import Renderer
 from api.guard import Guard
+from api.limits import Limits
 from api.metrics import ApiMetrics
 from api.problems import Problem
 from api.routes import (
@@ -42,7 +44,12 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         size = settings.database_pool_size
-        app.state.pool = await open_pool(settings.database(), name="api", max_size=size)
+        app.state.pool = await open_pool(
+            settings.database(),
+            name="api",
+            max_size=size,
+            statement_timeout_seconds=settings.statement_timeout_seconds,
+        )
         try:
             yield
         finally:
@@ -58,13 +65,16 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.complete(app)
     app.state.settings = settings
     app.state.metrics = ApiMetrics()
+    app.state.limits = Limits(settings, app.state.metrics)
     app.state.renderer = Renderer.prepare(assets.load())
     app.state.sign_in = SignIn(Throttle())
     for noun in _NOUNS:
         app.include_router(noun.router, responses=openapi.PROBLEMS)
     app.include_router(health.router)
     app.include_router(pages.router)
-    app.add_middleware(Guard, metrics=app.state.metrics, refuse=refuse)
+    app.add_middleware(Guard, metrics=app.state.metrics, limits=app.state.limits, refuse=refuse)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     app.add_exception_handler(MusterError, _on_error)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)

@@ -51,6 +51,7 @@ async def identify(
     caller = await auth.authenticate(conn, request)
     await apply_settings(conn, caller.scope.settings())
     request.state.caller = caller
+    request.app.state.limits.admit(request, caller.scope)
     return caller
 
 

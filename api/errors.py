@@ -3,15 +3,79 @@
 from foundation.errors import Invalid, MusterError, NotFound, NotPermitted, Refused
 
 
-class TooManyAttempts(MusterError):
-    """Too many sign-ins failed; the next one is accepted after `wait_seconds`."""
+class TooMany(MusterError):
+    """Too much was asked; the next is accepted after `wait_seconds`."""
 
-    code = "too_many_attempts"
+    code = "too_many"
     remedy = "Wait as long as the answer's Retry-After says, then try again."
 
-    def __init__(self, wait_seconds: int) -> None:
-        super().__init__(f"Too many sign-ins failed; try again in {wait_seconds} s.")
+    def __init__(self, message: str, wait_seconds: int) -> None:
+        super().__init__(message)
         self.wait_seconds = wait_seconds
+
+
+class TooManyAttempts(TooMany):
+    """Too many sign-ins failed."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(f"Too many sign-ins failed; try again in {wait_seconds} s.", wait_seconds)
+
+
+class RateExceeded(TooMany):
+    """More is asked than anybody may; `limit` says which bucket is empty."""
+
+    code = "rate_limited"
+
+    def __init__(self, limit: str, wait_seconds: int) -> None:
+        super().__init__(
+            f"You ask more than the limit `{limit}` allows; try again in {wait_seconds} s.",
+            wait_seconds,
+        )
+        self.limit = limit
+
+
+class Unreadable(MusterError):
+    """The request cannot be read."""
+
+    code = "request_unreadable"
+    remedy = "Send it as /openapi.json describes it."
+
+
+class HeaderInvalid(Unreadable):
+    """A header cannot be what it is, or is given twice."""
+
+    code = "header_invalid"
+    remedy = "Send each header once; look at what stands between you and the API."
+
+
+class HeadersTooLarge(MusterError):
+    """The headers are larger than 32 KiB in all."""
+
+    code = "headers_too_large"
+    remedy = "Send fewer and smaller ones; a browser forgets cookies on request."
+
+
+class BodyUnexpected(Unreadable):
+    """This address takes no body."""
+
+    code = "body_unexpected"
+    remedy = "Send none; what it takes stands in its query, as /openapi.json describes."
+
+
+class BodyUnreadable(Invalid):
+    """The body is not JSON that can be read in one way only."""
+
+    code = "json_invalid"
+    remedy = "Send UTF-8 JSON in which each name occurs once, with finite numbers."
+
+
+class MediaTypeUnsupported(MusterError):
+    """This address takes a body of `application/json` in UTF-8, not encoded further."""
+
+    code = "media_type_unsupported"
+    remedy = "Send `Content-Type: application/json`, and no Content-Encoding."
 
 
 class CrossSite(NotPermitted):

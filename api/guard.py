@@ -1,5 +1,6 @@
 """Around every request: its number, its time, its headers, and a net for what nobody caught."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable
@@ -7,15 +8,17 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import problems
+from api import auth, entrance, limits, problems
 from api.errors import CrossSite
+from api.limits import Limits
+from api.line import Line
 from api.metrics import ApiMetrics
 from api.problems import Problem
+from foundation.errors import MusterError
 from foundation.logs import get_logger
 
 log = get_logger(__name__)
@@ -45,9 +48,12 @@ _HSTS = "max-age=31536000"
 class Guard:
     """ASGI middleware that every answer of the API and the console passes."""
 
-    def __init__(self, app: ASGIApp, *, metrics: ApiMetrics, refuse: Refuse) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: ApiMetrics, limits: Limits, refuse: Refuse
+    ) -> None:
         self._app = app
         self._metrics = metrics
+        self._limits = limits
         self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,28 +62,25 @@ class Guard:
             return
         started = time.perf_counter()
         request_id = str(uuid.uuid4())
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
         status = 0
-        received_bytes = 0
-
-        async def capped() -> Message:
-            nonlocal received_bytes
-            message = await receive()
-            received_bytes += len(message.get("body", b""))
-            if received_bytes > MOST_BODY_BYTES:
-                raise HTTPException(413)
-            return message
+        line = Line(scope, receive, MOST_BODY_BYTES)
 
         async def dressed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _dress(MutableHeaders(scope=message), request_id, tls=scope["scheme"] == "https")
+                headers = MutableHeaders(scope=message)
+                _dress(headers, request_id, tls=scope["scheme"] == "https")
+                headers.update(limits.told(state.get("standings", [])))
+            elif not message.get("more_body"):
+                line.is_answered = True
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request=request_id):
             try:
-                await self._answer(scope, capped, dressed)
+                await self._answer(scope, line, dressed)
             except Exception:  # the one catch-all of this process
                 log.exception("request failed", path=scope["path"])
                 if status:  # half an answer is out: cut the connection, so that nobody trusts it
@@ -88,12 +91,38 @@ class Guard:
         seconds = time.perf_counter() - started
         self._metrics.answered(scope["method"], route, status, seconds)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if is_cross_site(scope["method"], Headers(scope=scope)):
-            answer = self._refuse(Request(scope), problems.of_error(CrossSite()))
-            await answer(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+    async def _answer(self, scope: Scope, line: Line, send: Send) -> None:
+        """Answer, unless it is refused at once, or the asker hangs up before."""
+        answering = asyncio.current_task()
+        assert answering is not None
+        watching = asyncio.create_task(line.watch(answering))
+        try:
+            self._check(scope)
+            await self._app(scope, line.receive, send)
+        except MusterError as error:
+            await self._refuse(Request(scope), problems.of_error(error))(scope, line.receive, send)
+        except asyncio.CancelledError:
+            if not line.is_cut:
+                raise
+            answering.uncancel()
+            self._metrics.abandoned()
+        finally:
+            watching.cancel()
+
+    def _check(self, scope: Scope) -> None:
+        """Return if a request may come in at all; else an error that says why not."""
+        entrance.check(scope)
+        request = Request(scope)
+        if not _is_watchman(request):
+            self._limits.knock(request)
+        if is_cross_site(scope["method"], request.headers):
+            raise CrossSite
+
+
+def _is_watchman(request: Request) -> bool:
+    """Whether it asks, on the machine itself, how this process is: that is never limited."""
+    host = request.client.host if request.client else None
+    return request.url.path.startswith(("/health/", "/metrics")) and auth.is_loopback(host)
 
 
 def is_cross_site(method: str, headers: Headers) -> bool:

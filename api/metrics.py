@@ -3,7 +3,7 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -25,6 +25,17 @@ class ApiMetrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._limited = Counter(
+            "muster_api_limited_total",
+            "Requests refused by a limit.",
+            ("limit",),
+            registry=self.registry,
+        )
+        self._abandoned = Counter(
+            "muster_api_abandoned_total",
+            "Requests given up because the asker hung up.",
+            registry=self.registry,
+        )
         info = Gauge(
             "muster_build_info",
             "1, with the version of this process.",
@@ -37,6 +48,14 @@ class ApiMetrics:
         """Count one request; what is not ours to name (unknown methods, no route) is `other`."""
         known = method if method in _METHODS else "other"
         self._requests.labels(known, route, str(status)).observe(seconds)
+
+    def limited(self, limit: str) -> None:
+        """Count a request that a limit refused."""
+        self._limited.labels(limit).inc()
+
+    def abandoned(self) -> None:
+        """Count a request whose asker did not wait for the answer."""
+        self._abandoned.inc()
 
 
 def installed_version() -> str:

@@ -11,7 +11,16 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api.errors import NoSuchAddress, QueryUnknown, TooManyAttempts, VersionChanged
+from api.errors import (
+    BodyUnreadable,
+    HeadersTooLarge,
+    MediaTypeUnsupported,
+    NoSuchAddress,
+    QueryUnknown,
+    TooMany,
+    Unreadable,
+    VersionChanged,
+)
 from foundation.errors import Invalid, MusterError, NotFound, NotPermitted, Refused, Unavailable
 from registry.errors import NotSignedIn
 from registry.profile_document import ProfileInvalid
@@ -21,7 +30,10 @@ MEDIA_TYPE = "application/problem+json"
 # The first family that an error belongs to decides.
 _STATUSES: tuple[tuple[type[MusterError], int], ...] = (
     (NotSignedIn, 401),
-    (TooManyAttempts, 429),
+    (TooMany, 429),
+    (HeadersTooLarge, 431),
+    (MediaTypeUnsupported, 415),
+    (Unreadable, 400),
     (NotPermitted, 403),
     (NotFound, 404),
     (Invalid, 422),
@@ -86,7 +98,7 @@ def of_error(error: MusterError) -> Problem:
     headers: dict[str, str] = {}
     if isinstance(error, NotSignedIn):
         headers["WWW-Authenticate"] = 'Bearer realm="muster"'
-    if isinstance(error, TooManyAttempts):
+    if isinstance(error, TooMany):
         headers["Retry-After"] = str(error.wait_seconds)
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(_RETRY_SECONDS)
@@ -138,6 +150,8 @@ def response(problem: Problem, request_id: str) -> Response:
 def _places(error: MusterError) -> list[dict[str, str]]:
     if isinstance(error, QueryUnknown):
         return [{"parameter": name, "detail": "there is no such parameter"} for name in error.names]
+    if isinstance(error, BodyUnreadable):
+        return [{"pointer": "#", "detail": str(error)}]
     if isinstance(error, ProfileInvalid):
         return [{"pointer": _pointer(f.path.split(".")), "detail": f.why} for f in error.faults]
     if isinstance(error, Invalid) and error.field:

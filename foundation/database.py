@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -9,7 +10,15 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from foundation.errors import Invalid, MusterError, NotFound, NotPermitted, Refused, Unavailable
+from foundation.errors import (
+    Invalid,
+    MusterError,
+    NotFound,
+    NotPermitted,
+    Refused,
+    TookTooLong,
+    Unavailable,
+)
 
 Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
@@ -21,6 +30,8 @@ ROW_FAULTS = frozenset(
 # A key that is there already, or a compressed chunk that takes no plain COPY: merge instead.
 MERGE_STATES = frozenset({"23505", "53400"})
 
+STATEMENT_TIMEOUT_SECONDS = 30
+
 _refusals: dict[str, MusterError | type[MusterError]] = {}
 
 
@@ -29,19 +40,29 @@ def register_refusals(refusals: Mapping[str, type[MusterError]]) -> None:
     _refusals.update(refusals)
 
 
-async def configure(conn: AsyncConnection[Any]) -> None:
+async def configure(
+    conn: AsyncConnection[Any], statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS
+) -> None:
     """What every connection of ours starts with: UTC, and no wait without an end."""
     await conn.set_autocommit(True)
     await conn.execute(
         "select set_config('timezone', 'UTC', false),"
-        " set_config('statement_timeout', '30s', false),"
+        " set_config('statement_timeout', %s, false),"
         " set_config('lock_timeout', '5s', false),"
-        " set_config('idle_in_transaction_session_timeout', '60s', false)"
+        " set_config('idle_in_transaction_session_timeout', '60s', false)",
+        (f"{statement_timeout_seconds * 1000:.0f}ms",),
     )
     await conn.set_autocommit(False)
 
 
-async def open_pool(dsn: str, *, name: str, min_size: int = 1, max_size: int = 8) -> Pool:
+async def open_pool(
+    dsn: str,
+    *,
+    name: str,
+    min_size: int = 1,
+    max_size: int = 8,
+    statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
+) -> Pool:
     """A pool of connections as dict rows; waits at most ten seconds for its first one."""
     pool: Pool = AsyncConnectionPool(
         dsn,
@@ -50,7 +71,7 @@ async def open_pool(dsn: str, *, name: str, min_size: int = 1, max_size: int = 8
         timeout=10,
         max_lifetime=1800,
         name=name,
-        configure=configure,
+        configure=partial(configure, statement_timeout_seconds=statement_timeout_seconds),
         check=AsyncConnectionPool.check_connection,
         kwargs={"row_factory": dict_row, "application_name": f"muster {name}", **KEEPALIVES},
         open=False,
@@ -118,7 +139,9 @@ def meaning(error: psycopg.Error) -> MusterError:
         return Invalid(error.diag.message_primary)
     if state.startswith("23"):
         return Refused(error.diag.message_primary)
-    if state in {"57014", "55P03", "40001", "40P01"}:
+    if state == "57014":
+        return TookTooLong()
+    if state in {"55P03", "40001", "40P01"}:
         return Unavailable("The database was too busy to finish this in time.")
     if state.startswith(("08", "57P", "53")) or isinstance(error, psycopg.OperationalError):
         return Unavailable("The database does not answer.")

@@ -60,3 +60,10 @@ class Unavailable(MusterError):
 
     code = "unavailable"
     remedy = "Try again in a moment; `muster status` shows what is down."
+
+
+class TookTooLong(Unavailable):
+    """The database did not finish this in time."""
+
+    code = "took_too_long"
+    remedy = "Ask for less (a shorter time, fewer metrics, a narrower filter), or later again."

@@ -6,6 +6,7 @@ A secret may stand in the environment or, better, in a file named by `MUSTER_<NA
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -31,6 +32,10 @@ class SettingsInvalid(Invalid):
 
 
 Listen = Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")]
+
+
+Allowance = Annotated[str, Field(pattern=r"^(off|[1-9]\d{0,6}/[1-9]\d{0,4})$")]
+"""`<requests>/<seconds>`: so many at once, filled again evenly within so many seconds; or `off`."""
 
 
 class Settings(BaseSettings):
@@ -77,6 +82,27 @@ class Settings(BaseSettings):
     password_max_age_days: int = Field(
         0, ge=0, le=3650, description="Age at which a password must be changed (MLPS); 0: never."
     )
+    trusted_proxies: str | None = Field(
+        None,
+        description="Addresses and networks, parted by commas, whose X-Forwarded-For and -Proto"
+        " the API believes; default: nobody's.",
+    )
+    limit_address: Allowance = Field(
+        "18000/60", description="Requests of one address (IPv6: /64) to one API process."
+    )
+    limit_sign_in: Allowance = Field(
+        "120/60", description="Sign-ins from one address, whether they succeed or not."
+    )
+    limit_read: Allowance = Field("12000/60", description="Requests that read, of one key or user.")
+    limit_change: Allowance = Field(
+        "6000/60", description="Requests that change, of one key or user."
+    )
+    limit_expensive: Allowance = Field(
+        "3000/60", description="Requests that read much (series), of one key or user."
+    )
+    limit_client: Allowance = Field(
+        "24000/60", description="Requests of all keys and users of one group client together."
+    )
     metrics_listen: Listen = Field(
         "127.0.0.1:9464", description="host:port of /metrics and /health of bridge and jobs."
     )
@@ -105,6 +131,9 @@ class Settings(BaseSettings):
         20, gt=0, le=600, description="Time a process has to settle and stop after SIGTERM."
     )
     database_pool_size: int = Field(8, ge=1, le=200, description="Connections of the API's pool.")
+    statement_timeout_seconds: float = Field(
+        10, ge=0.05, le=600, description="Longest that one query of the API may take."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe level that is logged."
     )
@@ -120,6 +149,16 @@ class Settings(BaseSettings):
             level and level.isascii() and not set(level) & set("+#$ \0") for level in levels
         ):
             raise ValueError("must be plain topic levels such as m2m/v1, without wildcards")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, value: str | None) -> str | None:
+        for name in filter(None, map(str.strip, (value or "").split(","))):
+            try:
+                ip_network(name)
+            except ValueError:
+                raise ValueError(f"{name} is no address or network such as 10.0.0.0/8") from None
         return value
 
     @field_validator("broker_url")

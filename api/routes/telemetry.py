@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 
-from api import spreadsheets
+from api import limits, spreadsheets
 from api.dependencies import Needs, Transaction
 from api.paging import After, Limit, link_next
 from api.schemas.shapes import Instant, PageOf
@@ -38,6 +38,7 @@ async def latest_values(scope: Reader, conn: Transaction, code: str) -> LatestVa
 @router.get(
     "/telemetry", operation_id="read_series", response_model=SeriesAnswer, responses=_AS_CSV
 )
+@limits.expensive
 async def read_series(
     scope: Reader,
     conn: Transaction,
