@@ -19,23 +19,30 @@ from api.limits import Limits
 from api.metrics import ApiMetrics
 from api.problems import Problem
 from api.routes import (
+    api_keys,
     group_clients,
     health,
+    me,
+    presence,
     profiles,
     quarantine,
     regions,
+    sessions,
     telemetry,
     terminals,
+    users,
 )
 from api.throttle import Throttle
 from foundation.database import open_pool
 from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.settings import Settings
+from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, group_clients, profiles, terminals, telemetry, quarantine)
+_NOUNS = (regions, group_clients, profiles, terminals, telemetry, presence, quarantine,
+          sessions, me, users, api_keys)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -64,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     openapi.complete(app)
     app.state.settings = settings
+    app.state.rules = Rules.of(settings)
     app.state.metrics = ApiMetrics()
     app.state.limits = Limits(settings, app.state.metrics)
     app.state.renderer = Renderer.prepare(assets.load())

@@ -1,6 +1,8 @@
 """Who asks: an API key in the Authorization header, or a session in a cookie; and signing in."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -10,8 +12,10 @@ from api.errors import InsecureChannel, TooManyAttempts
 from api.throttle import Throttle
 from foundation.database import Connection, Pool, transaction
 from registry import api_keys, sessions
-from registry.errors import NotSignedIn
+from registry.errors import CodeWrong, NotSignedIn, PasswordWrong
+from registry.rules import Rules
 from registry.scope import Scope
+from registry.sessions import Opened
 
 # The prefix binds the cookie to this host and to TLS (RFC 6265bis); plain HTTP cannot have it.
 SECURE_COOKIE = "__Host-muster_session"
@@ -46,7 +50,8 @@ async def authenticate(conn: Connection, request: Request) -> Caller:
     token = token_of(request)
     if token is None:
         raise NotSignedIn("This needs an API key or a sign-in.", remedy=_HOW)
-    return Caller(await sessions.authenticate(conn, token), token)
+    rules: Rules = request.app.state.rules
+    return Caller(await sessions.authenticate(conn, token, rules), token)
 
 
 _HOW = "Send `Authorization: Bearer <API key>`, or sign in at /signin."
@@ -60,25 +65,43 @@ class SignIn:
         self._turns = asyncio.Semaphore(_SIGN_INS_AT_ONCE)
         self._waiting = 0
 
-    async def open(self, pool: Pool, request: Request, name: str, password: str) -> str:
-        """A new session's token; else NotSignedIn, TooManyAttempts or InsecureChannel."""
+    async def open(self, pool: Pool, request: Request, name: str, password: str) -> Opened:
+        """A new session; else NotSignedIn, TooManyAttempts or InsecureChannel."""
         if not is_private_channel(request):
             raise InsecureChannel
-        name, address = name[:_LONGEST_NAME], _address(request)
-        self._throttle.check(name, address)
-        if self._waiting >= _SIGN_INS_WAITING:
-            raise TooManyAttempts(1)
-        self._waiting += 1
+        name = name[:_LONGEST_NAME]
+        with self.guessing(request, name):
+            if self._waiting >= _SIGN_INS_WAITING:
+                raise TooManyAttempts(1)
+            self._waiting += 1
+            try:
+                async with self._turns, transaction(pool) as conn:
+                    return await sessions.open(
+                        conn,
+                        name,
+                        password,
+                        source=_address(request),
+                        user_agent=request.headers.get("user-agent"),
+                        rules=request.app.state.rules,
+                    )
+            finally:
+                self._waiting -= 1
+
+    @contextmanager
+    def guessing(self, request: Request, name: str, *, code: bool = False) -> Iterator[None]:
+        """Check a password or code of that name within; TooManyAttempts after wrong ones.
+
+        Codes are few: who guesses them has the password already, so that wrong ones are counted
+        wherever they come from.
+        """
+        place = f"code of {name}" if code else _address(request)
+        self._throttle.check(name, place)
         try:
-            async with self._turns, transaction(pool) as conn:
-                opened = await sessions.open(conn, name, password)
-        except NotSignedIn:
-            self._throttle.failed(name, address)
+            yield
+        except (NotSignedIn, PasswordWrong, CodeWrong):
+            self._throttle.failed(name, place)
             raise
-        finally:
-            self._waiting -= 1
-        self._throttle.succeeded(name, address)
-        return opened.token
+        self._throttle.succeeded(name, place)
 
 
 def token_of(request: Request) -> str | None:

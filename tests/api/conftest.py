@@ -34,7 +34,9 @@ def house(cluster: Cluster, built_world: World) -> Iterator[World]:
 @pytest.fixture
 async def app(house: World) -> AsyncIterator[FastAPI]:
     """The application on the small world, started."""
-    application = create_app(Settings.model_validate({"database_url": house.database.api}))
+    application = create_app(
+        Settings.model_validate({"database_url": house.database.api, "second_factor": "off"})
+    )
     async with application.router.lifespan_context(application):
         yield application
 

@@ -51,7 +51,11 @@ class Door:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def door(country: Parted) -> AsyncIterator[Door]:
     """The application with everybody signed in, and every transaction undone from then on."""
-    application = create_app(Settings.model_validate({"database_url": country.world.database.api}))
+    application = create_app(
+        Settings.model_validate(
+            {"database_url": country.world.database.api, "second_factor": "off"}
+        )
+    )
     async with application.router.lifespan_context(application):
         opened = Door(application, {})
         for caller in country.callers:

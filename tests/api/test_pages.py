@@ -70,7 +70,9 @@ async def test_the_first_screen_of_an_empty_house_tells_the_next_step(database: 
         transaction(pool, SYSTEM.settings()) as conn,
     ):
         await users.appoint(conn, SYSTEM, name="ada", password=PASSWORD, role=Role.ADMIN)
-    application = create_app(Settings.model_validate({"database_url": database.api}))
+    application = create_app(
+        Settings.model_validate({"database_url": database.api, "second_factor": "off"})
+    )
     async with application.router.lifespan_context(application), asking(application) as client:
         await sign_in(client)
         overview = await client.get("/")

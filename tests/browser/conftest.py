@@ -46,7 +46,11 @@ def chromium() -> Iterator[Browser]:
 def address(house: World) -> Iterator[str]:  # noqa: F811
     """Where the API process of this test serves the small world."""
     listen = f"127.0.0.1:{free_port()}"
-    settings = {"MUSTER_DATABASE_URL": house.database.api, "MUSTER_API_LISTEN": listen}
+    settings = {
+        "MUSTER_DATABASE_URL": house.database.api,
+        "MUSTER_API_LISTEN": listen,
+        "MUSTER_SECOND_FACTOR": "off",
+    }
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
     with subprocess.Popen(
         [sys.executable, "-m", "api"], cwd=CHECKOUT, env=inherited | settings

@@ -36,7 +36,7 @@ async def sign_in(
 ) -> Response:
     """A new session, or the form again with what went wrong."""
     try:
-        token = await request.app.state.sign_in.open(
+        opened = await request.app.state.sign_in.open(
             request.app.state.pool, request, name, password
         )
     except MusterError as error:
@@ -48,7 +48,7 @@ async def sign_in(
         page.headers.update(problem.headers)
         return page
     answer = RedirectResponse(_local(return_to), 303)
-    auth.remember(answer, request, token)
+    auth.remember(answer, request, opened.token)
     return answer
 
 
