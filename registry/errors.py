@@ -162,6 +162,12 @@ class UserNameTaken(Refused):
     code = "user_name_taken"
 
 
+class UserNameInvalid(Invalid):
+    """A user's name has 1 to 64 of: letters, digits and . _ @ -"""
+
+    code = "user_name_invalid"
+
+
 class TransitionRefused(Refused):
     """A terminal cannot go from its state to that one."""
 
@@ -336,6 +342,7 @@ _REFUSALS: dict[str, type[MusterError]] = {
     "terminal_region_code_fkey": RegionNotFound,
     "group_client_region_code_fkey": RegionNotFound,
     "sim_region_code_fkey": RegionNotFound,
+    "user_name_is_plain": UserNameInvalid,
     "user_name_is_unique": UserNameTaken,
     "wire_name_is_unique_behind_a_gateway": WireNameTaken,
 }

@@ -9,7 +9,6 @@ from starlette.responses import RedirectResponse, Response
 from api import problems
 from api.console.pages.profiles import sample
 from api.console.pages.screen import Screen, Shows
-from foundation.database import translated
 from foundation.errors import Invalid, NotFound, Refused
 from registry import credentials, profiles, regions, terminals
 from registry.credentials import Credential
@@ -45,20 +44,18 @@ async def show_form(screen: Registering) -> Response:
 async def register(screen: Registering, given: Annotated[Given, Depends()]) -> Response:
     """A new terminal in testing, and its password, or the form again with what is wrong."""
     try:
-        # What is refused is undone up to here: the form needs the transaction still.
-        with translated():
-            async with screen.conn.transaction():
-                registered = await terminals.register(
-                    screen.conn,
-                    screen.scope,
-                    code=TerminalCode.parse(given.code),
-                    profile=given.profile,
-                    region=RegionCode(int(given.region or -1)),
-                    group_client=given.client or None,
-                    name=given.name or None,
-                    imei=Imei.parse(given.imei) if given.imei else None,
-                    state=TerminalState.TESTING,
-                )
+        async with screen.attempt():
+            registered = await terminals.register(
+                screen.conn,
+                screen.scope,
+                code=TerminalCode.parse(given.code),
+                profile=given.profile,
+                region=RegionCode(int(given.region or -1)),
+                group_client=given.client or None,
+                name=given.name or None,
+                imei=Imei.parse(given.imei) if given.imei else None,
+                state=TerminalState.TESTING,
+            )
     except (Invalid, Refused, NotFound) as error:
         return await _form(screen, given, problems.of_error(error))
     return await _handed_over(screen, registered.terminal, registered.credential)

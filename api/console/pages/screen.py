@@ -1,5 +1,7 @@
 """What every page of a signed-in person has: who they are, what they see, and one transaction."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,7 +11,7 @@ from starlette.responses import HTMLResponse
 from api.auth import Caller
 from api.console.rendering import Renderer
 from api.dependencies import Transaction, Who
-from foundation.database import Connection
+from foundation.database import Connection, translated
 from registry import group_clients, regions
 from registry.scope import Right, Scope
 
@@ -32,6 +34,13 @@ class Screen:
     def may(self, right: Right) -> bool:
         """Whether to offer something; the verb behind it asks again."""
         return right in self.scope.rights
+
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        """What is refused within is undone, and the page can still be made after it."""
+        with translated():
+            async with self.conn.transaction():
+                yield
 
     def show(self, template: str, **values: Any) -> HTMLResponse:
         """The page."""
