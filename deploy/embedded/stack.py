@@ -223,11 +223,22 @@ class Stack:
     def _launch_api(self) -> None:
         listen = addresses.joined(self._plan.listen.host, self._ports["api"])
         settings = {"MUSTER_API_LISTEN": listen} | self._database_of("muster_api")
+        settings |= self._identity()
         tls = not self._plan.listen.is_loopback
         if tls and self._certificates:
             settings["MUSTER_API_TLS_CERTIFICATE"] = str(self._certificates.chain)
             settings["MUSTER_API_TLS_KEY"] = str(self._certificates.key)
         self._launch("api", ["api"], settings, health=self._api_near, tls=tls)
+
+    def _identity(self) -> dict[str, str]:
+        """Nobody needs a second factor here unless that was asked for; who likes may have one."""
+        given = self._settings
+        settings = {}
+        if "second_factor" not in given.model_fields_set:
+            settings["MUSTER_SECOND_FACTOR"] = "off"
+        if given.secret_key is None:
+            settings["MUSTER_SECRET_KEY_FILE"] = str(self._home.secret("sealing.key"))
+        return settings
 
     def _launch_bridge(self) -> None:
         listen = f"{LOOPBACK}:{self._ports['bridge']}"

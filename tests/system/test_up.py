@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 
@@ -19,6 +20,7 @@ from deploy.embedded import processes, runtime
 from deploy.embedded.mosquitto import Broker, verifier
 from deploy.embedded.postgres import Cluster
 from deploy.embedded.runtime import Runtime
+from registry.scope import Role
 from tests.conftest import reachable_directory
 from tests.embedded import mirror
 from tests.system.commands import (
@@ -111,6 +113,23 @@ def test_first_passwords_are_complete_random_and_private(platform: Muster) -> No
     assert found["terminal"].keys() >= {"code", "password", "profile", "metric"}
     assert {"role", "name", "password", "scope"} <= found["users"][0].keys()
     assert found["api_key"] != found["scraper_key"]
+
+
+def test_every_first_user_signs_in_and_may_have_a_second_factor(platform: Muster) -> None:
+    """One of each role, with the password alone; an app of codes can be enrolled, its key kept."""
+    status = platform.status()
+    found = json.loads(Path(status["credentials"]).read_text("utf-8"))
+    opened, begun = {}, {}
+    for user in found["users"]:
+        with httpx.Client(base_url=f"{status['api']}/api/v1") as client:
+            who = {"name": user["name"], "password": user["password"]}
+            opened[user["role"]] = client.post("/sessions", json=who).json().get("awaits", "?")
+            begun[user["role"]] = client.post("/me/second-factor").status_code
+
+    roles = [role.value for role in Role]
+    assert opened == dict.fromkeys(roles)
+    assert begun == dict.fromkeys(roles, 201)
+    assert stat.S_IMODE((platform.home / "secrets" / "sealing.key").stat().st_mode) == 0o600
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="it was not started by root")
