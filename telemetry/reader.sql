@@ -1,6 +1,12 @@
 -- name: find_seen_terminal
 -- The terminal of a code, if the scope sees any moment of it: a former owner sees the own past.
-select terminal_id from registry.ownership where terminal_code = %(code)s limit 1;
+select o.terminal_id from registry.ownership o
+where o.terminal_code = %(code)s
+    and (%(everything)s
+        or o.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))
+        or exists (select from registry.terminal t where t.id = o.terminal_id
+            and t.region_code between %(region_low)s and %(region_high)s))
+limit 1;
 
 -- name: list_profiles_in_window
 -- The profiles that a terminal had in a window, in order of time.

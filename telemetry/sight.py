@@ -23,7 +23,9 @@ Profiles = Mapping[str, Mapping[str, MetricType]]
 
 async def find_seen(conn: Connection, scope: Scope, terminal_code: str) -> int:
     """The id of a terminal of which the scope sees any moment, past or present."""
-    cursor = await conn.execute(sql.find_seen_terminal, {"code": terminal_code})
+    cursor = await conn.execute(
+        sql.find_seen_terminal, scope.parameters() | {"code": terminal_code}
+    )
     row = await cursor.fetchone()
     if row is None:
         raise TerminalNotFound(f"There is no terminal {terminal_code}.")

@@ -196,6 +196,17 @@ def _said(known: world.World) -> list[Word]:
         words.append(Word(f"detail {_LETTERS[k]}", viewers, Right.QUARANTINE_READ))
         words.append(Word(base64.b64encode(_payload(k)).decode(), viewers, Right.QUARANTINE_READ))
     with psycopg.connect(known.database.superuser, autocommit=True) as conn:
+        for code in TERMINALS:
+            given = {"id": known.ids[code], "gateway": known.ids["OLD-1"], "name": f"w{code}"}
+            conn.execute(
+                "insert into registry.wire_name (terminal_id, kind, value)"
+                " values (%(id)s, 'meter_address', %(name)s)",
+                given,
+            )
+            conn.execute(
+                "insert into registry.terminal_gateway values (%(id)s, %(gateway)s, now(), null)",
+                given,
+            )
         for k, item in enumerate(REFUSED):
             whose: str | None = (*TERMINALS, "MOVED-1", "HOME-01", None)[k]
             conn.execute(

@@ -60,8 +60,22 @@ begin atomic
              or t.group_client_id in (select registry.visible_group_clients())));
 end;
 
--- The profiles that a terminal had in a window, in order of time. For a terminal of which the caller
--- sees some moment: a former owner does not see the terminal's own row.
+-- Whether the scope sees a terminal, and some moment between two instants (null: still): what came to
+-- its end in another owner's time is that owner's past.
+create or replace function registry.terminal_is_visible_between(terminal_id int4, since timestamptz, until timestamptz)
+returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select registry.terminal_is_visible(terminal_id) and (until is null or exists (
+        select from registry.ownership o where o.terminal_id = terminal_is_visible_between.terminal_id
+        and o.valid_from < until and (o.valid_to is null or o.valid_to > since)
+        and (registry.scope_everything()
+             or o.group_client_id in (select registry.visible_group_clients())
+             or registry.terminal_is_in_region(o.terminal_id))));
+end;
+
+-- The profiles that a terminal had in a window, in order of time, as far as the scope sees moments of
+-- them: a former owner does not see the terminal's own row, and a new one not what it was before.
 create or replace function registry.profiles_in_window(wanted_terminal_id int4, window_start timestamptz, window_end timestamptz)
 returns setof int4
 language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -69,6 +83,12 @@ begin atomic
     select p.profile_id from (
         select distinct on (i.profile_id) i.profile_id, i.valid_from from registry.terminal_profile i
         where i.terminal_id = wanted_terminal_id and i.valid_from < window_end and coalesce(i.valid_to, 'infinity') > window_start
+            and exists (select from registry.ownership o where o.terminal_id = i.terminal_id
+                and o.valid_from < least(coalesce(i.valid_to, 'infinity'), window_end)
+                and coalesce(o.valid_to, 'infinity') > greatest(i.valid_from, window_start)
+                and (registry.scope_everything()
+                     or o.group_client_id in (select registry.visible_group_clients())
+                     or registry.terminal_is_in_region(o.terminal_id)))
         order by i.profile_id, i.valid_from) p
     order by p.valid_from;
 end;
@@ -91,11 +111,11 @@ declare
         'ownership', $$(select registry.scope_everything())
             or group_client_id in (select registry.visible_group_clients())
             or registry.terminal_is_in_region(terminal_id)$$,
-        'terminal_profile', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
-        'terminal_gateway', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
+        'terminal_profile', '(select registry.scope_everything()) or registry.terminal_is_visible_between(terminal_id, valid_from, valid_to)',
+        'terminal_gateway', '(select registry.scope_everything()) or registry.terminal_is_visible_between(terminal_id, valid_from, valid_to)',
         'wire_name', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
-        'hardware', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
-        'installation', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
+        'hardware', '(select registry.scope_everything()) or registry.terminal_is_visible_between(terminal_id, valid_from, valid_to)',
+        'installation', '(select registry.scope_everything()) or registry.terminal_is_visible_between(terminal_id, valid_from, valid_to)',
         'credential', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
         'group_client_lineage', 'false');
 begin
@@ -119,6 +139,13 @@ begin
 end
 $policies$;
 
+-- What the policies and the filters of queries ask, whoever stands under them.
+grant execute on function registry.scoped_client_subtree(), registry.group_clients_of(int4, int4, int4[]),
+    registry.visible_group_clients(), registry.terminal_is_in_region(int4), registry.terminal_is_visible(int4),
+    registry.terminal_is_visible_between(int4, timestamptz, timestamptz),
+    registry.profiles_in_window(int4, timestamptz, timestamptz)
+    to muster_reader, muster_jobs, muster_api, muster_inspect;
+
 revoke all on all tables in schema registry from muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
 grant select on registry.region, registry.industry, registry.tier, registry.profile, registry.profile_metric
     to muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
@@ -133,7 +160,7 @@ grant delete on registry.wire_name to muster_api;
 grant select (terminal_id, created_at, revoked_at), insert, update on registry.credential to muster_api;
 grant select on registry.credential to muster_jobs;
 grant select (terminal_id, created_at, revoked_at) on registry.credential to muster_inspect;
-grant select on registry.change to muster_bridge, muster_jobs, muster_api, muster_inspect;
+grant select on registry.change to muster_bridge, muster_jobs, muster_inspect;
 grant delete on registry.change to muster_jobs;
 
 -- Who may connect to the broker, and with what.
