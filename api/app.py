@@ -32,7 +32,7 @@ from api.routes import (
     terminals,
     users,
 )
-from api.throttle import Throttle
+from api.throttle import Devices, Throttle
 from foundation.database import open_pool
 from foundation.errors import MusterError
 from foundation.logs import get_logger
@@ -75,7 +75,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = ApiMetrics()
     app.state.limits = Limits(settings, app.state.metrics)
     app.state.renderer = Renderer.prepare(assets.load())
-    app.state.sign_in = SignIn(Throttle())
+    secret = settings.secret_key.get_secret_value().encode() if settings.secret_key else None
+    app.state.sign_in = SignIn(Throttle(), Devices(secret))
     for noun in _NOUNS:
         app.include_router(noun.router, responses=openapi.PROBLEMS)
     app.include_router(health.router)

@@ -9,7 +9,8 @@ from ipaddress import ip_address
 from fastapi import Request, Response
 
 from api.errors import InsecureChannel, TooManyAttempts
-from api.throttle import Throttle
+from api.limits import origin
+from api.throttle import Devices, Throttle
 from foundation.database import Connection, Pool, transaction
 from registry import api_keys, sessions
 from registry.errors import CodeWrong, NotSignedIn, PasswordWrong
@@ -20,6 +21,9 @@ from registry.sessions import Opened
 # The prefix binds the cookie to this host and to TLS (RFC 6265bis); plain HTTP cannot have it.
 SECURE_COOKIE = "__Host-muster_session"
 PLAIN_COOKIE = "muster_session"
+_SECURE_DEVICE_COOKIE = "__Host-muster_device"
+_PLAIN_DEVICE_COOKIE = "muster_device"
+_DEVICE_SECONDS = 90 * 24 * 3600
 
 _LONGEST_NAME = 64
 _SIGN_INS_AT_ONCE = 2
@@ -60,15 +64,17 @@ _HOW = "Send `Authorization: Bearer <API key>`, or sign in at /signin."
 class SignIn:
     """The sign-in of one process: throttled, and never more than two at once on the database."""
 
-    def __init__(self, throttle: Throttle) -> None:
+    def __init__(self, throttle: Throttle, devices: Devices) -> None:
         self._throttle = throttle
+        self._devices = devices
         self._turns = asyncio.Semaphore(_SIGN_INS_AT_ONCE)
         self._waiting = 0
 
     async def open(self, pool: Pool, request: Request, name: str, password: str) -> Opened:
-        """A new session; else NotSignedIn, TooManyAttempts or InsecureChannel."""
+        """A new session; else NotSignedIn, TooManyAttempts, RateExceeded or InsecureChannel."""
         if not is_private_channel(request):
             raise InsecureChannel
+        request.app.state.limits.sign_in(request)
         name = name[:_LONGEST_NAME]
         with self.guessing(request, name):
             if self._waiting >= _SIGN_INS_WAITING:
@@ -94,14 +100,17 @@ class SignIn:
         Codes are few: who guesses them has the password already, so that wrong ones are counted
         wherever they come from.
         """
-        place = f"code of {name}" if code else _address(request)
-        self._throttle.check(name, place)
+        place = f"code of {name}" if code else origin(request)
+        device = None if code else self._devices.known(name, request.cookies.get(_device(request)))
+        self._throttle.check(name, place, device)
         try:
             yield
         except (NotSignedIn, PasswordWrong, CodeWrong):
-            self._throttle.failed(name, place)
+            self._throttle.failed(name, place, device)
             raise
-        self._throttle.succeeded(name, place)
+        self._throttle.succeeded(name, place, device)
+        if device is None and not code:
+            request.state.device = self._devices.mark(name)
 
 
 def token_of(request: Request) -> str | None:
@@ -110,10 +119,24 @@ def token_of(request: Request) -> str | None:
 
 
 def remember(response: Response, request: Request, token: str) -> None:
-    """Have the browser show the session's token with every request of this site, and no other."""
-    response.set_cookie(
-        _cookie(request), token, path="/", secure=_is_tls(request), httponly=True, samesite="strict"
-    )
+    """Have the browser show the session's token with every request of this site, and no other.
+
+    And the mark of a device in which this person has signed in, where it has none yet.
+    """
+    shown: list[tuple[str, str, int | None]] = [(_cookie(request), token, None)]
+    mark: str | None = getattr(request.state, "device", None)
+    if mark is not None:
+        shown.append((_device(request), mark, _DEVICE_SECONDS))
+    for name, value, seconds in shown:
+        response.set_cookie(
+            name,
+            value,
+            seconds,
+            path="/",
+            secure=_is_tls(request),
+            httponly=True,
+            samesite="strict",
+        )
 
 
 def forget(response: Response, request: Request) -> None:
@@ -140,6 +163,10 @@ def is_loopback(host: str | None) -> bool:
 
 def _cookie(request: Request) -> str:
     return SECURE_COOKIE if _is_tls(request) else PLAIN_COOKIE
+
+
+def _device(request: Request) -> str:
+    return _SECURE_DEVICE_COOKIE if _is_tls(request) else _PLAIN_DEVICE_COOKIE
 
 
 def _is_tls(request: Request) -> bool:

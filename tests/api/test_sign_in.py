@@ -1,5 +1,6 @@
 """Signing in: cookies, sessions, throttling, and where a browser goes afterwards."""
 
+from contextlib import nullcontext
 from http.cookies import SimpleCookie
 
 import httpx
@@ -8,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.errors import TooManyAttempts
-from api.throttle import NAME, PAIR, Throttle
+from api.throttle import EVERYBODY, NAME, PAIR, Devices, Throttle
 from tests.api.conftest import asking
 from tests.api.world import PASSWORD, World
 
@@ -21,10 +22,12 @@ async def sign_in(
     return await client.post("/signin", data=form)
 
 
-def cookie_of(answer: httpx.Response) -> dict[str, str | bool]:
-    """Name and attributes of the only cookie that an answer sets."""
-    jar: SimpleCookie = SimpleCookie(answer.headers["set-cookie"])
-    ((name, morsel),) = jar.items()
+def cookie_of(answer: httpx.Response, ending: str = "session") -> dict[str, str | bool]:
+    """Name and attributes of the cookie that an answer sets, by the ending of its name."""
+    jars = [SimpleCookie(line) for line in answer.headers.get_list("set-cookie")]
+    [(name, morsel)] = [
+        (name, morsel) for jar in jars for name, morsel in jar.items() if name.endswith(ending)
+    ]
     return {"name": name} | {key: value for key, value in morsel.items() if value}
 
 
@@ -184,3 +187,73 @@ def test_signing_in_forgets_the_failures_before() -> None:
     throttle.succeeded("ada", "10.0.0.1")
     throttle.failed("ada", "10.0.0.1")
     throttle.check("ada", "10.0.0.1")
+
+
+def test_a_known_device_does_not_wait_for_strangers() -> None:
+    """Whoever signed in here before gets in at once, however fast others guess, and is slowed
+    down by own failures only."""
+    clock = Clock()
+    throttle, devices = Throttle(clock), Devices(b"secret")
+    device = devices.known("ada", devices.mark("ada"))
+    assert device is not None
+    for guess in range(3000):
+        throttle.failed("ada", f"10.{guess >> 8 & 255}.{guess & 255}.1")
+        with pytest.raises(TooManyAttempts) if guess + 1 >= NAME.free_failures else nullcontext():
+            throttle.check("ada", "192.0.2.7")
+        throttle.check("ada", "192.0.2.7", device)
+    for _ in range(PAIR.free_failures):
+        throttle.check("ada", "192.0.2.7", device)
+        throttle.failed("ada", "192.0.2.7", device)
+    with pytest.raises(TooManyAttempts):
+        throttle.check("ada", "192.0.2.7", device)
+
+
+def test_guessing_at_many_accounts_is_slowed_down_in_all() -> None:
+    """Thousands of names from thousands of addresses: strangers wait, seconds, and it ends."""
+    clock = Clock()
+    throttle = Throttle(clock)
+    for guess in range(EVERYBODY.free_failures):
+        throttle.failed(f"user-{guess}", f"10.0.{guess >> 8}.{guess & 255}")
+    with pytest.raises(TooManyAttempts) as refused:
+        throttle.check("ada", "192.0.2.7")
+    clock.now += EVERYBODY.longest_wait_seconds
+    throttle.check("ada", "192.0.2.7")
+    assert refused.value.wait_seconds <= EVERYBODY.longest_wait_seconds + 1
+
+
+def test_mistakes_of_a_whole_day_hold_nobody_up() -> None:
+    """What is one failure here and there is forgiven as it comes."""
+    clock = Clock()
+    throttle = Throttle(clock)
+    for guess in range(EVERYBODY.free_failures * 3):
+        clock.now += 1
+        throttle.failed(f"user-{guess}", f"10.0.{guess >> 8}.{guess & 255}")
+    throttle.check("ada", "192.0.2.7")
+
+
+@pytest.mark.parametrize("mark", [None, "", ".", "device", "device.", "device." + "0" * 64, "é.é"])
+def test_a_mark_that_was_made_up_is_none(mark: str | None) -> None:
+    """Nor is one of another person, or of another deployment."""
+    devices = Devices(b"secret")
+    assert devices.known("ada", mark) is None
+    assert devices.known("ada", devices.mark("eve")) is None
+    assert devices.known("ada", Devices(b"another").mark("ada")) is None
+
+
+async def test_a_browser_is_known_again(house: World, app: FastAPI) -> None:
+    """A sign-in leaves a mark for 90 days; with it the right password is accepted though strangers
+    have used up the account's failures."""
+    async with asking(app) as client:
+        marked = await sign_in(client)
+        again = await sign_in(client)
+        for guess in range(NAME.free_failures):
+            app.state.sign_in._throttle.failed("ada", f"10.0.0.{guess}")
+        known = await sign_in(client)
+    async with asking(app) as stranger:
+        unknown = await sign_in(stranger)
+    assert cookie_of(marked, "device") == {
+        "name": "muster_device", "path": "/", "httponly": True, "samesite": "strict",
+        "max-age": str(90 * 24 * 3600),
+    }  # fmt: skip
+    assert "device" not in str(again.headers.get_list("set-cookie"))
+    assert (known.status_code, unknown.status_code) == (303, 429)
