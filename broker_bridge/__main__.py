@@ -26,7 +26,7 @@ from telemetry.writer import Writer
 log = logs.get_logger("broker_bridge")
 
 _RETRY_SECONDS = (0.2, 5.0)
-_POOL_SIZE = 2
+_POOL_SIZE = 3
 # A message makes some objects that live as long as their batch: not worth a walk every 700.
 _COLLECT_AFTER = 100_000
 
@@ -55,7 +55,7 @@ async def carry(settings: Settings) -> None:
             # Terminals by the million, to stay: not to be walked over at each collection.
             gc.collect()
             gc.freeze()
-            bridge = Bridge(settings, writer, directory, metrics)
+            bridge = Bridge(settings, pool, writer, directory, metrics)
             await bridge.run(stop)
         finally:
             await pool.close()

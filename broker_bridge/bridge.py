@@ -12,11 +12,13 @@ from contextlib import suppress
 
 from broker_bridge import mqtt5_link, paho_link, topics
 from broker_bridge.batch import Batch, UntimedClock
+from broker_bridge.hearing import Hearing
 from broker_bridge.intake import take
 from broker_bridge.metrics import BridgeMetrics
 from broker_bridge.routes import Routes
 from broker_bridge.session import Broker, Delivery, Session
 from broker_bridge.settle import Settler
+from foundation.database import Pool
 from foundation.logs import get_logger
 from foundation.settings import Settings, SettingsInvalid
 from registry.directory import Directory
@@ -34,9 +36,15 @@ class Bridge:
     """One MQTT session into the database; its writer has the name, its directory is loaded."""
 
     def __init__(
-        self, settings: Settings, writer: Writer, directory: Directory, metrics: BridgeMetrics
+        self,
+        settings: Settings,
+        pool: Pool,
+        writer: Writer,
+        directory: Directory,
+        metrics: BridgeMetrics,
     ) -> None:
         self._settings = settings
+        self._pool = pool
         self._metrics = metrics
         self._writer = writer
         self._directory = directory
@@ -52,6 +60,7 @@ class Bridge:
             max_messages=settings.unsettled_max_messages,
             max_bytes=settings.unsettled_max_bytes,
         )
+        self._hearing = Hearing(self._session)
         self._settler = Settler(writer, self._session, metrics)
         metrics.watch(self._session, directory)
         self._clock = UntimedClock()
@@ -74,6 +83,7 @@ class Bridge:
         session = asyncio.create_task(self._session.run())
         others = (
             asyncio.create_task(self._directory.follow(ending)),
+            asyncio.create_task(self._hearing.keep(self._pool, self._settings.bridge_name, ending)),
             asyncio.create_task(stop.wait()),
         )
         try:

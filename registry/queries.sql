@@ -127,6 +127,14 @@ select exists (select from registry.region r where r.parent_code is null)
     and not exists (select from registry.region r where r.parent_code is null
         and not (%(region_low)s <= r.code and r.last_code <= %(region_high)s)) as whole;
 
+-- name: list_these_terminals
+-- Those of some terminals that are in scope, by code.
+select t.* from registry.terminal_card t
+where t.id = any (%(ids)s::int4[])
+    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
+        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
+order by t.code;
+
 -- name: find_profile_id
 -- The number of a profile, with which the planner knows how many terminals to expect.
 select id from registry.profile where code = %(profile)s;

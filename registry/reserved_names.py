@@ -7,8 +7,9 @@ A test compares SQL_WORDS with what the database says of itself.
 
 # Tables and views that telemetry has or will have beside the profiles' own.
 RESERVED_CODES = frozenset(
-    "alarm batch bridge completeness event follower gap latest presence profile_tables quarantine"
-    " receipt".split()
+    "alarm batch bridge completeness event follower gap latest presence presence_change"
+    " presence_clock profile_tables quarantine quarantine_sample receipt replay"
+    " replay_result".split()
 )
 RESERVED_SUFFIXES = ("_hourly", "_daily", "_pkey")
 

@@ -1,6 +1,6 @@
 """Terminals: put on the roll, found, listed, moved through their lives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -184,6 +184,14 @@ async def list_page(
     return keyset.page(
         rows, limit, lambda pair: _terminal(pair[1]), lambda pair: pair[0].cursor(pair[1])
     )
+
+
+async def list_these(conn: Connection, scope: Scope, terminal_ids: Sequence[int]) -> list[Terminal]:
+    """Those of these terminals that are in scope, by code."""
+    scope.require(Right.TERMINALS_READ)
+    wanted = scope.parameters() | {"ids": list(terminal_ids)}
+    cursor = await conn.execute(sql.list_these_terminals, wanted)
+    return [_terminal(row) async for row in cursor]
 
 
 async def _is_whole(conn: Connection, scope: Scope) -> bool:

@@ -204,14 +204,29 @@ def inserted_or_added(rows: Rows, inserted: Flags, added: Mapping[int, frozenset
     )
 
 
-async def follow(conn: Connection, follower: str, most: int = MOST_AT_ONCE) -> Sequence[Batch]:
+async def follow(
+    conn: Connection,
+    follower: str,
+    most: int = MOST_AT_ONCE,
+    *,
+    columns_of: Sequence[int] | None = None,
+) -> Sequence[Batch]:
     """The next batches of every bridge for this follower, at most so many numbers of each.
 
     In order of (bridge, n); a batch is never cut. Call `advance` in the transaction that keeps what
     came of them. Where the feed has forgotten what the follower has not seen, it goes on with the
-    oldest that there is.
+    oldest that there is. Who names the profiles or kinds `columns_of` which columns are of use gets
+    no others.
     """
-    cursor = await conn.execute(sql.read_feed, {"follower": follower, "most": most}, binary=True)
+    cursor = await conn.execute(
+        sql.read_feed,
+        {
+            "follower": follower,
+            "most": most,
+            "columns_of": None if columns_of is None else list(columns_of),
+        },
+        binary=True,
+    )
     return [
         Batch(
             row["bridge"],

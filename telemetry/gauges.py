@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from foundation import queries
 from foundation.database import Connection
-from telemetry.sight import OFFLINE_FACTOR
 
 sql = queries.load("telemetry", "gauges.sql")
 
@@ -20,10 +19,10 @@ class Figures:
 
 
 async def count(conn: Connection) -> Figures:
-    """All figures, in one look over the registry and the latest values."""
+    """All figures, in one look over the registry and what is known of presence."""
     terminals = await conn.execute(sql.count_terminals)
     counted = {(r["sector"], r["province"], r["state"]): r["terminals"] async for r in terminals}
-    online = await conn.execute(sql.count_online, {"factor": OFFLINE_FACTOR})
+    online = await conn.execute(sql.count_online)
     heard = {(r["sector"], r["province"]): r["terminals"] async for r in online}
     refused = await conn.execute(sql.count_quarantine_rows)
     items = {r["reason"]: r["items"] async for r in refused}

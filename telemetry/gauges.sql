@@ -5,13 +5,12 @@ from registry.terminal t join registry.profile p on p.id = t.profile_id join reg
 group by 1, 2, 3;
 
 -- name: count_online
--- Terminals in service whose newest value is no older than the expected interval times the tier's factor.
+-- Terminals in service whose data comes as it is expected.
 select p.sector, case r.level when 'city' then r.parent_code else r.code end as province, count(*) as terminals
-from (select terminal_id, max(time) as time from telemetry.latest group by terminal_id) l
-join registry.terminal t on t.id = l.terminal_id and t.state = 'in_service'
+from telemetry.presence s
+join registry.terminal t on t.id = s.terminal_id and t.state = 'in_service'
 join registry.profile p on p.id = t.profile_id join registry.region r on r.code = t.region_code
-left join registry.group_client c on c.id = t.group_client_id left join registry.tier on tier.code = c.tier_code
-where l.time >= now() - make_interval(secs => p.expected_interval_seconds * coalesce(tier.offline_factor, %(factor)s))
+where s.data_at is not null and s.silent_since is null
 group by 1, 2;
 
 -- name: count_quarantine_rows

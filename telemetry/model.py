@@ -160,6 +160,63 @@ class QuarantineItem:
     payload_bytes: int
 
 
+class DataState(StrEnum):
+    """Whether data came from a terminal within its expected interval, times its tier's patience."""
+
+    ONLINE = "online"
+    SILENT = "silent"
+    NEVER = "never"
+
+
+class SessionState(StrEnum):
+    """Whether a terminal has a session with the broker, as far as it or its last will told."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Two separate facts of a terminal, each with its own time by our clock.
+
+    `data_at` is when data last came, `silent_since` when it had been awaited for long enough;
+    `session_since` is when the session was last seen to begin or end, None while it is unknown.
+    """
+
+    data_at: datetime | None = None
+    silent_since: datetime | None = None
+    session: SessionState = SessionState.UNKNOWN
+    session_since: datetime | None = None
+
+    @property
+    def data(self) -> DataState:
+        """Whether data comes."""
+        if self.data_at is None:
+            return DataState.NEVER
+        return DataState.ONLINE if self.silent_since is None else DataState.SILENT
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChange:
+    """From `time` on a terminal's `fact` (`data` or `session`) was `present`, or no longer."""
+
+    time: datetime
+    fact: str
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Until when presence is known, and since when terminals were listened for without a break.
+
+    None until a bridge has said so for the first time.
+    """
+
+    as_of: datetime | None
+    listening_since: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Silence:
     """Of a sector's terminals in service in a province, how many are silent or never spoke."""
@@ -169,15 +226,3 @@ class Silence:
     in_service: int
     silent: int
     never_heard: int
-
-
-@dataclass(frozen=True, slots=True)
-class SilentTerminal:
-    """A terminal in service of which nothing came for longer than `allowed_seconds`, or ever."""
-
-    terminal: str
-    profile: str
-    sector: str
-    region_code: int
-    last_time: datetime | None
-    allowed_seconds: float

@@ -3,16 +3,27 @@
 select pg_try_advisory_lock(hashtextextended('muster bridge ' || %(name)s, 0)) as taken;
 
 -- name: start_bridge
--- Note that a bridge starts; says where it stopped and whether the broker ever held a session for it.
-insert into telemetry.bridge (name) values (%(name)s)
+-- Note that a bridge starts; says where it stopped and what it had seen of its broker, in Unix us.
+insert into telemetry.bridge as b (name) values (%(name)s)
 on conflict (name) do update set started_at = now()
-returning last_n, session_established_at;
+returning b.last_n, b.session_established_at is not null as session, (extract(epoch from b.marked_at) * 1000000)::int8 as marked_us,
+    (extract(epoch from b.broker_started_at) * 1000000)::int8 as started_us, b.broker_dropped as dropped,
+    (extract(epoch from b.broker_dropped_at) * 1000000)::int8 as dropped_us, b.stopped_on_purpose as stopped;
 
--- name: note_session
--- Note that the broker holds a session for this bridge, and whether it had lost the one before.
-update telemetry.bridge set session_established_at = coalesce(session_established_at, now()),
-    sessions_lost = sessions_lost + %(lost)s::boolean::int, session_lost_at = case when %(lost)s then now() else session_lost_at end
+-- name: note_broker
+-- What a bridge has seen of its broker, and how often that had lost what it held for us.
+update telemetry.bridge set session_established_at = case when %(session)s then coalesce(session_established_at, now()) end,
+    sessions_lost = sessions_lost + %(lost)s, session_lost_at = case when %(lost)s > 0 then now() else session_lost_at end,
+    marked_at = 'epoch'::timestamptz + %(marked_us)s::int8 * interval '1 microsecond',
+    broker_started_at = 'epoch'::timestamptz + %(started_us)s::int8 * interval '1 microsecond', broker_dropped = %(dropped)s,
+    broker_dropped_at = 'epoch'::timestamptz + %(dropped_us)s::int8 * interval '1 microsecond', stopped_on_purpose = %(stopped)s
 where name = %(name)s;
+
+-- name: record_gap
+-- What everybody behind a broker may have lost between two moments.
+insert into telemetry.gap (kind, bridge, begins_at, ends_at, messages)
+values (%(kind)s, %(bridge)s, 'epoch'::timestamptz + %(begins_us)s::int8 * interval '1 microsecond',
+    'epoch'::timestamptz + %(ends_us)s::int8 * interval '1 microsecond', %(messages)s);
 
 -- name: write_feed
 -- The rows of one committed batch, one entry a profile, and the number that the bridge has come to.
@@ -44,8 +55,9 @@ on conflict (digest, reason) do update
 set count = q.count + excluded.count, last_received_at = greatest(q.last_received_at, excluded.last_received_at);
 
 -- name: read_feed
--- What a follower has not seen, from the oldest kept number on, whole numbers only.
-select t.bridge, t.n, t.committed_at, t.profile_id, t.rows, t.terminal_ids, t.times_us, t.received_us, t.columns
+-- What a follower has not seen, from the oldest kept number on, whole numbers only; columns of what it names.
+select t.bridge, t.n, t.committed_at, t.profile_id, t.rows, t.terminal_ids, t.times_us, t.received_us,
+    case when %(columns_of)s::int4[] is null or t.profile_id = any (%(columns_of)s) then t.columns else '' end as columns
 from (
     select b.name, (select min(o.n) from telemetry.batch o where o.bridge = b.name and o.n > coalesce(f.n, 0)) as n
     from telemetry.bridge b left join telemetry.follower f on f.bridge = b.name and f.name = %(follower)s) next

@@ -4,20 +4,17 @@ Every verb wants a transaction that carries the scope (`scope.settings()`); with
 rows. What the scope does not see is `TerminalNotFound`, as what does not exist.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from foundation import queries
 from foundation.database import Connection
-from registry.model import MetricType, Page, RegionRange, Sector
+from registry.model import MetricType, Page
 from registry.scope import Right, Scope
 from telemetry.errors import KeyInvalid, LimitInvalid, QuarantineItemNotFound
 from telemetry.model import (
     LatestValue,
     QuarantineItem,
     Reason,
-    Silence,
-    SilentTerminal,
     StoredEvent,
     Value,
     at,
@@ -25,7 +22,6 @@ from telemetry.model import (
 from telemetry.series import series
 from telemetry.sight import (
     EVER,
-    OFFLINE_FACTOR,
     check_window,
     find_seen,
     profiles_in_window,
@@ -35,13 +31,10 @@ from telemetry.sight import (
 __all__ = [
     "count_quarantine",
     "find_quarantined",
-    "last_data",
     "latest",
     "list_events",
     "list_quarantine",
-    "list_silent",
     "series",
-    "silence",
 ]
 
 sql = queries.load("telemetry", "reader.sql")
@@ -81,15 +74,6 @@ def _typed(kind: MetricType, number: float | None, text: str | None) -> Value:
     if kind is MetricType.BOOLEAN:
         return bool(number)
     return int(number) if kind is MetricType.BIGINT else number
-
-
-async def last_data(
-    conn: Connection, scope: Scope, terminal_ids: Sequence[int]
-) -> dict[int, datetime]:
-    """The newest time of any metric of these terminals; who was never heard is left out."""
-    scope.require(Right.TELEMETRY_READ)
-    cursor = await conn.execute(sql.list_last_data, {"terminal_ids": list(terminal_ids)})
-    return {row["terminal_id"]: row["time"] async for row in cursor}
 
 
 async def list_events(
@@ -173,39 +157,6 @@ async def count_quarantine(conn: Connection, scope: Scope) -> dict[Reason, int]:
         sql.count_quarantine, {"reasons": [r.value for r in Reason], "most": MOST_COUNTED}
     )
     return {Reason(row["reason"]): row["items"] async for row in cursor if row["items"]}
-
-
-async def silence(conn: Connection, scope: Scope) -> list[Silence]:
-    """Of the terminals in service, how many are silent or never spoke, by sector and province."""
-    scope.require(Right.TELEMETRY_READ)
-    cursor = await conn.execute(sql.count_silence, {"factor": OFFLINE_FACTOR})
-    return [Silence(**row) async for row in cursor]
-
-
-async def list_silent(
-    conn: Connection,
-    scope: Scope,
-    *,
-    region: RegionRange | None = None,
-    sector: Sector | None = None,
-    after: str | None = None,
-    limit: int = 50,
-) -> Page[SilentTerminal]:
-    """The terminals that `silence` counts as silent or never heard, by code."""
-    scope.require(Right.TELEMETRY_READ)
-    cursor = await conn.execute(
-        sql.list_silent,
-        {
-            "after": after or "",
-            "sector": sector,
-            "low": region.low if region else None,
-            "high": region.high if region else None,
-            "factor": OFFLINE_FACTOR,
-            "rows": _rows_asked_for(limit),
-        },
-    )
-    found = [SilentTerminal(**row) async for row in cursor]
-    return Page(found[:limit], found[limit - 1].terminal if len(found) > limit else None)
 
 
 def _item(row: dict[str, object]) -> QuarantineItem:

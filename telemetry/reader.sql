@@ -20,10 +20,6 @@ order by w.k, m.position;
 -- The newest value of each metric of a terminal.
 select metric, time, number, text from visible.latest where terminal_id = %(terminal_id)s order by metric;
 
--- name: list_last_data
--- When each of these terminals was last heard of.
-select terminal_id, max(time) as time from visible.latest where terminal_id = any (%(terminal_ids)s) group by terminal_id;
-
 -- name: list_events
 -- Events of a terminal in a window, newest first.
 select time, terminal, delay_seconds, code, severity, text, data, digest
@@ -50,34 +46,3 @@ from visible.quarantine where id = %(id)s;
 -- Items a reason, counted up to a bound, so that a flood does not make the page slow.
 select r.reason, (select count(*) from (select from visible.quarantine q where q.reason = r.reason limit %(most)s) bounded) as items
 from unnest(%(reasons)s::text[]) r(reason);
-
--- name: count_silence
--- Terminals in service a sector and province, and how many of them are silent or never spoke.
-select p.sector, case r.level when 'city' then r.parent_code else r.code end as province_code,
-    count(*) as in_service, count(*) filter (where l.time < now() - make_interval(secs =>
-        p.expected_interval_seconds * coalesce(tier.offline_factor, %(factor)s))) as silent,
-    count(*) filter (where l.time is null) as never_heard
-from registry.terminal t
-join registry.profile p on p.id = t.profile_id
-join registry.region r on r.code = t.region_code
-left join registry.group_client c on c.id = t.group_client_id
-left join registry.tier on tier.code = c.tier_code
-left join (select terminal_id, max(time) as time from visible.latest group by terminal_id) l on l.terminal_id = t.id
-where t.state = 'in_service'
-group by 1, 2 order by 1, 2;
-
--- name: list_silent
--- Terminals in service that are silent or never spoke, by code.
-select t.code as terminal, p.code as profile, p.sector, t.region_code, l.time as last_time,
-    p.expected_interval_seconds * coalesce(tier.offline_factor, %(factor)s) as allowed_seconds
-from registry.terminal t
-join registry.profile p on p.id = t.profile_id
-left join registry.group_client c on c.id = t.group_client_id
-left join registry.tier on tier.code = c.tier_code
-left join lateral (select max(x.time) as time from visible.latest x where x.terminal_id = t.id) l on true
-where t.state = 'in_service' and t.code > %(after)s
-    and (%(sector)s::text is null or p.sector = %(sector)s)
-    and (%(low)s::int4 is null or t.region_code between %(low)s and %(high)s)
-    and (l.time is null or l.time < now() - make_interval(secs =>
-        p.expected_interval_seconds * coalesce(tier.offline_factor, %(factor)s)))
-order by t.code limit %(rows)s;

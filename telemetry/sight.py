@@ -14,9 +14,6 @@ sql = queries.load("telemetry", "reader.sql")
 
 EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
-OFFLINE_FACTOR = 3.0
-"""How many expected intervals without data make a terminal silent, where no tier says otherwise."""
-
 Profiles = Mapping[str, Mapping[str, MetricType]]
 """Metrics that are shown, by name, of profiles by code."""
 

@@ -1,12 +1,10 @@
 """The fleet as a list: terminals with what is known of their data."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from api.console.words import Data, Finding
 from foundation.database import Connection
-from registry import profiles, regions, terminals
+from registry import profiles, regions
 from registry.model import (
     DeviceProfile,
     GroupClientId,
@@ -17,11 +15,10 @@ from registry.model import (
     Terminal,
     TerminalState,
 )
-from registry.scope import Right, Scope
-from telemetry import reader
-
-_LOOKED_AT_ONCE = 500
-_LOOKED_AT_MOST = 10_000
+from registry.scope import Scope
+from telemetry import presence
+from telemetry.model import DataState, Presence
+from telemetry.presence import Heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +28,22 @@ class Row:
     terminal: Terminal
     profile: DeviceProfile
     region: Region
-    last_data_at: datetime | None
+    presence: Presence
     data: Data
 
 
-def data_of(terminal: Terminal, last_data_at: datetime | None, now: datetime) -> Data:
-    """What to say of a terminal's data, by the rule that `reader.silence` counts by."""
-    if not terminal.state.counts_in_rates:
-        return Data.IDLE
-    if last_data_at is None:
-        return Data.NEVER
-    patience = timedelta(seconds=terminal.silent_after_seconds)
-    return Data.SILENT if now - last_data_at > patience else Data.REPORTING
+_DATA = {
+    DataState.ONLINE: Data.REPORTING,
+    DataState.SILENT: Data.SILENT,
+    DataState.NEVER: Data.NEVER,
+}
+# Who was never heard is silent, too: a count of the silent opens a list as long.
+_HEARD = {Data.REPORTING: Heard.ONLINE, Data.SILENT: Heard.ABSENT, Data.NEVER: Heard.NEVER}
+
+
+def data_of(terminal: Terminal, known: Presence) -> Data:
+    """What to say of a terminal's data."""
+    return _DATA[known.data] if terminal.state.counts_in_rates else Data.IDLE
 
 
 _FIRST_BY_STATE = {
@@ -52,13 +53,11 @@ _FIRST_BY_STATE = {
 }
 
 
-def finding_of(
-    terminal: Terminal, data: Data, last_data_at: datetime | None, *, refused_lately: bool
-) -> Finding:
+def finding_of(terminal: Terminal, data: Data, known: Presence, *, refused_lately: bool) -> Finding:
     """What stands in a terminal's way, the first thing that does."""
     if terminal.state in _FIRST_BY_STATE:
         return _FIRST_BY_STATE[terminal.state]
-    if last_data_at is None:
+    if known.data_at is None:
         return Finding.NEVER_HEARD
     if data is Data.SILENT:
         return Finding.SILENT
@@ -81,57 +80,30 @@ async def list_rows(
     after: str | None,
     limit: int,
 ) -> Page[Row]:
-    """One page of the list.
-
-    `sector` and `data` are no columns of a terminal: where they are asked for, more terminals are
-    looked at until the page is full or ten thousand were, so a page may be longer or shorter.
-    """
-    looks_further = sector is not None or data is not None
-    if data is not None:
-        state = state or TerminalState.IN_SERVICE
+    """One page of the list; with `data`, of the terminals in service."""
+    page = await presence.list_terminals(
+        conn,
+        scope,
+        data=_HEARD[data] if data else None,
+        sector=sector,
+        prefix=prefix,
+        group_client=group_client,
+        region=region,
+        state=state or (TerminalState.IN_SERVICE if data else None),
+        profile=profile,
+        after=after,
+        limit=limit,
+    )
     named_profiles = {p.code: p for p in await profiles.list_all(conn, scope)}
     named_regions = {r.code: r for r in await regions.list_all(conn, scope)}
-    rows: list[Row] = []
-    looked_at = 0
-    while True:
-        page = await terminals.list_page(
-            conn,
-            scope,
-            prefix=prefix,
-            group_client=group_client,
-            region=region,
-            state=state,
-            profile=profile,
-            after=after,
-            limit=_LOOKED_AT_ONCE if looks_further else limit,
+    rows = [
+        Row(
+            found.terminal,
+            named_profiles[found.terminal.profile_code],
+            named_regions[found.terminal.region_code],
+            found.presence,
+            data_of(found.terminal, found.presence),
         )
-        last_data = await _last_data(conn, scope, page.items)
-        now = datetime.now(UTC)
-        for terminal in page.items:
-            at = last_data.get(terminal.id)
-            row = Row(
-                terminal,
-                named_profiles[terminal.profile_code],
-                named_regions[terminal.region_code],
-                at,
-                data_of(terminal, at, now),
-            )
-            if sector in (None, row.profile.sector) and _is_asked_for(row.data, data):
-                rows.append(row)
-        looked_at += len(page.items)
-        after = page.next_key
-        if after is None or len(rows) >= limit or looked_at >= _LOOKED_AT_MOST:
-            return Page(rows, after)
-
-
-def _is_asked_for(data: Data, wanted: Data | None) -> bool:
-    """Who was never heard is silent, too: a count of the silent opens a list as long."""
-    return wanted in (None, data) or (wanted is Data.SILENT and data is Data.NEVER)
-
-
-async def _last_data(
-    conn: Connection, scope: Scope, listed: Sequence[Terminal]
-) -> dict[int, datetime]:
-    if Right.TELEMETRY_READ not in scope.rights:
-        return {}
-    return await reader.last_data(conn, scope, [terminal.id for terminal in listed])
+        for found in page.items
+    ]
+    return Page(rows, page.next_key)

@@ -6,7 +6,7 @@
 from enum import StrEnum
 
 from registry.model import FileState, MetricType, Sector, SimState, Standing, TerminalState
-from telemetry.model import Reason
+from telemetry.model import Reason, SessionState
 
 
 def _(text: str) -> str:
@@ -29,6 +29,13 @@ DATA = {
     Data.IDLE: _("not counted"),
 }
 DATA_TONES = {Data.REPORTING: "ok", Data.SILENT: "bad", Data.NEVER: "warn", Data.IDLE: "mute"}
+
+
+SESSIONS = {
+    SessionState.ONLINE: _("online"),
+    SessionState.OFFLINE: _("offline"),
+    SessionState.UNKNOWN: _("unknown"),
+}
 
 
 class Finding(StrEnum):

@@ -10,6 +10,7 @@ from api.etags import IfMatch
 from api.paging import After, Limit, link_next
 from api.schemas.shapes import PageOf
 from api.schemas.terminals import (
+    AttendedAnswer,
     CredentialAnswer,
     RegisteredAnswer,
     TerminalAnswer,
@@ -18,8 +19,11 @@ from api.schemas.terminals import (
 )
 from api.strict import StrictRoute
 from registry import credentials, group_clients, identifiers, regions, terminals
-from registry.model import RegionCode, TerminalState
+from registry.model import RegionCode, Sector, TerminalState
 from registry.scope import Right, Scope
+from telemetry import presence
+from telemetry.model import SessionState
+from telemetry.presence import Heard
 
 router = APIRouter(prefix="/api/v1/terminals", tags=["terminals"], route_class=StrictRoute)
 
@@ -37,14 +41,20 @@ async def list_terminals(
     region: Annotated[int | None, Query(description="Installed in its subtree.")] = None,
     state: TerminalState | None = None,
     profile: Annotated[str | None, Query(max_length=64)] = None,
+    sector: Sector | None = None,
+    data: Annotated[Heard | None, Query(description="`absent` is silent or never heard.")] = None,
+    session: SessionState | None = None,
     after: After = None,
     limit: Limit = 50,
-) -> PageOf[TerminalAnswer]:
-    """One page of the terminals in scope."""
+) -> PageOf[AttendedAnswer]:
+    """One page of the terminals in scope, each with its presence."""
     owner = None if group_client is None else await group_clients.find(conn, scope, group_client)
-    page = await terminals.list_page(
+    page = await presence.list_terminals(
         conn,
         scope,
+        data=data,
+        session=session,
+        sector=sector,
         prefix=prefix,
         group_client=None if owner is None else owner.id,
         region=None if region is None else (await regions.find(conn, scope, region)).range,
@@ -54,7 +64,8 @@ async def list_terminals(
         limit=limit,
     )
     link_next(request, response, page.next_key)
-    return PageOf[TerminalAnswer].model_validate({"items": page.items, "next": page.next_key})
+    items = [AttendedAnswer.of(found) for found in page.items]
+    return PageOf[AttendedAnswer](items=items, next=page.next_key)
 
 
 @router.post("", operation_id="register_terminal", status_code=201)

@@ -1,10 +1,14 @@
 """Terminals on their way in and out."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from api.schemas.group_clients import Code
 from api.schemas.shapes import Answer, Body, Utc
 from registry.model import TerminalState
+from telemetry.model import Clock, DataState, Presence, SessionState
+from telemetry.presence import Attended
 
 
 class TerminalBody(Body):
@@ -45,6 +49,58 @@ class TerminalAnswer(Answer):
     tags: list[str]
     registered_at: Utc
     version: int = Field(examples=[1])
+
+
+class PresenceAnswer(Answer):
+    """Whether data comes and whether there is a session: two facts, each with its time (ours)."""
+
+    data: DataState = Field(description="`silent`: awaited longer than its tier lets it be.")
+    data_at: Utc | None = Field(description="When data last came; null if never.")
+    silent_since: Utc | None
+    session: SessionState = Field(description="As the terminal, or its last will, told.")
+    session_since: Utc | None
+
+
+class AttendedAnswer(TerminalAnswer):
+    """A terminal of a list, with its presence."""
+
+    presence: PresenceAnswer
+
+    @classmethod
+    def of(cls, found: Attended) -> "AttendedAnswer":
+        """The terminal's fields, and its presence among them."""
+        terminal = TerminalAnswer.model_validate(found.terminal)
+        known = PresenceAnswer.model_validate(found.presence)
+        return cls.model_construct(**dict(terminal), presence=known)  # both are checked
+
+
+class PresenceChangeAnswer(Answer):
+    """From `time` on a fact was `present`, or no longer."""
+
+    time: Utc
+    fact: Literal["data", "session"]
+    present: bool
+
+
+class TerminalPresenceAnswer(PresenceAnswer):
+    """What is known of a terminal's presence up to `as_of`, and how it came to be."""
+
+    terminal: str = Field(examples=["METER-1"])
+    as_of: Utc | None = Field(description="Null until a bridge has listened for the first time.")
+    listening_since: Utc | None = Field(
+        description="Nobody is silent for not having been heard before."
+    )
+
+    @classmethod
+    def of(cls, code: str, known: Presence, clock: Clock) -> "TerminalPresenceAnswer":
+        """The facts, and up to when they are known."""
+        facts = PresenceAnswer.model_validate(known)
+        return cls(
+            **dict(facts),
+            terminal=code,
+            as_of=clock.as_of,
+            listening_since=clock.listening_since,
+        )
 
 
 class CredentialAnswer(Answer):

@@ -47,7 +47,7 @@ class Gauges:
         )
         self._online = Gauge(
             "muster_terminals_online",
-            "Terminals in service with data within the expected interval.",
+            "Terminals in service whose data comes as it is expected.",
             ["sector", "province"],
             registry=self.registry,
         )

@@ -96,6 +96,7 @@ ROUTES: tuple[Ask, ...] = (
     # Terminals
     Ask(f"GET {_V1}/terminals", Right.TERMINALS_READ, NOTHING),
     Ask(f"GET {_V1}/terminals?group_client={{name}}", Right.TERMINALS_READ, FILE),
+    Ask(f"GET {_V1}/terminals?data=absent&session=unknown", Right.TERMINALS_READ, NOTHING),
     Ask(f"GET {_V1}/terminals?region={{name}}", Right.TERMINALS_READ, REGION),
     Ask(f"POST {_V1}/terminals", Right.TERMINALS_REGISTER, NOTHING, json=_TERMINAL),
     Ask(f"POST {_V1}/terminals", Right.TERMINALS_REGISTER, FILE,
@@ -114,6 +115,8 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"GET {_SAID}/telemetry?step=60&{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/events?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/events?format=csv&{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
+    Ask(f"GET {_SAID}/presence", Right.TELEMETRY_READ, TERMINAL),
+    Ask(f"GET {_SAID}/presence/changes?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_V1}/quarantine", Right.QUARANTINE_READ, NOTHING),
     Ask(f"GET {_V1}/quarantine?terminal={{name}}", Right.QUARANTINE_READ, MOMENT),
     Ask(f"GET {_V1}/quarantine/{{item}}", Right.QUARANTINE_READ, ITEM),

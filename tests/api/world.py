@@ -50,7 +50,7 @@ class World:
     def measured(
         self, code: str, profile: str, time: datetime, **values: float | bool | str
     ) -> None:
-        """Store a reading, and its values as the newest, as bridge and jobs will."""
+        """Store a reading, its values as the newest, and its presence, as bridge and jobs will."""
         with psycopg.connect(self.database.superuser, autocommit=True) as conn:
             row = {"time": time, "terminal_id": self.ids[code], "delay_seconds": 0, **values}
             conn.execute(
@@ -69,6 +69,15 @@ class World:
                     " number = excluded.number, text = excluded.text",
                     (self.ids[code], metric, time, None if text else float(value), text),
                 )
+
+            conn.execute(
+                "insert into telemetry.presence (terminal_id, data_at, silent_since)"
+                " select id, %(at)s, case when %(at)s + patience < now() then %(at)s + patience end"
+                " from (select id, make_interval(secs => silent_after_seconds) as patience"
+                " from registry.terminal_card where id = %(id)s) t on conflict (terminal_id)"
+                " do update set data_at = excluded.data_at, silent_since = excluded.silent_since",
+                {"id": self.ids[code], "at": time},
+            )
 
     def enrol(self, codes: Iterable[str]) -> None:
         """Put more meters of the operator's in service in Suzhou, as the registry does."""

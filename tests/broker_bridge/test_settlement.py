@@ -22,6 +22,7 @@ class Ledger:
         self.published: list[tuple[str, bytes]] = []
         self.paused = False
         self.closed = False
+        self.heard_us = 0
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         assert deliveries

@@ -36,6 +36,7 @@ WITHOUT_SCOPE = {
     "telemetry.latest": "our own process keeps everybody's values",
     "telemetry.quarantine": "the bridge stores what it refuses, whoever sent it",
     "telemetry.receipts": "the bridge keeps account for whoever sent it",
+    "telemetry.watch": "our own process keeps everybody's presence",
     "telemetry.sight.profiles_in_window": "of a terminal that find_seen has found in scope",
 }
 # Verbs whose right another verb asks for, or none is needed.

@@ -194,14 +194,12 @@ async def test_latest_has_each_metric_s_own_type_and_time(ground: Ground) -> Non
     )
     async with transaction(ground.pool, everything.settings()) as conn:
         got = await reader.latest(conn, everything, "M-1")
-        heard = await reader.last_data(conn, everything, [1, 2])
 
     assert got == [
         LatestValue("door", NOON + MINUTE, True),
         LatestValue("note", NOON, "hi"),
         LatestValue("voltage_a", NOON, 235.5),
     ]
-    assert heard == {1: NOON + MINUTE}
 
 
 async def test_events_are_paged_newest_first_and_none_twice(ground: Ground) -> None:
@@ -262,24 +260,6 @@ async def test_quarantine_is_read_by_reason_terminal_and_owner(ground: Ground) -
     }
     assert [item.payload for item in page.items] == [b"x"]
     assert len(first.items) + len(rest.items) == 3
-
-
-async def test_silence_counts_what_its_list_shows(ground: Ground) -> None:
-    """A terminal in service is silent after expected interval times its tier's factor."""
-    ground.put("update registry.terminal set state = 'in_service'")
-    ground.put("insert into telemetry.latest values (1, 'voltage_a', now() - interval '3 min', 1)")
-    async with transaction(ground.pool, everything.settings()) as conn:
-        silent = await reader.silence(conn, everything)
-        listed = await reader.list_silent(conn, everything)
-    ground.put("update telemetry.latest set time = now() - interval '1 min'")
-    async with transaction(ground.pool, everything.settings()) as conn:
-        awake = await reader.silence(conn, everything)
-
-    assert [(s.sector, s.province_code, s.in_service, s.silent) for s in silent] == [
-        ("power", 320000, 1, 1)
-    ]
-    assert [(t.terminal, t.allowed_seconds) for t in listed.items] == [("M-1", 120.0)]
-    assert [(s.silent, s.never_heard) for s in awake] == [(0, 0)]
 
 
 def client_scope(client_id: int) -> Scope:

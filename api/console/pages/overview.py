@@ -13,7 +13,7 @@ from api.console.pages.screen import Screen, Shows
 from registry import profiles, regions, terminals
 from registry.model import Region, Sector, TerminalState
 from registry.scope import Right
-from telemetry import reader
+from telemetry import presence, reader
 from telemetry.model import QuarantineItem, Reason, Silence
 
 OnScreen = Annotated[Screen, Shows(Right.TERMINALS_READ)]
@@ -73,7 +73,7 @@ async def overview(screen: OnScreen) -> Response:
     """The overview of what the caller sees."""
     conn, scope = screen.conn, screen.scope
     counts = await terminals.count_by_state(conn, scope)
-    silence = await reader.silence(conn, scope)
+    silence = await presence.silence(conn, scope)
     defined = await profiles.list_all(conn, scope)
     example = next((p for p in defined if p.sector is Sector.POWER), next(iter(defined), None))
     return screen.show(

@@ -25,7 +25,7 @@ from registry.model import (
     TerminalState,
 )
 from registry.scope import Right
-from telemetry import reader
+from telemetry import presence, reader
 from telemetry.model import LatestValue, QuarantineItem, Value
 
 router = APIRouter(prefix="/terminals")
@@ -143,10 +143,10 @@ async def terminal(
     found = await terminals.find(conn, scope, code)
     profile = await profiles.find(conn, scope, found.profile_code)
     latest = {value.metric: value for value in await reader.latest(conn, scope, code)}
-    last_data_at = max((value.time for value in latest.values()), default=None)
+    known = (await presence.of(conn, scope, [found.id]))[found.id]
     refused = await _refused(screen, code)
-    data = fleet.data_of(found, last_data_at, datetime.now(UTC))
-    lately = _refused_lately(refused, last_data_at)
+    data = fleet.data_of(found, known)
+    lately = _refused_lately(refused, known.data_at)
     return screen.show(
         "terminal.html",
         terminal=found,
@@ -156,8 +156,8 @@ async def terminal(
         hardware=await hardware.find_in(conn, scope, code),
         may_see_sim=screen.may(Right.SIMS_READ),
         data=data,
-        finding=fleet.finding_of(found, data, last_data_at, refused_lately=lately),
-        last_data_at=last_data_at,
+        finding=fleet.finding_of(found, data, known, refused_lately=lately),
+        presence=known,
         refused_lately=lately,
         latest=latest_rows(profile, latest),
         metric=charted(profile, metric),

@@ -1,0 +1,49 @@
+revoke all on telemetry.presence, telemetry.presence_change, telemetry.presence_clock
+    from muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
+grant select on telemetry.presence, telemetry.presence_change, telemetry.presence_clock to muster_reader, muster_jobs, muster_inspect;
+grant insert, update on telemetry.presence to muster_jobs;
+grant insert on telemetry.presence_change to muster_jobs;
+grant update on telemetry.presence_clock to muster_jobs;
+
+-- Presence as its owner of now may know it: nothing of an earlier owner's time.
+drop view if exists visible.presence, visible.presence_change, visible.presence_clock;
+create view visible.presence with (security_barrier) as
+select p.terminal_id, o.terminal_code as terminal,
+    case when p.data_at >= o.valid_from then p.data_at end as data_at,
+    case when p.data_at >= o.valid_from then p.silent_since end as silent_since,
+    k.session_up, case when k.session_up is not null then greatest(p.session_since, o.valid_from) end as session_since
+from telemetry.presence p
+join registry.ownership o on o.terminal_id = p.terminal_id and o.valid_to is null
+cross join telemetry.presence_clock c
+cross join lateral (select case when c.sessions_known_since is null
+    or greatest(p.session_since, case when p.session_up then p.data_at end) >= c.sessions_known_since then p.session_up end as session_up) k;
+
+create view visible.presence_change with (security_barrier) as
+select h.time, h.terminal_id, o.terminal_code as terminal, h.fact, h.present
+from telemetry.presence_change h join registry.ownership o on o.terminal_id = h.terminal_id
+    and h.time >= o.valid_from and (o.valid_to is null or h.time < o.valid_to);
+
+create view visible.presence_clock with (security_barrier) as
+select as_of, listening_since, sessions_known_since from telemetry.presence_clock;
+
+alter view visible.presence owner to muster_reader;
+alter view visible.presence_change owner to muster_reader;
+alter view visible.presence_clock owner to muster_reader;
+grant select on visible.presence, visible.presence_change, visible.presence_clock to muster_api, muster_inspect;
+
+-- Numbers of the silent terminals, for queries that then ask the view of each: few among many are found
+-- by an index, which a barrier would hide.
+create or replace function telemetry.silent_terminals() returns setof int4
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select p.terminal_id from telemetry.presence p where p.silent_since is not null;
+end;
+revoke all on function telemetry.silent_terminals() from public;
+grant execute on function telemetry.silent_terminals() to muster_api;
+
+-- Forget changes before an instant: whole chunks.
+create or replace function telemetry.forget_presence_changes(before timestamptz) returns int4
+language sql security definer set search_path = pg_catalog, pg_temp
+as $$ select count(*)::int4 from public.drop_chunks('telemetry.presence_change', older_than => before) $$;
+revoke all on function telemetry.forget_presence_changes(timestamptz) from public;
+grant execute on function telemetry.forget_presence_changes(timestamptz) to muster_jobs;
