@@ -1,8 +1,9 @@
 """`muster bench`: each benchmark with its yardstick in the same run."""
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+import secrets
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -16,6 +17,9 @@ from deploy.bench import latency as latency_bench
 from deploy.bench import peers as peers_bench
 from deploy.bench import telegraf
 from deploy.bench.contenders import Who
+from deploy.ledger import faults as ledger_faults
+from deploy.ledger import mutations
+from deploy.ledger import run as ledger_bench
 
 _QUIET = 0.1
 
@@ -113,6 +117,63 @@ def latency(
         ],
     )
     _show_goals(result)
+
+
+@bench.command()
+def ledger(
+    seed: Annotated[
+        int | None, typer.Option(help="Of faults and messages; drawn if absent.")
+    ] = None,
+    messages: Annotated[int, typer.Option(min=100, help="Messages in all.")] = 60_000,
+    rate: Annotated[float, typer.Option(min=1, help="Messages a second.")] = 1000,
+    terminals: Annotated[int, typer.Option(min=1, help="Terminals on the roll.")] = 50,
+    calm_seconds: Annotated[float, typer.Option(help="Most between two faults.")] = 6,
+    fault: Annotated[list[str] | None, typer.Option(help="These only; see `--list`.")] = None,
+    mutation: Annotated[
+        str | None, typer.Option(help="Err on purpose: the books must not close. See `--list`.")
+    ] = None,
+    books: Annotated[Path, typer.Option(help="The journal, added to.")] = Path("ledger.jsonl"),
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="Name faults and mutations.")] = False,
+) -> None:
+    """Load and faults, then an account of every message; exits with 1 if the books do not close."""
+    if list_only:
+        _table("Faults", ("", "what"), [[n, str(f.__doc__)] for n, f in ledger_faults.ALL.items()])
+        _table("Mutations", ("", "what"), [[n, m.what] for n, m in mutations.ALL.items()])
+        return
+    plan = ledger_bench.Plan(
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        messages=messages,
+        rate=rate,
+        terminals=terminals,
+        calm_seconds=calm_seconds,
+        faults=tuple(_known(fault, ledger_faults.ALL, "--fault") or ledger_faults.ALL),
+        mutation=next(
+            iter(_known([mutation] if mutation else [], mutations.ALL, "--mutation")), None
+        ),
+    )
+    with ledger_bench.Books(books) as journal:
+        result = _measured(lambda tell: ledger_bench.run(plan, journal, tell), json_file)
+    struck = Counter(strike["fault"] for strike in result["strikes"])
+    _table(
+        f"Seed {plan.seed}: {result['seconds']:,.0f} s, {result['terminals']['sent']:,} messages",
+        ("fault", "struck", "with messages in flight"),
+        [[name, str(n), str(result["hits"].get(name, 0))] for name, n in sorted(struck.items())],
+    )
+    verdict = result["verdict"]
+    kept = ", ".join(f"{n} {reason}" for reason, n in sorted(verdict["quarantined"].items()))
+    print(f"{verdict['stored']:,} rows stored; quarantined: {kept or 'nothing'}.")
+    for line in verdict["faults"]:
+        print(line)
+    print("The books close." if result["closed"] else "The books do not close.")
+    raise typer.Exit(0 if result["closed"] else 1)
+
+
+def _known(names: Sequence[str] | None, known: Collection[str], option: str) -> list[str]:
+    for name in names or ():
+        if name not in known:
+            raise typer.BadParameter(f"{name} is none of {', '.join(known)}", param_hint=option)
+    return list(names or ())
 
 
 def _measured(

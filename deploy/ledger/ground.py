@@ -1,0 +1,292 @@
+"""The house of a ledger run: database, broker, bridge and jobs, and a network that can fail."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from deploy.embedded import accounts, runtime
+from deploy.embedded.mosquitto import Broker, verifier
+from deploy.embedded.ports import free_port
+from deploy.embedded.postgres import Cluster
+from deploy.ledger.mutations import Mutation
+from deploy.ledger.proxy import Proxy
+from deploy.ledger.script import HIGH, LOW, METRICS, PROFILE
+from foundation import database
+from foundation.migrate import migrate
+from registry import enrolment, profiles
+from registry.enrolment import Draft
+from registry.identifiers import TerminalCode
+from registry.model import (
+    UNDEFINED_PROFILE,
+    DeviceProfile,
+    Metric,
+    MetricType,
+    RegionCode,
+    Sector,
+    TerminalState,
+)
+from registry.scope import Scope
+
+BRIDGE = "bridge-1"
+_DATABASE = "muster"
+_SCOPE = Scope.system("ledger")
+_STOP_SECONDS = 40.0
+
+
+@dataclass(slots=True)
+class Ground:
+    """The parts that a fault can strike; proxies stand before broker and database."""
+
+    directory: Path
+    cluster: Cluster
+    broker: Broker
+    codes: Sequence[str]
+    to_broker: Proxy
+    to_database: Proxy
+    terminals_to_broker: Proxy
+    settings: Mapping[str, str] = field(default_factory=dict)
+    bridge: subprocess.Popen[bytes] | None = None
+    jobs: subprocess.Popen[bytes] | None = None
+    bridge_starts: int = 0
+    metrics_port: int = 0
+
+    def dsn(self, role: str = "postgres") -> str:
+        """The database itself, past the proxy."""
+        return self.cluster.dsn(role, _DATABASE)
+
+    def query(self, text: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Rows of a statement run as the superuser."""
+        with psycopg.connect(self.dsn(), autocommit=True) as conn:
+            cursor = conn.execute(text.encode(), parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    # The bridge.
+
+    def start_bridge(self, name: str = BRIDGE, **settings: str) -> subprocess.Popen[bytes]:
+        """Start the bridge, through the proxies; `settings` are for this start only."""
+        self.metrics_port = free_port()
+        self.bridge = self._start(
+            "broker_bridge",
+            "muster_bridge",
+            MUSTER_BROKER_URL=f"mqtt://{name}@127.0.0.1:{self.to_broker.port}",
+            MUSTER_BROKER_PASSWORD_FILE=str(self.directory / "bridge.password"),
+            MUSTER_BRIDGE_NAME=name,
+            MUSTER_METRICS_LISTEN=f"127.0.0.1:{self.metrics_port}",
+            MUSTER_HOME=str(self.directory / "home"),
+            **{**self.settings, **settings},
+        )
+        self.bridge_starts += 1
+        return self.bridge
+
+    def look_after(self) -> None:
+        """Start again what has ended, as a supervisor would."""
+        if self.bridge is not None and self.bridge.poll() is not None:
+            self.start_bridge()
+        if self.jobs is not None and self.jobs.poll() is not None:
+            self.start_jobs()
+
+    def start_jobs(self) -> None:
+        """Start the process of background work."""
+        self.jobs = self._start(
+            "deploy.jobs",
+            "muster_jobs",
+            MUSTER_METRICS_LISTEN=f"127.0.0.1:{free_port()}",
+            MUSTER_HOME=str(self.directory / "home"),
+        )
+
+    def signal_bridge(self, number: signal.Signals) -> None:
+        """Send the bridge a signal, if it runs."""
+        if self.bridge is not None and self.bridge.poll() is None:
+            self.bridge.send_signal(number)
+
+    def stop(self) -> None:
+        """Stop bridge and jobs cleanly, or by force in the end."""
+        for process in (self.bridge, self.jobs):
+            if process is not None and process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+                try:
+                    process.wait(_STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+        self.bridge = self.jobs = None
+
+    def metrics(self) -> dict[str, float]:
+        """The bridge's figures, summed over their labels; nothing when it does not answer."""
+        try:
+            url = f"http://127.0.0.1:{self.metrics_port}/metrics"
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                text = answer.read().decode()
+        except OSError:
+            return {}
+        sums: dict[str, float] = {}
+        for name, value in re.findall(r"^(muster_\w+)(?:\{[^}]*\})? (\S+)$", text, re.MULTILINE):
+            sums[name] = sums.get(name, 0.0) + float(value)
+        return sums
+
+    def _start(self, module: str, role: str, **settings: str) -> subprocess.Popen[bytes]:
+        through = make_conninfo(self.dsn(role), host="127.0.0.1", port=self.to_database.port)
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
+        with (self.directory / f"{module}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", module],
+                env=clean | {"MUSTER_DATABASE_URL": through} | settings,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+
+@contextmanager
+def built(terminals: int, mutation: Mutation) -> Iterator[Ground]:
+    """A ground with so many terminals, bridge and jobs running; gone afterwards.
+
+    But for the mutation, the database is as durable as in production.
+    """
+    unpacked = runtime.ensure()
+    directory = Path(tempfile.mkdtemp(prefix="muster-ledger-"))
+    accounts.server_account().make_directory(directory)
+    (directory / "home").mkdir(mode=0o700)
+    (directory / "bridge.password").write_text("bridge", "utf-8")
+    codes = [f"LEDGER-{number:05d}" for number in range(terminals)]
+    cluster = Cluster(unpacked, directory / "pg", settings=dict(mutation.database))
+    broker = Broker(unpacked, directory / "mqtt", bridges=(BRIDGE,))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        stack.callback(cluster.stop)
+        cluster.start()
+        _furnish(cluster, codes)
+        known = {code: verifier(code, iterations=1) for code in codes}
+        broker.write_accounts(known | {BRIDGE: verifier("bridge", iterations=1)})
+        stack.callback(broker.stop)
+        broker.start()
+        ways = [(broker.host, broker.port), (cluster.host, cluster.port)]
+        to_broker, to_database, terminals_way = (
+            stack.enter_context(Proxy(*way)) for way in (*ways, ways[0])
+        )
+        ground = Ground(
+            directory,
+            cluster,
+            broker,
+            codes,
+            to_broker,
+            to_database,
+            terminals_way,
+            mutation.bridge,
+        )
+        for statement in mutation.sql:
+            ground.query(statement)
+        stack.callback(ground.stop)
+        ground.start_bridge()
+        ground.start_jobs()
+        yield ground
+
+
+def _furnish(cluster: Cluster, codes: Sequence[str]) -> None:
+    with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
+        conn.execute(f"create database {_DATABASE}")
+    migrate(cluster.dsn(dbname=_DATABASE))
+    for role in ("muster_bridge", "muster_jobs"):
+        cluster.set_password(role)
+    asyncio.run(_register(cluster.dsn(dbname=_DATABASE), codes))
+
+
+async def _register(dsn: str, codes: Sequence[str]) -> None:
+    metrics = tuple(
+        Metric(name, MetricType.DOUBLE, None, LOW, HIGH, None, name, name) for name in METRICS
+    )
+    pool = await database.open_pool(dsn, name="ledger")
+    try:
+        async with database.transaction(pool, _SCOPE.settings()) as conn:
+            await conn.execute(
+                "insert into registry.region (code, last_code, level, name_zh, name_en)"
+                " values (0, 999999, 'headquarters', '总部', 'Headquarters')"
+            )
+            profile = await profiles.define(
+                conn,
+                _SCOPE,
+                DeviceProfile(
+                    id=UNDEFINED_PROFILE,
+                    code=PROFILE,
+                    sector=Sector.POWER,
+                    title_zh="账本电表",
+                    title_en="Meter of the ledger",
+                    codec="json",
+                    expected_interval_seconds=60,
+                    metrics=metrics,
+                ),
+            )
+            drafts = (
+                Draft(
+                    code=TerminalCode(code),
+                    profile_id=profile.id,
+                    region_code=RegionCode(0),
+                    state=TerminalState.IN_SERVICE,
+                )
+                for code in codes
+            )
+            await enrolment.enrol(conn, _SCOPE, drafts)
+    finally:
+        await pool.close()
+
+
+class Player:
+    """The process that plays the terminals, and what it said last."""
+
+    def __init__(
+        self, ground: Ground, seed: int, base_ms: int, rate: float, most: int, *, plain: bool
+    ) -> None:
+        file = ground.directory / "codes"
+        file.write_text("\n".join(ground.codes), "ascii")
+        way = ("127.0.0.1", str(ground.terminals_to_broker.port))
+        numbers = [str(seed), str(base_ms), str(rate), str(most), *(["--plain"] if plain else [])]
+        self._said = ground.directory / "terminals.jsonl"
+        with self._said.open("wb") as said, (ground.directory / "terminals.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "deploy.ledger.terminals", *way, str(file), *numbers],
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=log,
+            )
+
+    def told(self) -> dict[str, Any]:
+        """Its last account; empty at first."""
+        with self._said.open("rb") as said:
+            said.seek(max(0, self._said.stat().st_size - 1_000_000))
+            lines = said.read().splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith(b"\n")]
+        found: dict[str, Any] = json.loads(whole[-1]) if whole else {}
+        return found
+
+    @property
+    def runs(self) -> bool:
+        """Whether messages without a receipt are left, or more are to come."""
+        return self._process.poll() is None
+
+    def end(self) -> None:
+        """Measure nothing more."""
+        assert self._process.stdin is not None
+        if self.runs:
+            self._process.stdin.close()
+
+    def kill(self) -> None:
+        """End it whatever it keeps."""
+        if self.runs:
+            self._process.kill()
+        self._process.wait()

@@ -1,0 +1,192 @@
+"""A ledger run: load, faults in an order drawn from the seed, rest, verdict."""
+
+import json
+import os
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any, Self
+
+from deploy.ledger import checker, faults, mutations
+from deploy.ledger.ground import Ground, Player, built
+from deploy.ledger.script import Script
+from foundation.errors import MusterError
+
+_POLL_SECONDS = 0.2
+_STILL_SECONDS = 3.0
+
+
+class LedgerOpen(MusterError):
+    """The run did not come to rest."""
+
+    code = "ledger_open"
+    remedy = "Look at the logs in the directory that is named, which is kept."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How long and how hard: `messages` in all at `rate` a second, one fault after the other with a
+    pause of up to `calm_seconds` between; each fault of `faults` in turn, in shuffled rounds.
+
+    `mutation` names one of `mutations.ALL`: with it the books must not close.
+    """
+
+    seed: int
+    messages: int = 60_000
+    rate: float = 1000.0
+    terminals: int = 50
+    calm_seconds: float = 6.0
+    rest_seconds: float = 180.0
+    faults: Sequence[str] = tuple(faults.ALL)
+    mutation: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strike:
+    """One fault as it struck: `in_flight` messages were on their way (kept by terminals)."""
+
+    fault: str
+    at_seconds: float
+    lasted_seconds: float
+    in_flight: int
+    unsettled: int
+    struck: bool
+
+
+class Books:
+    """What happened, line by line, each with its checksum, on disk before the run goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab")
+
+    def note(self, kind: str, what: dict[str, Any]) -> None:
+        """One line."""
+        line = json.dumps({"kind": kind, "at": time.time(), **what}).encode()
+        self._file.write(b"%08x %s\n" % (zlib.crc32(line), line))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Play the plan; the result as JSON, with every strike and the verdict."""
+    chance = Random(plan.seed)  # noqa: S311
+    base_ms = int(time.time() * 1000) - plan.messages // plan.terminals * 1000 - 3_600_000
+    script = Script(plan.seed, base_ms)
+    strikes: list[Strike] = []
+    books.note("plan", asdict(plan) | {"base_ms": base_ms})
+    tell("starting a throwaway broker, database, bridge and jobs")
+    mutation = mutations.ALL[plan.mutation] if plan.mutation else mutations.NONE
+    with built(plan.terminals, mutation) as ground:
+        began = time.monotonic()
+        player = Player(
+            ground, plan.seed, base_ms, plan.rate, plan.messages, plain=mutation.terminals_are_plain
+        )
+        try:
+            order: list[str] = []
+            while plan.faults and _measures(player, plan):
+                _calm(ground, player, plan, chance.uniform(0.2, 1) * plan.calm_seconds)
+                if not order:
+                    order = list(plan.faults)
+                    chance.shuffle(order)
+                strike = _strike(ground, player, order.pop(), chance, began)
+                strikes.append(strike)
+                books.note("strike", asdict(strike))
+                told = player.told()
+                tell(
+                    f"{len(strikes)} faults, {told.get('sent', 0):,} of {plan.messages:,} messages,"
+                    f" {told.get('kept', 0):,} without a receipt"
+                )
+            tell("waiting for the last receipts")
+            told = _rest(ground, player, plan.rest_seconds)
+            metrics = ground.metrics()
+            tell("checking")
+            verdict = checker.check(ground, script, told["counts"])
+            verdict.faults += checker.check_books(metrics)
+            gaps = ground.query("select kind, count(*) from telemetry.gap group by 1")
+        finally:
+            player.kill()
+        result = {
+            "benchmark": "ledger",
+            "plan": asdict(plan),
+            "seconds": round(time.monotonic() - began, 1),
+            "terminals": {k: v for k, v in told.items() if k != "counts"},
+            "bridge_starts": ground.bridge_starts,
+            "strikes": [asdict(strike) for strike in strikes],
+            "hits": dict(Counter(s.fault for s in strikes if s.struck and s.in_flight)),
+            "gaps": {str(kind): int(count) for kind, count in gaps},
+            "verdict": asdict(verdict),
+            "closed": verdict.closed,
+        }
+    books.note("verdict", {k: result[k] for k in ("closed", "verdict", "hits", "terminals")})
+    return result
+
+
+def _measures(player: Player, plan: Plan) -> bool:
+    return player.runs and int(player.told().get("sent", 0)) < plan.messages
+
+
+def _calm(ground: Ground, player: Player, plan: Plan, seconds: float) -> None:
+    """Wait until receipts come again, and then for so long: every fault strikes a house at work."""
+    before = int(player.told().get("receipted", 0))
+    deadline = time.monotonic() + plan.rest_seconds
+    until = None
+    while _measures(player, plan) and (until is None or time.monotonic() < until):
+        ground.look_after()
+        time.sleep(_POLL_SECONDS)
+        if until is None and int(player.told().get("receipted", 0)) > before:
+            until = time.monotonic() + seconds
+        if until is None and time.monotonic() > deadline:
+            raise LedgerOpen(f"No receipt came for {plan.rest_seconds:.0f} s after a fault.")
+
+
+def _strike(ground: Ground, player: Player, name: str, chance: Random, began: float) -> Strike:
+    unsettled = ground.metrics().get("muster_bridge_unsettled", 0)
+    in_flight = int(player.told().get("kept", 0))
+    at = time.monotonic()
+    struck = True
+    try:
+        faults.ALL[name](ground, chance)
+    except faults.NeverStruck:
+        struck = False
+    ground.look_after()
+    return Strike(
+        fault=name,
+        at_seconds=round(at - began, 1),
+        lasted_seconds=round(time.monotonic() - at, 1),
+        in_flight=in_flight,
+        unsettled=int(unsettled),
+        struck=struck,
+    )
+
+
+def _rest(ground: Ground, player: Player, seconds: float) -> dict[str, Any]:
+    """The terminals' last account, once every message has its receipt and the bridge is still."""
+    player.end()
+    deadline = time.monotonic() + seconds
+    while player.runs:
+        ground.look_after()
+        if time.monotonic() > deadline:
+            kept = player.told().get("kept")
+            raise LedgerOpen(f"{kept} messages had no receipt after {seconds:.0f} s.")
+        time.sleep(_POLL_SECONDS)
+    received, since = -1.0, time.monotonic()
+    while time.monotonic() - since < _STILL_SECONDS:
+        ground.look_after()
+        metrics = ground.metrics()
+        now = metrics.get("muster_bridge_received_total", -1.0)
+        if now < 0 or now != received or metrics.get("muster_bridge_unsettled"):
+            received, since = now, time.monotonic()
+        if time.monotonic() > deadline + seconds:
+            raise LedgerOpen(f"The bridge did not come to rest within {seconds:.0f} s.")
+        time.sleep(_POLL_SECONDS)
+    return player.told()
