@@ -1,14 +1,33 @@
 """Where a test may have the bridge die, or err on purpose: named in `MUSTER_TEST_*`, else nothing.
 
-The ledger of tests/system closes its books over a bridge that is killed just before and just after
-a commit, and shows that it notices a bridge that acknowledges too early.
+The ledger (`deploy/ledger`) closes its books over a bridge that is killed just before and after a
+commit, and shows that it notices one that errs: that acknowledges too early, or drops a message.
 """
 
 import os
 import signal
+from collections.abc import Callable
+from itertools import count
+from typing import ParamSpec
+
+Given = ParamSpec("Given")
 
 _CRASH_AT = os.environ.get("MUSTER_TEST_CRASH_AT")
 ACKNOWLEDGES_EARLY = os.environ.get("MUSTER_TEST_ACK_BEFORE_COMMIT") == "1"
+_DROP_ONE_IN = int(os.environ.get("MUSTER_TEST_DROP_ONE_IN", "0"))
+
+
+def dropping(take: Callable[Given, None]) -> Callable[Given, None]:
+    """The same that forgets every so many-th delivery, or just the same."""
+    if not _DROP_ONE_IN:
+        return take
+    numbers = count(1)
+
+    def forgetful(*given: Given.args, **named: Given.kwargs) -> None:
+        if next(numbers) % _DROP_ONE_IN:
+            take(*given, **named)
+
+    return forgetful
 
 
 def reach(name: str) -> None:

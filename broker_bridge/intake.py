@@ -2,6 +2,7 @@
 
 import json
 
+from broker_bridge import failpoints
 from broker_bridge.batch import Batch
 from broker_bridge.decoders import DecodedEvent, Undecodable, decode_events
 from broker_bridge.decoders.document import exactly, levels, load
@@ -19,6 +20,7 @@ _REPORTS = {
 }
 
 
+@failpoints.dropping
 def take(batch: Batch, route: Route, delivery: Delivery) -> None:
     """Put a delivery's parts into the batch, as readings, as events or as refused."""
     ref = route.ref

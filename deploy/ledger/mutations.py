@@ -32,6 +32,7 @@ ALL: Mapping[str, Mutation] = {
     "drop_one_in_10000": Mutation(
         what="the bridge settles one message in 10,000 without storing it",
         bridge={"MUSTER_TEST_DROP_ONE_IN": "10000"},
+        terminals_are_plain=True,
     ),
     "no_epoch_guard": Mutation(
         what="the bridge acknowledges on a new connection what an old one delivered",
