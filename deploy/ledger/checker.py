@@ -83,9 +83,10 @@ def _compare(
         verdict.faults.append(
             f"L2: {len(invented)} rows of {code} were never sent: {_some(invented)}"
         )
-    if len(found_ms) != len(np.unique(found_ms)):
-        verdict.faults.append(f"L3: {code} has rows twice")
-    if len(lost) or len(invented):
+    twice = len(found_ms) - len(np.unique(found_ms))
+    if twice:
+        verdict.faults.append(f"L3: {twice} rows of {code} are there twice")
+    if len(lost) or len(invented) or twice:
         return
     found = np.array([row[1:] for row in rows], np.float64).reshape(-1, len(METRICS))
     same = (found == values) | (np.isnan(found) & np.isnan(values))

@@ -63,6 +63,8 @@ class Ground:
     bridge: subprocess.Popen[bytes] | None = None
     jobs: subprocess.Popen[bytes] | None = None
     bridge_starts: int = 0
+    at_rest: bool = False
+    """Whether the run came to its end; the logs of one that did not are kept."""
     metrics_port: int = 0
 
     def dsn(self, role: str = "postgres") -> str:
@@ -155,7 +157,7 @@ class Ground:
 
 @contextmanager
 def built(terminals: int, mutation: Mutation) -> Iterator[Ground]:
-    """A ground with so many terminals, bridge and jobs running; gone afterwards.
+    """A ground with so many terminals, bridge and jobs running; gone once it was `at_rest`.
 
     But for the mutation, the database is as durable as in production.
     """
@@ -167,8 +169,14 @@ def built(terminals: int, mutation: Mutation) -> Iterator[Ground]:
     codes = [f"LEDGER-{number:05d}" for number in range(terminals)]
     cluster = Cluster(unpacked, directory / "pg", settings=dict(mutation.database))
     broker = Broker(unpacked, directory / "mqtt", bridges=(BRIDGE,))
+    ground: Ground | None = None
+
+    def clear_up() -> None:
+        if ground is not None and ground.at_rest:
+            shutil.rmtree(directory, ignore_errors=True)
+
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        stack.callback(clear_up)
         stack.callback(cluster.stop)
         cluster.start()
         _furnish(cluster, codes)

@@ -112,6 +112,7 @@ def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]
             tell("checking")
             verdict = checker.check(ground, script, told["counts"])
             verdict.faults += checker.check_books(metrics)
+            ground.at_rest = True
             gaps = ground.query("select kind, count(*) from telemetry.gap group by 1")
         finally:
             player.kill()
@@ -146,7 +147,7 @@ def _calm(ground: Ground, player: Player, plan: Plan, seconds: float) -> None:
         if until is None and int(player.told().get("receipted", 0)) > before:
             until = time.monotonic() + seconds
         if until is None and time.monotonic() > deadline:
-            raise LedgerOpen(f"No receipt came for {plan.rest_seconds:.0f} s after a fault.")
+            raise LedgerOpen(f"No receipt comes after a fault ({ground.directory}).")
 
 
 def _strike(ground: Ground, player: Player, name: str, chance: Random, began: float) -> Strike:
@@ -177,7 +178,9 @@ def _rest(ground: Ground, player: Player, seconds: float) -> dict[str, Any]:
         ground.look_after()
         if time.monotonic() > deadline:
             kept = player.told().get("kept")
-            raise LedgerOpen(f"{kept} messages had no receipt after {seconds:.0f} s.")
+            raise LedgerOpen(
+                f"{kept} messages had no receipt after {seconds:.0f} s ({ground.directory})."
+            )
         time.sleep(_POLL_SECONDS)
     received, since = -1.0, time.monotonic()
     while time.monotonic() - since < _STILL_SECONDS:
@@ -187,6 +190,6 @@ def _rest(ground: Ground, player: Player, seconds: float) -> dict[str, Any]:
         if now < 0 or now != received or metrics.get("muster_bridge_unsettled"):
             received, since = now, time.monotonic()
         if time.monotonic() > deadline + seconds:
-            raise LedgerOpen(f"The bridge did not come to rest within {seconds:.0f} s.")
+            raise LedgerOpen(f"The bridge does not come to rest ({ground.directory}).")
         time.sleep(_POLL_SECONDS)
     return player.told()
