@@ -39,9 +39,13 @@ def parse(prefix: str, topic: str) -> Address | None:
     return Address(code, _CHANNELS[channel])
 
 
-def filters(prefix: str) -> list[str]:
-    """The subscriptions that bring every terminal's every channel."""
-    return [f"{prefix}/+/{channel}" for channel in Channel]
+def filters(prefix: str, group: str | None = None) -> list[str]:
+    """The subscriptions that bring every terminal's every channel.
+
+    With a group they are shared: each message comes to one of its members (MQTT 5.0, 4.8.2).
+    """
+    share = f"$share/{group}/" if group else ""
+    return [f"{share}{prefix}/+/{channel}" for channel in Channel]
 
 
 @lru_cache(maxsize=8)

@@ -112,6 +112,14 @@ class Settings(BaseSettings):
         pattern=r"^bridge-[A-Za-z0-9_-]{1,57}$",  # no terminal's code may begin so
         description="Fixed identity of this bridge: its client id and its name in telemetry.batch.",
     )
+    bridge_standby: bool = Field(
+        False, description="Wait for a name that another bridge has, and take over when it is free."
+    )
+    shared_group: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="Share the messages with other bridges of this group (`$share/<group>/...`).",
+    )
     session: Literal["mqtt5", "paho"] = Field(
         "mqtt5", description="MQTT session of the bridge: `mqtt5` (fast) or `paho` (the way out)."
     )

@@ -77,3 +77,10 @@ def test_the_subscriptions_bring_every_channel_and_nothing_else() -> None:
         "m2m/v1/+/reply",
         "m2m/v1/+/reported",
     ]
+
+
+def test_a_group_shares_the_same_filters() -> None:
+    """Each message comes to one member of the group."""
+    shared = topics.filters("m2m/v1", "bridges")
+
+    assert shared == [f"$share/bridges/{one}" for one in topics.filters("m2m/v1")]
