@@ -52,7 +52,7 @@ class Bridge:
         self._something = asyncio.Event()
         self._session = Session(
             broker_of(settings),
-            topics.filters(settings.topic_prefix),
+            topics.filters(settings.topic_prefix, settings.shared_group),
             _CARRY[settings.session],
             on_deliveries=self._receive,
             on_established=self._established,
