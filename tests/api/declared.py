@@ -9,16 +9,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from registry.scope import Right
-from tests.api.parted import A_DAY, EVERYBODY, FILES, MOMENTS, REFUSED, TERMINALS
+from tests.api.parted import (
+    A_DAY,
+    EVERYBODY,
+    FILES,
+    KEYS,
+    MOMENTS,
+    REFUSED,
+    SESSIONS,
+    TERMINALS,
+    USERS,
+)
 from tests.api.world import PASSWORD, minutes_ago
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What an address or body can name: the things there are of it, and who sees each."""
+    """What an address or body can name: the things there are of it, and who sees each.
+
+    What is `personal` is somebody's own; who sees everything does not meet it either.
+    """
 
     name: str
     things: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    personal: bool = False
 
 
 NOTHING = Kind("nothing")
@@ -28,6 +42,10 @@ FILE = Kind("group client", FILES)
 ITEM = Kind("refused message", REFUSED)
 PROFILE = Kind("profile", {"smart_meter": EVERYBODY})
 REGION = Kind("region", {"320500": EVERYBODY})
+USER = Kind("user", USERS)
+KEY = Kind("API key", KEYS)
+SESSION_OF_BO = Kind("session of bo.branch", {SESSIONS["bo.branch"]: USERS["bo.branch"]})
+SESSION = Kind("own session", dict.fromkeys(SESSIONS.values(), frozenset()), personal=True)
 
 OPEN, SIGNED_IN = "open", "signed in"
 
@@ -91,6 +109,8 @@ _CLIENT = {
     "code": "new-co", "name": "New", "region": "{city}", "industry": "power", "tier": "gold",
 }  # fmt: skip
 _SIGN_IN = {"name": "ada", "password": PASSWORD}
+_VIEWER = {"name": "new.viewer", "role": "client_viewer", "group_clients": ["{name}"]}
+_CODE = {"code": "000000"}
 
 ROUTES: tuple[Ask, ...] = (
     # Terminals
@@ -126,6 +146,40 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"POST {_V1}/group-clients", Right.GROUP_CLIENTS_REGISTER, NOTHING, json=_CLIENT),
     Ask(f"POST {_V1}/group-clients", Right.GROUP_CLIENTS_REGISTER, FILE,
         json=_CLIENT | {"parent": "{name}"}),
+    # People and programs
+    Ask(f"GET {_V1}/users", Right.USERS_READ, NOTHING),
+    Ask(f"GET {_V1}/users?group_client={{name}}", Right.USERS_READ, FILE),
+    Ask(f"POST {_V1}/users", Right.USERS_APPOINT, FILE, json=_VIEWER),
+    Ask(f"GET {_V1}/users/{{name}}", Right.USERS_READ, USER),
+    Ask(f"PATCH {_V1}/users/{{name}}", Right.USERS_APPOINT, USER, json={"disabled": True}),
+    Ask(f"POST {_V1}/users/{{name}}/password", Right.USERS_APPOINT, USER, json={}, ok=200),
+    Ask(f"DELETE {_V1}/users/{{name}}/second-factor", Right.USERS_APPOINT, USER),
+    Ask(f"GET {_V1}/users/{{name}}/sessions", Right.USERS_READ, USER),
+    Ask(f"DELETE {_V1}/users/{{name}}/sessions", Right.USERS_APPOINT, USER),
+    Ask(f"DELETE {_V1}/users/{{name}}/sessions/{{session}}", Right.USERS_APPOINT, SESSION_OF_BO,
+        fill={"name": "bo.branch"}),
+    Ask(f"GET {_V1}/api-keys", Right.API_KEYS_READ, NOTHING),
+    Ask(f"GET {_V1}/api-keys?group_client={{name}}", Right.API_KEYS_READ, FILE),
+    Ask(f"POST {_V1}/api-keys", Right.API_KEYS_ISSUE, FILE, json=_VIEWER),
+    Ask(f"GET {_V1}/api-keys/{{prefix}}", Right.API_KEYS_READ, KEY),
+    Ask(f"DELETE {_V1}/api-keys/{{prefix}}", Right.API_KEYS_ISSUE, KEY),
+    # Oneself
+    Ask(f"GET {_V1}/me", Right.ACCOUNT_READ, NOTHING),
+    Ask(f"PUT {_V1}/me/password", Right.ACCOUNT_SET_PASSWORD, NOTHING,
+        json={"current": PASSWORD, "new": "five other words are enough"}, ok=204),
+    Ask(f"POST {_V1}/me/second-factor", Right.ACCOUNT_ENROL, NOTHING),
+    Ask(f"POST {_V1}/me/second-factor/confirmation", Right.ACCOUNT_ENROL, NOTHING,
+        json=_CODE, ok=409),
+    Ask(f"POST {_V1}/me/second-factor/recovery-codes", Right.ACCOUNT_ENROL, NOTHING,
+        json=_CODE, ok=409),
+    Ask(f"POST {_V1}/me/second-factor/removal", Right.ACCOUNT_ENROL, NOTHING,
+        json=_CODE, ok=409),
+    Ask(f"GET {_V1}/me/sessions", Right.ACCOUNT_OVERSEE, NOTHING),
+    Ask(f"DELETE {_V1}/me/sessions", Right.ACCOUNT_OVERSEE, NOTHING),
+    Ask(f"DELETE {_V1}/me/sessions/{{session}}", Right.ACCOUNT_OVERSEE, SESSION),
+    Ask(f"POST {_V1}/sessions", OPEN, NOTHING, json=_SIGN_IN),
+    Ask(f"POST {_V1}/sessions/second-factor", Right.ACCOUNT_OVERSEE, NOTHING, json=_CODE, ok=409),
+    Ask(f"DELETE {_V1}/sessions/current", OPEN, NOTHING),
     # What is the same for everybody
     Ask(f"GET {_V1}/regions", Right.REGIONS_READ, NOTHING),
     Ask(f"GET {_V1}/regions/{{code}}", Right.REGIONS_READ, REGION),

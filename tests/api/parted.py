@@ -65,6 +65,17 @@ FILES: Mapping[str, frozenset[str]] = {
     TRANSIT: frozenset({"zhejiang", "transit"}),
 }
 TITLES = {POWER: "Tiger Hill Power", BRANCH: "Dragon Well Power", TRANSIT: "West Lake Trams"}
+# People whom others manage, and programs; an operator is the headquarters' to manage.
+USERS: Mapping[str, frozenset[str]] = {
+    "ping.power": frozenset({"power"}),
+    "bo.branch": frozenset({"power"}),
+    "tian.transit": frozenset({"transit"}),
+    "ou.jiangsu": _NOBODY,
+}
+KEYS: Mapping[str, frozenset[str]] = {
+    f"mk_{name.partition('.')[0]:-<8}": viewers for name, viewers in USERS.items()
+}
+SESSIONS = {name: f"00000000-0000-4000-8000-00000000000{k}" for k, name in enumerate(USERS)}
 # Refused messages, by the seconds digits of their numbers; None was nobody's.
 _PAST = frozenset({"zhejiang", "jiangsu", "power"})
 REFUSED: Mapping[str, frozenset[str]] = {
@@ -108,7 +119,7 @@ class Caller:
 
     def may_meet(self, word: Word) -> bool:
         """Whether a word may stand in an answer to this caller."""
-        return self.sees(word.viewers) and word.right in self.rights
+        return word.text == self.name or (self.sees(word.viewers) and word.right in self.rights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +141,7 @@ async def build(database: Database) -> Parted:
         await _clients(conn)
         words = await _terminals(conn)
         callers = [await _appointed(conn, *who) for who in _people()]
+        await _managed(conn)
         cursor = await conn.execute("select code, id from registry.terminal")
         ids = {row["code"]: row["id"] async for row in cursor}
         await ownership.transfer(conn, SYSTEM, "MOVED-1", TRANSIT, effective_at=minutes_ago(A_DAY))
@@ -139,6 +151,13 @@ async def build(database: Database) -> Parted:
     for code, viewers in FILES.items():
         words.append(Word(code, viewers, Right.GROUP_CLIENTS_READ))
         words.append(Word(TITLES[code], viewers, Right.GROUP_CLIENTS_READ))
+    words += [Word(name, viewers, Right.USERS_READ) for name, viewers in USERS.items()]
+    words += [Word(prefix, viewers, Right.API_KEYS_READ) for prefix, viewers in KEYS.items()]
+    for caller in callers:
+        own = caller.role in (Role.CLIENT_ADMIN, Role.CLIENT_VIEWER)
+        viewers = frozenset({caller.view} if own else ())
+        words.append(Word(caller.name, viewers, Right.USERS_READ))
+        words.append(Word(f"key of {caller.name}", viewers, Right.API_KEYS_READ))
     nobody = Caller("nobody", None, "nothing")
     return Parted(known, (nobody, *callers), tuple(words))
 
@@ -272,5 +291,27 @@ async def _appointed(conn: Connection, role: Role, view: str) -> Caller:
     if view in CLIENTS:
         reach["group_clients"] = [CLIENTS[view]]
     await users.appoint(conn, SYSTEM, name=name, password=PASSWORD, role=role, **reach)
-    issued = await api_keys.issue(conn, SYSTEM, name=name, role=role, **reach)
+    issued = await api_keys.issue(conn, SYSTEM, name=f"key of {name}", role=role, **reach)
     return Caller(name, role, view, issued.secret)
+
+
+async def _managed(conn: Connection) -> None:
+    """People and programs that are only asked about, under names and prefixes that are known."""
+    reaches: tuple[dict[str, Any], ...] = (
+        {"role": Role.CLIENT_VIEWER, "group_clients": [POWER]},
+        {"role": Role.CLIENT_VIEWER, "group_clients": [BRANCH]},
+        {"role": Role.CLIENT_ADMIN, "group_clients": [TRANSIT]},
+        {"role": Role.OPERATOR, "region": JIANGSU},
+    )
+    for name, prefix, reach in zip(USERS, KEYS, reaches, strict=True):
+        await users.appoint(conn, SYSTEM, name=name, password=PASSWORD, **reach)
+        issued = await api_keys.issue(conn, SYSTEM, name="a program", **reach)
+        await conn.execute(
+            "update registry.api_key set prefix = %s where prefix = %s", (prefix, issued.key.prefix)
+        )
+        await conn.execute(
+            "insert into registry.user_session (id, token_hash, user_id, expires_at)"
+            " select %s::uuid, sha256(%s), id, now() + interval '1 h' from registry.user_account"
+            " where name = %s",
+            (SESSIONS[name], name.encode(), name),
+        )
