@@ -9,26 +9,32 @@ that a slow database makes fewer and larger batches.
 import asyncio
 from collections import deque
 from contextlib import suppress
+from itertools import count
 
 from broker_bridge import mqtt5_link, paho_link, topics
 from broker_bridge.batch import Batch, UntimedClock
 from broker_bridge.hearing import Hearing
 from broker_bridge.intake import take
+from broker_bridge.losses import MARK_SECONDS, Losses
 from broker_bridge.metrics import BridgeMetrics
 from broker_bridge.routes import Routes
-from broker_bridge.session import Broker, Delivery, Session
+from broker_bridge.session import Broker, Delivery, Session, now_us
 from broker_bridge.settle import Settler
 from foundation.database import Pool
+from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.settings import Settings, SettingsInvalid
+from foundation.shutdown import paused
 from registry.directory import Directory
-from telemetry.model import Reason
+from telemetry.gaps import GapKind
+from telemetry.model import Reason, at
 from telemetry.writer import Writer
 
 log = get_logger(__name__)
 
 _CARRY = {"mqtt5": mqtt5_link.carry, "paho": paho_link.carry}
 _MOST_QUESTIONS = 200  # to the database for one batch
+_TURNS_BETWEEN_NOTES = 10  # of marks
 _BATCHES_AHEAD = 4  # gathered while one is stored; beyond, deliveries wait as they came
 
 
@@ -50,6 +56,7 @@ class Bridge:
         self._directory = directory
         self._routes = Routes(settings.topic_prefix, directory)
         self._something = asyncio.Event()
+        self._losses = Losses(settings.topic_prefix, settings.bridge_name)
         self._session = Session(
             broker_of(settings),
             topics.filters(settings.topic_prefix, settings.shared_group),
@@ -57,6 +64,9 @@ class Bridge:
             on_deliveries=self._receive,
             on_established=self._established,
             on_subscribed=self._something.set,
+            on_ended=lambda: self._losses.disconnected(now_us()),
+            notices=self._losses.topics,
+            on_notice=self._noticed,
             max_messages=settings.unsettled_max_messages,
             max_bytes=settings.unsettled_max_bytes,
         )
@@ -70,7 +80,7 @@ class Bridge:
         # Beyond the bound of unsettled messages nothing more comes: half of it is full, too.
         self._full_at = min(settings.batch_max_readings, 1 + settings.unsettled_max_messages // 2)
         self._full = asyncio.Event()
-        self._session_present: bool | None = None
+        self._broker_to_note = False
         self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -80,11 +90,13 @@ class Bridge:
         """
         ending = asyncio.Event()
         storing = asyncio.create_task(self._store_batches())
+        marking = asyncio.create_task(self._mark(ending))
         session = asyncio.create_task(self._session.run())
         others = (
             asyncio.create_task(self._directory.follow(ending)),
             asyncio.create_task(self._hearing.keep(self._pool, self._settings.bridge_name, ending)),
             asyncio.create_task(stop.wait()),
+            marking,
         )
         try:
             done, _ = await asyncio.wait(
@@ -101,6 +113,9 @@ class Bridge:
                 self._settler.receipts.finish()
                 self._session.stop()
                 await session
+                self._losses.stop()
+                with suppress(MusterError):
+                    await self._note_broker()
         finally:
             ending.set()
             tasks = (storing, session, *others)
@@ -122,8 +137,15 @@ class Bridge:
     # From the session.
 
     def _established(self, session_present: bool) -> None:
-        self._session_present = session_present
+        self._losses.connected(now_us(), session_present=session_present)
+        self._broker_to_note = True
         self._something.set()
+
+    def _noticed(self, topic: str, payload: bytes, retained: bool) -> None:
+        self._losses.notice(topic, payload, now_us(), retained=retained)
+        if self._losses.lost:
+            self._broker_to_note = True
+            self._something.set()
 
     def _receive(self, deliveries: list[Delivery]) -> None:
         self._metrics.received.inc(len(deliveries))
@@ -154,8 +176,8 @@ class Bridge:
         while not (self._stopping and not self._batch.deliveries):
             await self._something.wait()
             self._something.clear()  # before we look: what comes from here on wakes us again
-            if self._session_present is not None and self._session.subscribed:
-                await self._settler.patiently(self._note_session)
+            if self._broker_to_note and self._session.subscribed:
+                await self._settler.patiently(self._note_broker)
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(self._began + self._settings.batch_max_age_seconds):
                     await self._full.wait()
@@ -199,14 +221,39 @@ class Bridge:
             if profile is not None:
                 batch.know(profile)
 
-    async def _note_session(self) -> None:
-        """Keep that the broker holds our session, and whether it had forgotten the one before."""
-        lost = self._session_present is False and self._writer.session_known
-        await self._writer.note_session(lost=lost)
-        self._session_present = None
-        if lost:
-            self._metrics.session_lost.inc()
-            log.error("the broker had forgotten our session: what it held for us is lost")
+    # What the broker loses.
+
+    async def _mark(self, ending: asyncio.Event) -> None:
+        """Have the broker keep what time it is, and note now and then what we see of it."""
+        for turn in count():
+            if await paused(ending, MARK_SECONDS):
+                return
+            mark = self._losses.mark_topic, b"%d" % now_us()
+            self._session.publish([mark], retained=True)
+            if turn % _TURNS_BETWEEN_NOTES == 0:
+                self._broker_to_note = True
+                self._something.set()
+
+    async def _note_broker(self) -> None:
+        """Keep what we have seen of the broker, and record what it has lost."""
+        await self._writer.open()
+        self._losses.begin(self._writer.seen)
+        self._broker_to_note = False
+        lost = list(self._losses.lost)
+        await self._writer.note_broker(self._losses.seen, lost)
+        del self._losses.lost[: len(lost)]
+        for loss in lost:
+            if loss.kind is GapKind.BROKER_DROPPED:
+                self._metrics.broker_dropped.inc(loss.messages or 0)
+            else:
+                self._metrics.session_lost.inc()
+            log.error(
+                "the broker has lost what it held for us",
+                kind=loss.kind.value,
+                since=at(loss.begins_us).isoformat(),
+                until=at(loss.ends_us).isoformat(),
+                messages=loss.messages,
+            )
 
 
 def broker_of(settings: Settings) -> Broker:

@@ -44,7 +44,10 @@ class BridgeMetrics:
             self.parts.labels(fate.value)
         self.received = counter("received_total", "Messages that the broker delivered.")
         self.untimed = counter("untimed_total", "Parts without a time, stored at ours.")
-        self.session_lost = counter("session_lost_total", "Sessions that the broker forgot.")
+        self.session_lost = counter("session_lost_total", "Sessions that the broker lost.")
+        self.broker_dropped = counter(
+            "broker_dropped_total", "Messages the broker had no room for."
+        )
         self.database_failures = counter("database_failures_total", "Attempts put off.")
         self.commit_seconds = histogram("commit_seconds", "Time to commit a batch.", _SECONDS)
         self.batch_parts = histogram("batch_parts", "Readings and events a batch.", _PARTS)

@@ -51,7 +51,7 @@ PINGREQ = PingReqPacket().write()
 # PUBACK at QoS 1, PUBREC at QoS 2, both without a reason (success) [3.4, 3.5].
 ACKNOWLEDGEMENT = (0, 0x4002_0000, 0x5002_0000)
 PUBCOMP = 0x7002_0000
-SUBSCRIBE_ID = 1
+SUBSCRIBE_ID, NOTICES_ID = 1, 2
 
 
 async def carry(broker: Broker, filters: Sequence[str], receiver: Receiver, epoch: int) -> str:
@@ -105,7 +105,7 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         self._filled = 0
         self._window = 0
         self._unanswered = 0
-        self._packet_id = SUBSCRIBE_ID
+        self._packet_id = NOTICES_ID
 
     # Link: what the session asks.
 
@@ -114,12 +114,18 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         words = [ACKNOWLEDGEMENT[d.qos] | (d.packet_id or 0) for d in deliveries]
         self._write(struct.pack(f">{len(words)}I", *words))
 
-    def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
+    def publish(self, messages: Iterable[tuple[str, bytes]], *, retained: bool = False) -> int:
         """See `Link`; joined in one write."""
         packets = []
         for topic, payload in islice(messages, max(0, self._window - self._unanswered)):
             self._packet_id = self._packet_id % 0xFFFF + 1
-            packet = PublishPacket(topic, payload, qos=QoS.AT_LEAST_ONCE, packet_id=self._packet_id)
+            packet = PublishPacket(
+                topic,
+                payload,
+                qos=QoS.AT_LEAST_ONCE,
+                retain=retained,
+                packet_id=self._packet_id,
+            )
             packets.append(packet.write())
         if packets:
             self._write(b"".join(packets))
@@ -223,6 +229,7 @@ class Mqtt5Link(asyncio.BufferedProtocol):
         epoch = self._epoch
         received_us = time.time_ns() // 1000
         append = deliveries.append
+        notices = self._receiver.notices
         while start < end:
             try:
                 packet, size = read(view[start:])
@@ -242,10 +249,13 @@ class Mqtt5Link(asyncio.BufferedProtocol):
                 continue
             start += size
             if type(packet) is PublishPacket and self._established:
-                packet_id = packet.packet_id
+                topic, packet_id = packet.topic, packet.packet_id
+                if packet_id is None and topic in notices:
+                    self._receiver.notice(topic, packet.payload, retained=packet.retain)
+                    continue
                 append(
                     Delivery(
-                        packet.topic,
+                        topic,
                         packet.payload,
                         0 if packet_id is None else int(packet.qos),
                         packet.duplicate,
@@ -269,6 +279,8 @@ class Mqtt5Link(asyncio.BufferedProtocol):
                 pass
             case PubAckPacket() if self._established:  # whatever it says: nobody may listen there
                 self._unanswered = max(0, self._unanswered - 1)
+            case SubAckPacket() if self._established and packet.packet_id == NOTICES_ID:
+                pass  # granted or not: we do without where we must
             case SubAckPacket() if self._established:
                 # (int: the codec's enums are no ints, whatever its stub says)
                 refused = [c.name for c in packet.reason_codes if int(c) >= 0x80]
@@ -309,6 +321,12 @@ class Mqtt5Link(asyncio.BufferedProtocol):
             for pattern in self._filters
         ]
         self._write(SubscribePacket(SUBSCRIBE_ID, topics).write())
+        if self._receiver.notices:
+            kept = [
+                TopicFilter(topic, max_qos=QoS.AT_MOST_ONCE, retain_as_published=False)
+                for topic in self._receiver.notices
+            ]
+            self._write(SubscribePacket(NOTICES_ID, kept).write())
 
     def _keep_from(self, taken: int) -> None:
         """Move what is left to the front; give back what one large packet made the buffer grow."""

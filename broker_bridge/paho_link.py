@@ -93,6 +93,7 @@ class PahoLink:
         self._paused = False
         self._closing = False
         self._unanswered = 0
+        self._subscribe_id: int | None = None
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=broker.user,
@@ -145,10 +146,13 @@ class PahoLink:
             for delivery in deliveries:
                 self._client.ack(delivery.packet_id or 0, delivery.qos)
 
-    def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
+    def publish(self, messages: Iterable[tuple[str, bytes]], *, retained: bool = False) -> int:
         """See `Link`; what the window has no room for, paho keeps until it has."""
         room = MOST_UNANSWERED - self._unanswered
-        sent = [self._client.publish(*message, 1) for message in islice(messages, max(0, room))]
+        sent = [
+            self._client.publish(*message, 1, retained)
+            for message in islice(messages, max(0, room))
+        ]
         self._unanswered += len(sent)
         return len(sent)
 
@@ -248,6 +252,9 @@ class PahoLink:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "\ufffd"
+        if not message.qos and topic in self._receiver.notices:
+            self._receiver.notice(topic, bytes(message.payload), retained=message.retain)
+            return
         self._arrived.append(
             Delivery(
                 topic,
@@ -282,11 +289,15 @@ class PahoLink:
         if not self._closing:
             never = SubscribeOptions.RETAIN_DO_NOT_SEND
             topics = [(t, SubscribeOptions(qos=1, retainHandling=never)) for t in self._filters]
-            client.subscribe(topics)
+            self._subscribe_id = client.subscribe(topics)[1]
+            if self._receiver.notices:
+                client.subscribe([(t, SubscribeOptions(qos=0)) for t in self._receiver.notices])
 
     def _subscribed(
         self, client: Client, userdata: Any, mid: int, reasons: list[ReasonCode], properties: Any
     ) -> None:
+        if mid != self._subscribe_id:
+            return
         refused = [str(reason) for reason in reasons if reason.is_failure]
         if refused:
             self._refused(f"The broker refuses our subscription ({refused[0]}).")

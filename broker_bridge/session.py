@@ -31,6 +31,11 @@ GOODBYE_SECONDS = 2.0
 NO_ENTRY = frozenset((0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C))
 
 
+def now_us() -> int:
+    """Our clock in Unix us."""
+    return time.time_ns() // 1000
+
+
 @dataclass(slots=True, eq=False)
 class Delivery:
     """One message as the broker delivered it; `topic` and `payload` may be anything at all.
@@ -82,10 +87,11 @@ class Link(Protocol):
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Write the acknowledgements of these deliveries of this link, joined, in this order."""
 
-    def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
+    def publish(self, messages: Iterable[tuple[str, bytes]], *, retained: bool = False) -> int:
         """Send (topic, payload) at QoS 1, as many as the broker may owe us answers for; how many.
 
-        What the broker does not answer on this connection is not sent again.
+        `retained` has the broker keep each for who asks later. What the broker does not answer on
+        this connection is not sent again.
         """
 
     def pause(self) -> None:
@@ -99,7 +105,16 @@ class Link(Protocol):
 
 
 class Receiver(Protocol):
-    """What a link tells its session."""
+    """What a link tells its session.
+
+    `notices` are topics of which the link asks at QoS 0, what is kept there included; it does
+    without them where the broker refuses.
+    """
+
+    notices: Sequence[str]
+
+    def notice(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """What came on one of `notices`; it is no delivery."""
 
     def established(self, link: Link, *, session_present: bool) -> None:
         """The broker took us in; comes before the first delivery."""
@@ -134,13 +149,18 @@ class Session:
         on_deliveries: Callable[[list[Delivery]], None],
         on_established: Callable[[bool], None] = lambda session_present: None,
         on_subscribed: Callable[[], None] = lambda: None,
+        on_ended: Callable[[], None] = lambda: None,
+        notices: Sequence[str] = (),
+        on_notice: Callable[[str, bytes, bool], None] = lambda topic, payload, retained: None,
         max_messages: int = 60_000,
         max_bytes: int = 64 * 1024 * 1024,
         retry_seconds: tuple[float, float] = (0.5, 30.0),
     ) -> None:
         """`on_deliveries` gets what one read brought; `on_established(session_present)` comes with
         each connection before its first delivery: False says that the broker kept nothing for us;
-        `on_subscribed` comes once it has granted what we ask for. Retries wait a random time up to
+        `on_subscribed` comes once it has granted what we ask for, `on_ended` when a connection that
+        was established is none any more; `on_notice(topic, payload, retained)` gets what comes on
+        `notices`. Retries wait a random time up to
         the first of `retry_seconds`, doubled up to the second.
         """
         self.connected = False
@@ -154,6 +174,9 @@ class Session:
         self._on_deliveries = on_deliveries
         self._on_established = on_established
         self._on_subscribed = on_subscribed
+        self._on_ended = on_ended
+        self.notices = notices
+        self._on_notice = on_notice
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._retry_seconds = retry_seconds
@@ -184,7 +207,9 @@ class Session:
                 reason = f"{type(error).__name__}: {error}"
             finally:
                 self._link = None
-                self.connected = False
+                if self.connected:
+                    self.connected = False
+                    self._on_ended()
             if not self._intake:
                 return
             first, longest = self._retry_seconds
@@ -246,9 +271,9 @@ class Session:
             self._paused = False
             link.resume()
 
-    def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
+    def publish(self, messages: Iterable[tuple[str, bytes]], *, retained: bool = False) -> int:
         """See `Link`; without a connection none is sent."""
-        return 0 if self._link is None else self._link.publish(messages)
+        return 0 if self._link is None else self._link.publish(messages, retained=retained)
 
     def unsettled(self) -> int:
         """How many deliveries wait for their settlement, or for an earlier one's."""
@@ -290,6 +315,10 @@ class Session:
         self._on_established(session_present)
         # A connection that comes while the last one's deliveries fill the bound starts paused.
         self._pause_when_full()
+
+    def notice(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """See `Receiver`."""
+        self._on_notice(topic, payload, retained)
 
     def granted(self) -> None:
         """See `Receiver`."""

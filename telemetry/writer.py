@@ -7,6 +7,7 @@ what an earlier writer left half done is decided before this one writes.
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 
 import numpy as np
 from psycopg import AsyncConnection
@@ -14,9 +15,10 @@ from psycopg.rows import dict_row
 
 from foundation import queries
 from foundation.database import KEEPALIVES, Connection, configure, translated
-from telemetry import batches, events, quarantine, receipts
+from telemetry import batches, events, gaps, quarantine, receipts
 from telemetry.errors import BridgeNameTaken
 from telemetry.events import Recorded
+from telemetry.gaps import GapKind, Loss, Seen
 from telemetry.messages import Messages
 from telemetry.model import Event, Refusal
 from telemetry.receipts import Number, Receipt
@@ -38,8 +40,8 @@ class Writer:
         self._conn: Connection | None = None
         self._last_n = 0
         self._tables: dict[tuple[int, int], Table] = {}
-        self.session_known = False
-        """Whether the broker ever held a session for this bridge."""
+        self.seen = Seen()
+        """What this bridge had seen of its broker when the writer was last opened."""
 
     async def open(self) -> None:
         """Connect and take the name, if that is not done; BridgeNameTaken when another has it."""
@@ -61,8 +63,8 @@ class Writer:
                 await conn.close()
                 raise
         assert row is not None
-        self._conn, self._last_n = conn, row["last_n"]
-        self.session_known = row["session_established_at"] is not None
+        self._conn, self._last_n = conn, row.pop("last_n")
+        self.seen = Seen(**row)
 
     async def _take_name(self, conn: Connection) -> None:
         loop = asyncio.get_running_loop()
@@ -97,13 +99,17 @@ class Writer:
                 n = await work.feed(self._last_n + 1)
         self._last_n = n
 
-    async def note_session(self, *, lost: bool) -> None:
-        """Note that the broker holds a session for this bridge, and whether it had lost one."""
+    async def note_broker(self, seen: Seen, losses: Sequence[Loss]) -> None:
+        """Note what was seen of the broker, and record what it has lost as gaps."""
         await self.open()
         assert self._conn is not None
+        lost = sum(loss.kind is not GapKind.BROKER_DROPPED for loss in losses)
         with translated():
-            await self._conn.execute(sql.note_session, {"name": self._name, "lost": lost})
-        self.session_known = True
+            async with self._conn.transaction():
+                await self._conn.execute(
+                    sql.note_broker, asdict(seen) | {"name": self._name, "lost": lost}
+                )
+                await gaps.record(self._conn, self._name, losses)
 
 
 class Transaction:

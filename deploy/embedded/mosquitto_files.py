@@ -34,6 +34,7 @@ def acl(prefix: str, bridges: Sequence[str]) -> str:
         lines += ["", f"user {bridge}", "topic read $SYS/#"]
         lines += [f"topic read {prefix}/+/{topic}" for topic in UP_TOPICS]
         lines += [f"topic write {prefix}/+/{topic}" for topic in DOWN_TOPICS]
+        lines += [f"topic readwrite {prefix}/{bridge}/mark"]
     return "\n".join(lines) + "\n"
 
 

@@ -66,6 +66,10 @@ class Taken:
     established_links: list[Link] = field(default_factory=list)
     subscriptions: int = 0
     deliveries: list[Delivery] = field(default_factory=list)
+    notices: Sequence[str] = ()
+
+    def notice(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        raise AssertionError
 
     def established(self, link: Link, *, session_present: bool) -> None:
         self.established_links.append(link)

@@ -74,10 +74,12 @@ async def test_a_receipt_follows_the_commit_and_never_precedes_it(
             conn.execute("lock table telemetry.meter in exclusive mode")
             meter.number(*range(1, 101))
             assert wait_until(
-                lambda: read(
-                    database,
-                    "select from pg_stat_activity where wait_event_type = 'Lock'"
-                    " and datname = current_database()",
+                lambda: bool(
+                    read(
+                        database,
+                        "select from pg_stat_activity where wait_event_type = 'Lock'"
+                        " and datname = current_database()",
+                    )
                 ),
                 SECONDS,
             )

@@ -28,7 +28,7 @@ class Ledger:
         assert deliveries
         self.acknowledged += deliveries
 
-    def publish(self, messages: Iterable[tuple[str, bytes]]) -> int:
+    def publish(self, messages: Iterable[tuple[str, bytes]], *, retained: bool = False) -> int:
         sent = list(messages)
         self.published += sent
         return len(sent)

@@ -27,6 +27,12 @@ create table telemetry.gap (
 );
 create index gap_terminal on telemetry.gap (terminal_id, ends_at);
 
+-- What a bridge has last seen of its broker: the newest mark of its own that came back, when the broker
+-- seems to have started, its counter of messages that it had no room for.
+alter table telemetry.bridge add column marked_at timestamptz, add column broker_started_at timestamptz,
+    add column broker_dropped int8, add column broker_dropped_at timestamptz,
+    add column stopped_on_purpose boolean not null default false;
+
 -- Messages with readings of a terminal and day (UTC, of what was measured; of a refused one, on which
 -- it came) under one ownership, by their fate; `late` of the stored ones, `bytes` of all.
 create table telemetry.completeness (
