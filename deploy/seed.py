@@ -12,7 +12,7 @@ from deploy import reference, seed_accounts, seed_fleet
 from deploy.reference import Reference
 from foundation.database import Connection, open_pool, transaction
 from registry import credentials, group_clients, profiles, regions, terminals, users
-from registry.errors import GroupClientNotFound, TerminalNotFound, UserNotFound
+from registry.errors import GroupClientNotFound, TerminalNotFound, UsersThere
 from registry.identifiers import TerminalCode
 from registry.model import (
     DeviceProfile,
@@ -55,23 +55,32 @@ async def seed(dsn: str, home: Path, *, fleet: int) -> dict[str, Any]:
     return accounts | {"terminal": terminal}
 
 
-async def found(dsn: str, admin_password: str) -> None:
-    """Bring a new production database to its first sign-in: the country, profiles, one `admin`.
+async def found(
+    dsn: str, admin_password: str, *, name: str = FIRST_ADMIN, once: bool = False
+) -> None:
+    """Bring a new production database to its first sign-in: the country, profiles, one admin.
 
-    Nothing of a demonstration. An `admin` who is there keeps the password there is.
+    Nothing of a demonstration. The password has to be changed at that sign-in. Where there are
+    users nobody is appointed, and `once` raises UsersThere.
     """
     country = reference.load()
     async with (
         await open_pool(dsn, name="seed", max_size=1) as pool,
         transaction(pool, scope.settings()) as conn,
     ):
+        there = await users.any_there(conn, scope)
+        if there and once:
+            raise UsersThere
         await regions.put(conn, scope, country.regions, country.industries, country.tiers)
         await _define(conn, reference.profiles())
-        try:
-            await users.find(conn, scope, FIRST_ADMIN)
-        except UserNotFound:
+        if not there:
             await users.appoint(
-                conn, scope, name=FIRST_ADMIN, password=admin_password, role=Role.ADMIN
+                conn,
+                scope,
+                name=name,
+                password=admin_password,
+                role=Role.ADMIN,
+                must_change=True,
             )
 
 

@@ -94,7 +94,7 @@ async def _user(
         return user, password
     if kept is not None:
         return user, kept
-    await users.set_password(conn, scope, user.name, password)
+    await users.set_password(conn, scope, user.name, password, must_change=False)
     return user, password
 
 

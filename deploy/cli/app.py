@@ -21,6 +21,8 @@ COMMANDS = {
     "test": "checks",
     "terminal": "terminals",
     "publish": "terminals",
+    "user": "people",
+    "key": "people",
     "accounts": "accounts",
     "migrate": "processes",
     "bridge": "processes",

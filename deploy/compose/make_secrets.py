@@ -15,7 +15,7 @@ def main() -> None:
     """Write `secrets/*` (0600) and make `accounts/` and `broker/` (0700)."""
     for name in ("secrets", "accounts", "broker"):
         (HERE / name).mkdir(mode=0o700, exist_ok=True)
-    for name in ("admin", "broker"):
+    for name in ("admin", "broker", "secret_key"):
         keep(name, secrets.token_urlsafe(24))
     for short, role in ROLES.items():
         word = keep(role, secrets.token_urlsafe(24))

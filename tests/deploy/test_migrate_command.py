@@ -33,16 +33,20 @@ def test_a_new_database_gets_its_first_administrator_once(
     (tmp_path / "admin").write_text(random_secret())
     first = migrate(database, tmp_path)
     with psycopg.connect(database.superuser) as conn:
-        before = conn.execute("select name, role, password_hash from registry.user_account")
+        before = conn.execute(
+            "select name, role, must_change_password, password_hash from registry.user_account"
+        )
         users = before.fetchall()
         terminals = conn.execute("select count(*) from registry.terminal").fetchone()
         profiles = conn.execute("select count(*) from registry.profile").fetchone()
     (tmp_path / "admin").write_text(random_secret())
     second = migrate(database, tmp_path)
     with psycopg.connect(database.superuser) as conn:
-        after = conn.execute("select name, role, password_hash from registry.user_account")
+        after = conn.execute(
+            "select name, role, must_change_password, password_hash from registry.user_account"
+        )
 
         assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-        assert [user[:2] for user in users] == [("admin", "admin")]
+        assert [user[:3] for user in users] == [("admin", "admin", True)]
         assert after.fetchall() == users
         assert (terminals, profiles) == ((0,), (5,))

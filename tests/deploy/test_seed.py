@@ -15,7 +15,7 @@ from deploy.simulator import fleet
 from foundation.database import open_pool, transaction
 from registry import api_keys, sessions
 from registry.errors import NotSignedIn
-from registry.scope import Right, Role
+from registry.scope import PERSONAL, Right, Role
 from tests.conftest import Database
 
 
@@ -86,8 +86,8 @@ async def test_the_credentials_open_what_they_say(database: Database, tmp_path: 
         key = await api_keys.authenticate(conn, found["api_key"])
         scraper = await api_keys.authenticate(conn, found["scraper_key"])
     assert admin.scope.everything
-    assert key.rights == frozenset(Right)
-    assert scraper.rights == {Right.METRICS_SCRAPE}
+    assert key.rights == frozenset(Right) - PERSONAL
+    assert scraper.rights == {Right.ACCOUNT_READ, Right.METRICS_SCRAPE}
     terminal = found["terminal"]
     assert (terminal["profile"], terminal["metric"]) == ("smart_meter", "voltage_a")
     [(kept,)] = rows(
@@ -135,7 +135,8 @@ async def test_a_lost_home_gets_new_passwords(database: Database, tmp_path: Path
 
     assert second["admin"]["password"] != first["admin"]["password"]
     async with await open_pool(database.api, name="api") as pool, transaction(pool) as conn:
-        await sessions.open(conn, "admin", second["admin"]["password"])
+        opened = await sessions.open(conn, "admin", second["admin"]["password"])
+        assert opened.scope.everything
         with pytest.raises(NotSignedIn):
             await sessions.open(conn, "admin", first["admin"]["password"])
     before = {m.code: m.password for m in fleet.read(tmp_path / "one" / "fleet.jsonl")}
