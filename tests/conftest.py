@@ -1,5 +1,6 @@
 """Real servers for the tests: one throwaway cluster a worker, a fresh database a test."""
 
+import asyncio
 import itertools
 import shutil
 import tempfile
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -17,6 +19,9 @@ from deploy.embedded.mosquitto import Broker, verifier
 from deploy.embedded.postgres import Cluster
 from deploy.embedded.runtime import Runtime
 from foundation.migrate import migrate
+
+if TYPE_CHECKING:
+    from tests.api.parted import Parted
 
 # No test is timed: a busy machine proves nothing.
 settings.register_profile("muster", deadline=None)
@@ -125,6 +130,15 @@ def database(cluster: Cluster) -> Iterator[Database]:
     """A fresh database with the schema of this version and nothing in it."""
     with copy_of(cluster, TEMPLATE) as copy:
         yield copy
+
+
+@pytest.fixture(scope="session")
+def parted_country(cluster: Cluster) -> Iterator["Parted"]:
+    """The country of `tests.api.parted`, in which everything says whose it is; only to be read."""
+    from tests.api import parted  # stands on this module
+
+    with copy_of(cluster, TEMPLATE) as database:
+        yield asyncio.run(parted.build(database))
 
 
 @pytest.fixture

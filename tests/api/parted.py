@@ -226,6 +226,17 @@ def _said(known: world.World) -> list[Word]:
                 "insert into registry.terminal_gateway values (%(id)s, %(gateway)s, now(), null)",
                 given,
             )
+        for code, minutes in (*((code, 10) for code in TERMINALS), ("MOVED-1", 2 * A_DAY)):
+            conn.execute(
+                "insert into telemetry.presence_change values (%s, %s, 'data', true)",
+                (minutes_ago(minutes), known.ids[code]),
+            )
+        for view in REGIONS:
+            conn.execute(
+                "insert into registry.idempotency (actor, key_hash, fingerprint, status, headers,"
+                " sealed_body) values (%s, sha256('key'), '', 201, '{}', '')",
+                (f"user:operator.{view}",),
+            )
         for k, item in enumerate(REFUSED):
             whose: str | None = (*TERMINALS, "MOVED-1", "HOME-01", None)[k]
             conn.execute(
