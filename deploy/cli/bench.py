@@ -166,6 +166,8 @@ def ledger(
     for line in verdict["faults"]:
         print(line)
     print("The books close." if result["closed"] else "The books do not close.")
+    if result["logs"]:
+        print(f"The logs are in {result['logs']}.")
     raise typer.Exit(0 if result["closed"] else 1)
 
 

@@ -23,6 +23,9 @@ from deploy.embedded import accounts, runtime
 from deploy.embedded.mosquitto import Broker, verifier
 from deploy.embedded.ports import free_port
 from deploy.embedded.postgres import Cluster
+from deploy.embedded.processes import wait_until
+from deploy.embedded.server import ServerDidNotStart
+from deploy.embedded.worker import answers
 from deploy.ledger.mutations import Mutation
 from deploy.ledger.proxy import Proxy
 from deploy.ledger.script import HIGH, LOW, METRICS, PROFILE
@@ -46,6 +49,7 @@ BRIDGE = "bridge-1"
 _DATABASE = "muster"
 _SCOPE = Scope.system("ledger")
 _STOP_SECONDS = 40.0
+_READY_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -129,6 +133,10 @@ class Ground:
                     process.wait()
         self.bridge = self.jobs = None
 
+    def is_ready(self) -> bool:
+        """Whether the bridge has its subscriptions and its database."""
+        return answers(f"127.0.0.1:{self.metrics_port}", "/health/ready", tls=False)
+
     def metrics(self) -> dict[str, float]:
         """The bridge's figures, summed over their labels; nothing when it does not answer."""
         try:
@@ -203,6 +211,9 @@ def built(terminals: int, mutation: Mutation) -> Iterator[Ground]:
         stack.callback(ground.stop)
         ground.start_bridge()
         ground.start_jobs()
+        # What is published before anybody has subscribed, a broker acknowledges and throws away.
+        if not wait_until(ground.is_ready, _READY_SECONDS):
+            raise ServerDidNotStart(f"The bridge does not become ready ({directory}).")
         yield ground
 
 
@@ -298,3 +309,5 @@ class Player:
         if self.runs:
             self._process.kill()
         self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()

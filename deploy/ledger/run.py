@@ -5,7 +5,7 @@ import os
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -14,17 +14,13 @@ from typing import Any, Self
 from deploy.ledger import checker, faults, mutations
 from deploy.ledger.ground import Ground, Player, built
 from deploy.ledger.script import Script
-from foundation.errors import MusterError
 
 _POLL_SECONDS = 0.2
 _STILL_SECONDS = 3.0
 
 
-class LedgerOpen(MusterError):
-    """The run did not come to rest."""
-
-    code = "ledger_open"
-    remedy = "Look at the logs in the directory that is named, which is kept."
+class Standstill(Exception):
+    """Something that must go on again does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +74,14 @@ class Books:
 
 
 def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Play the plan; the result as JSON, with every strike and the verdict."""
-    chance = Random(plan.seed)  # noqa: S311
+    """Play the plan; the result as JSON, with every strike and the verdict.
+
+    Of a run whose books do not close the logs are kept, in the directory that the result names.
+    """
     base_ms = int(time.time() * 1000) - plan.messages // plan.terminals * 1000 - 3_600_000
     script = Script(plan.seed, base_ms)
     strikes: list[Strike] = []
+    trouble: list[str] = []
     books.note("plan", asdict(plan) | {"base_ms": base_ms})
     tell("starting a throwaway broker, database, bridge and jobs")
     mutation = mutations.ALL[plan.mutation] if plan.mutation else mutations.NONE
@@ -92,30 +91,27 @@ def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]
             ground, plan.seed, base_ms, plan.rate, plan.messages, plain=mutation.terminals_are_plain
         )
         try:
-            order: list[str] = []
-            while plan.faults and _measures(player, plan):
-                _calm(ground, player, plan, chance.uniform(0.2, 1) * plan.calm_seconds)
-                if not order:
-                    order = list(plan.faults)
-                    chance.shuffle(order)
-                strike = _strike(ground, player, order.pop(), chance, began)
-                strikes.append(strike)
-                books.note("strike", asdict(strike))
-                told = player.told()
-                tell(
-                    f"{len(strikes)} faults, {told.get('sent', 0):,} of {plan.messages:,} messages,"
-                    f" {told.get('kept', 0):,} without a receipt"
-                )
-            tell("waiting for the last receipts")
-            told = _rest(ground, player, plan.rest_seconds)
-            metrics = ground.metrics()
+            try:
+                for strike in _strikes(ground, player, plan):
+                    strikes.append(strike)
+                    books.note("strike", asdict(strike))
+                    told = player.told()
+                    tell(
+                        f"{len(strikes)} faults, {told['sent']:,} of {plan.messages:,} messages,"
+                        f" {told['kept']:,} without a receipt"
+                    )
+                tell("waiting for the last receipts")
+                _rest(ground, player, plan.rest_seconds)
+            except Standstill as standstill:
+                trouble.append(f"L7: {standstill}")
+            told = player.told()
             tell("checking")
             verdict = checker.check(ground, script, told["counts"])
-            verdict.faults += checker.check_books(metrics)
-            ground.at_rest = True
+            verdict.faults += trouble + checker.check_books(ground.metrics())
             gaps = ground.query("select kind, count(*) from telemetry.gap group by 1")
         finally:
             player.kill()
+        ground.at_rest = verdict.closed or plan.mutation is not None
         result = {
             "benchmark": "ledger",
             "plan": asdict(plan),
@@ -127,9 +123,23 @@ def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]
             "gaps": {str(kind): int(count) for kind, count in gaps},
             "verdict": asdict(verdict),
             "closed": verdict.closed,
+            "logs": None if ground.at_rest else str(ground.directory),
         }
     books.note("verdict", {k: result[k] for k in ("closed", "verdict", "hits", "terminals")})
     return result
+
+
+def _strikes(ground: Ground, player: Player, plan: Plan) -> Iterator[Strike]:
+    """Strike, until the last message is measured; raises `Standstill`."""
+    chance = Random(plan.seed)  # noqa: S311
+    began = time.monotonic()
+    order: list[str] = []
+    while plan.faults and _measures(player, plan):
+        _calm(ground, player, plan, chance.uniform(0.2, 1) * plan.calm_seconds)
+        if not order:
+            order = list(plan.faults)
+            chance.shuffle(order)
+        yield _strike(ground, player, order.pop(), chance, began)
 
 
 def _measures(player: Player, plan: Plan) -> bool:
@@ -147,7 +157,7 @@ def _calm(ground: Ground, player: Player, plan: Plan, seconds: float) -> None:
         if until is None and int(player.told().get("receipted", 0)) > before:
             until = time.monotonic() + seconds
         if until is None and time.monotonic() > deadline:
-            raise LedgerOpen(f"No receipt comes after a fault ({ground.directory}).")
+            raise Standstill(f"no receipt came for {plan.rest_seconds:.0f} s after a fault")
 
 
 def _strike(ground: Ground, player: Player, name: str, chance: Random, began: float) -> Strike:
@@ -170,17 +180,15 @@ def _strike(ground: Ground, player: Player, name: str, chance: Random, began: fl
     )
 
 
-def _rest(ground: Ground, player: Player, seconds: float) -> dict[str, Any]:
-    """The terminals' last account, once every message has its receipt and the bridge is still."""
+def _rest(ground: Ground, player: Player, seconds: float) -> None:
+    """Return when every message has its receipt and the bridge is still; raises `Standstill`."""
     player.end()
     deadline = time.monotonic() + seconds
     while player.runs:
         ground.look_after()
         if time.monotonic() > deadline:
             kept = player.told().get("kept")
-            raise LedgerOpen(
-                f"{kept} messages had no receipt after {seconds:.0f} s ({ground.directory})."
-            )
+            raise Standstill(f"{kept} messages had no receipt after {seconds:.0f} s")
         time.sleep(_POLL_SECONDS)
     received, since = -1.0, time.monotonic()
     while time.monotonic() - since < _STILL_SECONDS:
@@ -190,6 +198,5 @@ def _rest(ground: Ground, player: Player, seconds: float) -> dict[str, Any]:
         if now < 0 or now != received or metrics.get("muster_bridge_unsettled"):
             received, since = now, time.monotonic()
         if time.monotonic() > deadline + seconds:
-            raise LedgerOpen(f"The bridge does not come to rest ({ground.directory}).")
+            raise Standstill("the bridge does not come to rest")
         time.sleep(_POLL_SECONDS)
-    return player.told()
