@@ -7,13 +7,16 @@ from functools import cache
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from zxcvbn_rs_py import zxcvbn
 
-from registry.errors import PasswordTooPlain, PasswordTooShort
+from registry.errors import PasswordTooPlain, PasswordTooShort, PasswordTooWeak
 from registry.rules import Rules
 
 _MOST_BYTES = 256
 _ONE_TIME_BYTES = 15
 _LEAST_KINDS = 3
+_LEAST_SCORE = 3  # of 4: more than 10^8 guesses by somebody who knows how people choose
+_PRODUCT = "muster"
 # OWASP ASVS 5, appendix C: m = 46 MiB, t = 1, p = 1
 _hashing = PasswordHash((Argon2Hasher(memory_cost=47_104, time_cost=1, parallelism=1),))
 _threads = ThreadPoolExecutor(2, "passwords")
@@ -26,8 +29,12 @@ def one_time() -> str:
     return password
 
 
-async def hashed(password: str, rules: Rules, field: str = "password") -> str:
-    """What is kept of a new password; an Invalid naming `field` where the rules refuse it."""
+async def hashed(password: str, rules: Rules, name: str, field: str = "password") -> str:
+    """What is kept of a new password of that user; an Invalid naming `field` where it is refused.
+
+    PasswordTooShort, PasswordTooPlain, or PasswordTooWeak for one that is on the lists of those
+    that are tried first, a variant of one, a sequence, or made of the user's name.
+    """
     if len(password) < rules.password_min_length or len(password.encode()) > _MOST_BYTES:
         raise PasswordTooShort(
             f"A password needs {rules.password_min_length} characters or more,"
@@ -36,6 +43,8 @@ async def hashed(password: str, rules: Rules, field: str = "password") -> str:
         )
     if rules.password_composition and _kinds(password) < _LEAST_KINDS:
         raise PasswordTooPlain(field=field)
+    if int(zxcvbn(password, [_PRODUCT, name]).score) < _LEAST_SCORE:
+        raise PasswordTooWeak(field=field)
     return await asyncio.get_running_loop().run_in_executor(_threads, _hashing.hash, password)
 
 

@@ -129,7 +129,8 @@ async def change_password(
         raise PasswordWrong(field="current")
     if new == current:
         raise PasswordSame(field="new")
-    password_hash = await passwords.hashed(new, rules, "new")
+    name = scope.actor.partition(":")[2]
+    password_hash = await passwords.hashed(new, rules, name, "new")
     await conn.execute(sql.change_own_password, {"password_hash": password_hash})
     await end_others_of(conn, token)
     return await renew(conn, token, rules)

@@ -62,7 +62,7 @@ async def appoint(
         sql.insert_user,
         {
             "name": name,
-            "password_hash": await passwords.hashed(password, rules),
+            "password_hash": await passwords.hashed(password, rules, name),
             "role": role,
             "region": region,
             "group_client_ids": client_ids,
@@ -171,7 +171,7 @@ async def set_password(
     """Replace somebody's password; all sessions that were opened with the old one end."""
     scope.require(Right.USERS_APPOINT)
     user = await _others(conn, scope, name)
-    password_hash = await passwords.hashed(password, rules)
+    password_hash = await passwords.hashed(password, rules, name)
     await conn.execute(
         sql.set_password,
         {"id": user.id, "password_hash": password_hash, "must_change": must_change},
