@@ -4,81 +4,60 @@ Exits 0 after a clean stop, 2 on wrong settings, 3 when the broker or another br
 name refuses it, 1 otherwise.
 """
 
-import asyncio
 import gc
 import sys
+from pathlib import Path
 
 import uvloop
 from prometheus_client import disable_created_metrics
 
 from broker_bridge.bridge import Bridge, broker_of
 from broker_bridge.metrics import BridgeMetrics
+from broker_bridge.spool import Spool
 from foundation import logs
 from foundation import settings as setting
 from foundation.database import open_pool
 from foundation.errors import MusterError, Refused
 from foundation.metrics import serve
 from foundation.settings import Settings, SettingsInvalid
-from foundation.shutdown import paused, stop_event
+from foundation.shutdown import stop_event
 from registry.directory import Directory
 from telemetry.writer import Writer
 
 log = logs.get_logger("broker_bridge")
 
-_RETRY_SECONDS = (0.2, 5.0)
 _POOL_SIZE = 3
 # A message makes some objects that live as long as their batch: not worth a walk every 700.
 _COLLECT_AFTER = 100_000
 
 
 async def carry(settings: Settings) -> None:
-    """Run a bridge until SIGTERM; waits for a database that is away."""
+    """Run a bridge until SIGTERM; a database that is away is waited for."""
     broker_of(settings)
     stop = stop_event()
     metrics = BridgeMetrics()
-    bridge: Bridge | None = None
-
-    async def missing() -> dict[str, str]:
-        if bridge is None:
-            return {"database": "The database has not answered yet."}
-        return await bridge.missing()
-
-    server = await serve(settings.metrics_listen, metrics.registry, missing)
     writer = Writer(settings.database(), settings.bridge_name)
+    pool = await open_pool(settings.database(), name="bridge", max_size=_POOL_SIZE, wait=False)
     try:
-        if not await _opened(writer, stop):
-            return
-        pool = await open_pool(settings.database(), name="bridge", max_size=_POOL_SIZE)
+        bridge = Bridge(settings, pool, writer, Directory(pool), spool_of(settings), metrics)
+        server = await serve(settings.metrics_listen, metrics.registry, bridge.missing)
         try:
-            directory = Directory(pool)
-            await directory.load()
-            # Terminals by the million, to stay: not to be walked over at each collection.
-            gc.collect()
-            gc.freeze()
-            bridge = Bridge(settings, pool, writer, directory, metrics)
             await bridge.run(stop)
         finally:
-            await pool.close()
+            server.close()
     finally:
+        await pool.close()
         await writer.close()
-        server.close()
 
 
-async def _opened(writer: Writer, stop: asyncio.Event) -> bool:
-    """Wait until the database answers; False when told to stop before it did."""
-    wait, longest = _RETRY_SECONDS
-    while not stop.is_set():
-        try:
-            await writer.open()
-        except Refused:
-            raise
-        except MusterError as error:
-            log.warning("waiting for the database", reason=str(error), retry_seconds=wait)
-            await paused(stop, wait)
-            wait = min(2 * wait, longest)
-        else:
-            return True
-    return False
+def spool_of(settings: Settings) -> Spool:
+    """The spool of this bridge, not open yet."""
+    home = settings.home or Path(".muster")
+    return Spool(
+        settings.spool or home / "spool" / settings.bridge_name,
+        max_bytes=settings.spool_max_bytes,
+        min_free_bytes=settings.spool_min_free_bytes,
+    )
 
 
 def main() -> int:

@@ -1,18 +1,22 @@
 """The journey of a message, on one page.
 
-    session -> routes -> intake (decode) -> batch -> seal -> settle (store, commit) -> acknowledge
+    session -> flow (routes, decode) -> batch -> seal -> settle (store, commit) -> acknowledge
+                 |                        ^
+                 +- behind -> spool ------+       (acknowledged once it is on the disk)
 
 Deliveries are decoded as they come. One batch is stored at a time while the next one gathers, so
-that a slow database makes fewer and larger batches.
+that a slow database makes fewer and larger batches. What a database that is away does not take goes
+to the spool, and from there the same way, in turn with what comes meanwhile.
 """
 
 import asyncio
-from collections import deque
+import gc
 from contextlib import suppress
 from itertools import count
 
 from broker_bridge import mqtt5_link, paho_link, topics
-from broker_bridge.batch import Batch, UntimedClock
+from broker_bridge.batch import Batch
+from broker_bridge.flow import Flow
 from broker_bridge.hearing import Hearing
 from broker_bridge.intake import take
 from broker_bridge.losses import MARK_SECONDS, Losses
@@ -20,8 +24,10 @@ from broker_bridge.metrics import BridgeMetrics
 from broker_bridge.routes import Routes
 from broker_bridge.session import Broker, Delivery, Session, now_us
 from broker_bridge.settle import Settler
+from broker_bridge.spool import Spool, SpoolFailed
+from broker_bridge.spooling import Spooling
 from foundation.database import Pool
-from foundation.errors import MusterError
+from foundation.errors import MusterError, Refused
 from foundation.logs import get_logger
 from foundation.settings import Settings, SettingsInvalid
 from foundation.shutdown import paused
@@ -34,12 +40,13 @@ log = get_logger(__name__)
 
 _CARRY = {"mqtt5": mqtt5_link.carry, "paho": paho_link.carry}
 _MOST_QUESTIONS = 200  # to the database for one batch
+_RETRY_SECONDS = (0.1, 5.0)  # doubled from the first to the second
+_DRAIN_SECONDS = 60.0  # nobody waits for what lies in the spool
 _TURNS_BETWEEN_NOTES = 10  # of marks
-_BATCHES_AHEAD = 4  # gathered while one is stored; beyond, deliveries wait as they came
 
 
 class Bridge:
-    """One MQTT session into the database; its writer has the name, its directory is loaded."""
+    """One MQTT session into the database, or into the spool as long as there is none."""
 
     def __init__(
         self,
@@ -47,6 +54,7 @@ class Bridge:
         pool: Pool,
         writer: Writer,
         directory: Directory,
+        spool: Spool,
         metrics: BridgeMetrics,
     ) -> None:
         self._settings = settings
@@ -73,61 +81,78 @@ class Bridge:
         self._hearing = Hearing(self._session)
         self._settler = Settler(writer, self._session, metrics)
         metrics.watch(self._session, directory)
-        self._clock = UntimedClock()
-        self._batch = Batch(self._clock)
-        self._began = 0.0
-        self._waiting: deque[list[Delivery]] = deque()
         # Beyond the bound of unsettled messages nothing more comes: half of it is full, too.
-        self._full_at = min(settings.batch_max_readings, 1 + settings.unsettled_max_messages // 2)
+        full_at = min(settings.batch_max_readings, 1 + settings.unsettled_max_messages // 2)
+        self._flow = Flow(self._routes.known, self._routes.find, full_at=full_at)
+        spools = settings.spool_max_bytes > 0
+        self._spool = spool
+        self._spooling = Spooling(spool, self._flow, self._session, metrics, enabled=spools)
+        self._began = 0.0
         self._full = asyncio.Event()
         self._broker_to_note = False
-        self._stopping = False
+        self._was_open = False
+        self._ending = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Carry messages until `stop`; then settle what came, acknowledge it and disconnect.
 
         Raises BrokerRefused, and TimeoutError when the settings give stopping no more time.
         """
-        ending = asyncio.Event()
-        storing = asyncio.create_task(self._store_batches())
-        marking = asyncio.create_task(self._mark(ending))
-        session = asyncio.create_task(self._session.run())
-        others = (
-            asyncio.create_task(self._directory.follow(ending)),
-            asyncio.create_task(self._hearing.keep(self._pool, self._settings.bridge_name, ending)),
-            asyncio.create_task(stop.wait()),
-            marking,
-        )
+        await self._spooling.open()
         try:
-            done, _ = await asyncio.wait(
-                {storing, session, *others}, return_when=asyncio.FIRST_COMPLETED
-            )
+            await self._settler.within(_DRAIN_SECONDS, self._open)
+        except Refused:
+            raise
+        except MusterError as error:
+            log.warning("the database does not answer yet", reason=str(error))
+            self._flow.hold()
+        following = asyncio.Event()
+        storing = asyncio.create_task(self._store_batches())
+        spooling = asyncio.create_task(self._spooling.run(self._settings.batch_max_age_seconds))
+        session = asyncio.create_task(self._session.run())
+        name = self._settings.bridge_name
+        others = (
+            asyncio.create_task(self._directory.follow(following)),
+            asyncio.create_task(self._hearing.keep(self._pool, name, following)),
+            asyncio.create_task(stop.wait()),
+            asyncio.create_task(self._mark(following)),
+        )
+        tasks = (storing, spooling, session, *others)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
             async with asyncio.timeout(self._settings.stop_deadline_seconds):
                 self._session.end_intake()
-                self._stopping = True
+                self._ending.set()
                 self._something.set()
                 self._full.set()
                 await storing
+                self._spooling.finish()
+                await spooling
                 self._settler.receipts.finish()
                 self._session.stop()
                 await session
                 self._losses.stop()
                 with suppress(MusterError):
-                    await self._note_broker()
+                    patience = self._settings.database_patience_seconds
+                    await self._settler.within(patience, self._note_broker)
         finally:
-            ending.set()
-            tasks = (storing, session, *others)
+            following.set()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._spooling.close()
 
     async def missing(self) -> dict[str, str]:
         """What keeps the bridge from its work, by name, in a sentence each."""
         lacks = {}
-        if self._settler.holding:
+        if not self._was_open:
+            lacks["database"] = "The database has not answered yet."
+        elif self._flow.away:
             lacks["database"] = "The database does not take what we have."
+        if self._spool.is_full:
+            lacks["spool"] = "The spool is full: nothing more is acknowledged."
         if not self._session.connected:
             lacks["broker"] = "The broker is not connected."
         elif not self._session.subscribed:
@@ -149,50 +174,118 @@ class Bridge:
 
     def _receive(self, deliveries: list[Delivery]) -> None:
         self._metrics.received.inc(len(deliveries))
-        if self._waiting or self._batch.size() >= _BATCHES_AHEAD * self._full_at:
-            self._waiting.append(deliveries)
-        else:
-            self._gather(deliveries)
-
-    def _gather(self, deliveries: list[Delivery]) -> None:
-        batch = self._batch
-        if not batch.deliveries:
+        flow = self._flow
+        if not flow.batch.deliveries:
             self._began = asyncio.get_running_loop().time()
-        batch.deliveries += deliveries
-        known = self._routes.known.get
-        for delivery in deliveries:
-            route = known(delivery.topic) or self._routes.find(delivery.topic)
-            if route is None:
-                batch.strangers.append(delivery)
-            else:
-                take(batch, route, delivery)
+        flow.receive(deliveries)
         self._something.set()
-        if batch.size() >= self._full_at:
+        if flow.behind:
+            self._spooling.wanted.set()
+        if flow.is_full:
             self._full.set()
 
     # To the database.
 
     async def _store_batches(self) -> None:
-        while not (self._stopping and not self._batch.deliveries):
-            await self._something.wait()
-            self._something.clear()  # before we look: what comes from here on wakes us again
-            if self._broker_to_note and self._session.subscribed:
-                await self._settler.patiently(self._note_broker)
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._began + self._settings.batch_max_age_seconds):
-                    await self._full.wait()
-            batch = self._next_batch()
-            if batch.deliveries:
-                await self._settler.patiently(lambda: self._ask(batch))  # noqa: B023
-                await self._settler.settle(batch.seal())
+        """Store until told to stop; what then cannot be stored is left to the spool."""
+        flow = self._flow
+        wait, longest = _RETRY_SECONDS
+        while not (self._ending.is_set() and (flow.away or not flow.batch.deliveries)):
+            try:
+                if flow.away:
+                    await self._come_back()
+                else:
+                    await self._take_turn()
+                wait = _RETRY_SECONDS[0]
+            except SpoolFailed as error:
+                log.warning("what lies in the spool cannot be had", reason=str(error))
+                flow.go_on()
+                await paused(self._ending, _RETRY_SECONDS[0])
+            except MusterError as error:
+                if isinstance(error, Refused) and not self._was_open:
+                    raise
+                self._hold(error, wait)
+                await paused(self._ending, wait)
+                wait = min(2 * wait, longest)
 
-    def _next_batch(self) -> Batch:
-        """What has gathered; the next batch begins with what had to wait."""
-        batch, self._batch = self._batch, Batch(self._clock)
-        self._full.clear()
-        while self._waiting and self._batch.size() < self._full_at:
-            self._gather(self._waiting.popleft())
-        return batch
+    async def _take_turn(self) -> None:
+        """Store what has gathered, and then some of what lies in the spool."""
+        flow = self._flow
+        await self._something.wait()
+        self._something.clear()  # before we look: what comes from here on wakes us again
+        patience = self._settings.database_patience_seconds
+        if self._broker_to_note and self._session.subscribed:
+            await self._settler.within(patience, self._note_broker)
+        if await self._is_ripe():
+            self._full.clear()
+            self._began = asyncio.get_running_loop().time()
+            batch = flow.next_batch()
+            if batch.deliveries:
+                try:
+                    await self._settler.within(patience, lambda: self._settle(batch))
+                except MusterError:
+                    flow.hold(batch)
+                    raise
+        if flow.holds and not self._ending.is_set():
+            await self._drain()
+            self._something.set()
+
+    async def _is_ripe(self) -> bool:
+        """Wait until what gathers is full or old enough; only look, while there is a spool."""
+        ripe_at = self._began + self._settings.batch_max_age_seconds
+        if self._flow.holds:
+            return self._flow.is_full or asyncio.get_running_loop().time() >= ripe_at
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(ripe_at):
+                await self._full.wait()
+        return True
+
+    async def _come_back(self) -> None:
+        """See whether the database takes something again: of the spool, if anything is there."""
+        await self._settler.within(_DRAIN_SECONDS, self._open)
+        if self._spool.messages:
+            await self._drain()
+        else:
+            self._flow.go_on()
+        self._something.set()
+
+    async def _drain(self) -> None:
+        """Store the oldest of what lies in the spool, and forget it there."""
+        portion = await self._spooling.oldest()
+        if portion.deliveries:
+            batch = self._flow.unpack(portion.deliveries, portion.damaged)
+            await self._settler.within(_DRAIN_SECONDS, lambda: self._settle(batch))
+        await self._spooling.remove(portion)
+        self._spooling.wanted.set()
+
+    async def _settle(self, batch: Batch) -> None:
+        await self._ask(batch)
+        await self._settler.settle(batch.seal())
+
+    async def _open(self) -> None:
+        """Connect, and be sure that the directory is loaded."""
+        await self._writer.open()
+        if not self._was_open:
+            if not self._directory.loaded:
+                await self._directory.load()
+            # Terminals by the million, to stay: not to be walked over at each collection.
+            gc.collect()
+            gc.freeze()
+            self._was_open = True
+
+    def _hold(self, error: MusterError, wait: float) -> None:
+        """Have everything go to the spool until the database is back."""
+        self._flow.hold()
+        self._spooling.wanted.set()
+        self._metrics.database_failures.inc()
+        cause = error.__cause__
+        log.warning(
+            "the database does not take what we have",
+            reason=str(error),
+            cause=str(cause).strip() if cause else None,
+            messages_held=self._spool.messages,
+            retry_seconds=wait,
+        )
 
     async def _ask(self, batch: Batch) -> None:
         """Ask the database about terminals and metrics that we do not know; then refuse them.

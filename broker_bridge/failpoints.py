@@ -1,7 +1,9 @@
 """Where a test may have the bridge die, or err on purpose: named in `MUSTER_TEST_*`, else nothing.
 
 The ledger (`deploy/ledger`) closes its books over a bridge that is killed just before and after a
-commit, and shows that it notices one that errs: that acknowledges too early, or drops a message.
+commit, with messages in the spool that are not acknowledged, and with such that are stored and
+still lie there; and shows that it notices one that errs: that acknowledges too early, or drops a
+message.
 """
 
 import os

@@ -8,6 +8,7 @@ from prometheus_client.process_collector import ProcessCollector
 from broker_bridge.batch import Sealed
 from broker_bridge.fates import Fates
 from broker_bridge.session import Session
+from broker_bridge.spool import Spool
 from registry.directory import Directory
 from telemetry.model import Fate, Reason
 
@@ -18,7 +19,7 @@ _PARTS = (1, 10, 100, 1_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 class BridgeMetrics:
     """The figures of one bridge, every known series at 0 from the start.
 
-    received = settled (by fate) + unsettled.
+    received + drained = settled (by fate) + held + unsettled.
     """
 
     def __init__(self) -> None:
@@ -51,7 +52,14 @@ class BridgeMetrics:
         self.database_failures = counter("database_failures_total", "Attempts put off.")
         self.commit_seconds = histogram("commit_seconds", "Time to commit a batch.", _SECONDS)
         self.batch_parts = histogram("batch_parts", "Readings and events a batch.", _PARTS)
-        self.spool_bytes = gauge("spool_bytes", "Bytes on disk; there is no spool yet.")
+        self.held = counter("held_total", "Messages that went into the spool.")
+        self.drained = counter("drained_total", "Messages of the spool that were settled.")
+        self.spool_messages = gauge("spool_messages", "Messages in the spool.")
+        self.spool_bytes = gauge("spool_bytes", "Bytes that they are.")
+        self.spool_oldest = gauge("spool_oldest_seconds", "Age of the oldest of them.")
+        self.spool_room = gauge("spool_room_bytes", "Bytes that the spool takes before it is full.")
+        self.spool_full = gauge("spool_full", "1 when the spool refused what it was given last.")
+        self.spool_damaged = gauge("spool_damaged", "Messages set aside, damaged on the disk.")
         self.connected = gauge("connected", "1 while the broker has us.")
         self.unsettled = gauge("unsettled", "Messages delivered and not yet settled.")
         self.oldest_unsettled = gauge("oldest_unsettled_seconds", "Age of the oldest of them.")
@@ -65,6 +73,15 @@ class BridgeMetrics:
         self.oldest_unsettled.set_function(session.oldest_unsettled_seconds)
         self.stale.set_function(lambda: session.stale_acknowledgements)
         self.terminals.set_function(directory.__len__)
+
+    def watch_spool(self, spool: Spool) -> None:
+        """Read the spool's own figures at each scrape."""
+        self.spool_messages.set_function(lambda: spool.messages)
+        self.spool_bytes.set_function(lambda: spool.bytes)
+        self.spool_oldest.set_function(spool.oldest_seconds)
+        self.spool_room.set_function(lambda: spool.room)
+        self.spool_full.set_function(lambda: float(spool.is_full))
+        self.spool_damaged.set_function(lambda: spool.set_aside)
 
     def count(self, fates: Fates, sealed: Sealed) -> None:
         """Count a batch that is settled."""

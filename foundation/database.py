@@ -62,8 +62,9 @@ async def open_pool(
     min_size: int = 1,
     max_size: int = 8,
     statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS,
+    wait: bool = True,
 ) -> Pool:
-    """A pool of connections as dict rows; waits at most ten seconds for its first one."""
+    """A pool of connections as dict rows; waits, if so told, ten seconds for its first one."""
     pool: Pool = AsyncConnectionPool(
         dsn,
         min_size=min_size,
@@ -77,7 +78,7 @@ async def open_pool(
         open=False,
     )
     with translated():
-        await pool.open(wait=True, timeout=10)
+        await pool.open(wait=wait, timeout=10)
     return pool
 
 

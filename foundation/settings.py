@@ -135,6 +135,18 @@ class Settings(BaseSettings):
     unsettled_max_bytes: int = Field(
         64 * 1024 * 1024, ge=65_536, description="Unsettled bytes at which reading pauses."
     )
+    database_patience_seconds: float = Field(
+        5, gt=0, le=600, description="Time after which messages go to the spool instead."
+    )
+    spool: Path | None = Field(
+        None, description="Directory of the bridge's spool; default `spool/<name>` in the home."
+    )
+    spool_max_bytes: int = Field(
+        4 * 1024**3, ge=0, description="Bytes at which the spool is full; 0: no spool."
+    )
+    spool_min_free_bytes: int = Field(
+        1024**3, ge=0, description="Free bytes that the spool leaves on its disk."
+    )
     stop_deadline_seconds: float = Field(
         20, gt=0, le=600, description="Time a process has to settle and stop after SIGTERM."
     )

@@ -86,6 +86,11 @@ class Directory:
         """How many terminals it knows."""
         return len(self._terminals)
 
+    @property
+    def loaded(self) -> bool:
+        """Whether it was ever read whole."""
+        return self._caught_up_at > -inf
+
     def find(self, code: str) -> TerminalRef | None:
         """The terminal of that code, as far as we know; never waits."""
         return self._terminals.get(code)

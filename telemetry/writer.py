@@ -5,8 +5,10 @@ what an earlier writer left half done is decided before this one writes.
 """
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 
 import numpy as np
@@ -42,6 +44,12 @@ class Writer:
         self._tables: dict[tuple[int, int], Table] = {}
         self.seen = Seen()
         """What this bridge had seen of its broker when the writer was last opened."""
+
+    def cut(self) -> None:
+        """End whatever the connection waits for, as if the network had."""
+        if self._conn is not None and not self._conn.closed:
+            with socket.socket(fileno=os.dup(self._conn.fileno())) as wire, suppress(OSError):
+                wire.shutdown(socket.SHUT_RDWR)
 
     async def open(self) -> None:
         """Connect and take the name, if that is not done; BridgeNameTaken when another has it."""

@@ -118,6 +118,7 @@ def _bridge_settings(stand: Stand, url: str, port: int) -> dict[str, str]:
         "MUSTER_BROKER_PASSWORD_FILE": str(stand.password_file),
         "MUSTER_BRIDGE_NAME": BRIDGE,
         "MUSTER_METRICS_LISTEN": f"127.0.0.1:{port}",
+        "MUSTER_SPOOL": str(broker.directory / "spool"),
         "MUSTER_LOG_LEVEL": "warning",
     }
 

@@ -38,6 +38,7 @@ class Bridge:
             "MUSTER_BROKER_PASSWORD": broker.passwords[name],
             "MUSTER_BRIDGE_NAME": name,
             "MUSTER_METRICS_LISTEN": f"127.0.0.1:{self.port}",
+            "MUSTER_SPOOL": str(broker.server.directory.parent / "spool" / name),
             **settings,
         }
         with self.log.open("wb") as log:
@@ -94,10 +95,14 @@ class Bridge:
         )
         return {reason or fate: int(float(n)) for fate, reason, n in found if float(n)}
 
+    def held(self) -> int:
+        """Messages in the spool."""
+        return int(self.metric("muster_bridge_spool_messages"))
+
     def settle(self, received: int) -> None:
         """Wait until so many messages have come and each has its fate."""
         wait_until(lambda: self.metric("muster_bridge_received_total") >= received, SECONDS)
-        wait_until(lambda: self.metric("muster_bridge_unsettled") == 0, SECONDS)
+        wait_until(lambda: self.metric("muster_bridge_unsettled") == self.held() == 0, SECONDS)
         assert self.metric("muster_bridge_received_total") == received
         assert sum(self.fates().values()) == received
 

@@ -1,11 +1,11 @@
 """The whole message path with a real broker and a real TimescaleDB: what comes in, and its fate."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from deploy.embedded.processes import wait_until
 from foundation.database import Pool, transaction
@@ -232,42 +232,70 @@ async def test_events_and_reports_are_kept_as_events(
     assert quarantined(database) == [("malformed", b'"online"'), ("malformed", b"{")]
 
 
-async def test_a_database_that_is_away_holds_messages_unacknowledged(
+async def test_what_a_database_that_is_away_does_not_take_goes_to_the_spool(
     database: Database, broker: TestBroker, pool: Pool
 ) -> None:
-    """Nothing is lost or doubled when it comes back; meanwhile the bridge says that it waits."""
+    """It is acknowledged and counted as held, and stored in order when the database is back."""
     base = now_ms() - HOUR_MS
     with Bridge(database, broker).ready() as bridge, Publisher(broker, "M-1") as meter:
         meter.say({"ts": base, "voltage_a": 230})
         bridge.settle(1)
-        _close(database, allowed=False)
-        meter.say(*({"ts": base + k, "voltage_a": 231} for k in range(1, 30)))
-        assert wait_until(lambda: bridge.get("/health/ready")[0] == 503, SECONDS)
-        assert bridge.metric("muster_bridge_unsettled") == 29
-        _close(database, allowed=True)
+        with closed(database):
+            meter.say(*({"ts": base + k, "voltage_a": 231} for k in range(1, 30)))
+            assert wait_until(lambda: bridge.held() == 29, SECONDS)
+            assert bridge.get("/health/ready")[0] == 503
+            assert bridge.metric("muster_bridge_unsettled") == 0
+            assert bridge.metric("muster_bridge_spool_bytes") > 29 * len("m2m/v1/M-1/telemetry")
+            assert bridge.fates() == {"stored": 1}
         bridge.settle(30)
-        assert bridge.get("/health/ready") == (200, '{"ready":true,"missing":{}}')
+        assert wait_until(lambda: bridge.get("/health/ready")[0] == 200, SECONDS)
+        assert bridge.held() == bridge.metric("muster_bridge_spool_bytes") == 0
 
     assert len(stored(database)) == 30
 
 
-async def test_a_stop_has_its_deadline(database: Database, broker: TestBroker, pool: Pool) -> None:
-    """What cannot be stored in time is left to the broker, which delivers it to the next bridge."""
+async def test_without_a_spool_messages_wait_unacknowledged(
+    database: Database, broker: TestBroker, pool: Pool
+) -> None:
+    """Nothing is lost or doubled when the database comes back; a stop has its deadline."""
     base = now_ms() - HOUR_MS
-    with (
-        Bridge(database, broker, MUSTER_STOP_DEADLINE_SECONDS="0.5").ready() as bridge,
-        Publisher(broker, "M-1") as meter,
-    ):
-        _close(database, allowed=False)
-        meter.say(*({"ts": base + k, "voltage_a": 231} for k in range(10)))
-        assert wait_until(lambda: bridge.get("/health/ready")[0] == 503, SECONDS)
-        assert bridge.stop() == 1
-        assert "stopped before everything was settled" in bridge.said()
-        _close(database, allowed=True)
-    with Bridge(database, broker).ready() as bridge:
-        bridge.settle(10)
+    without = {"MUSTER_SPOOL_MAX_BYTES": "0", "MUSTER_STOP_DEADLINE_SECONDS": "0.5"}
+    with Publisher(broker, "M-1") as meter:
+        with Bridge(database, broker, **without).ready() as bridge, closed(database):
+            meter.say(*({"ts": base + k, "voltage_a": 231} for k in range(10)))
+            assert wait_until(lambda: bridge.get("/health/ready")[0] == 503, SECONDS)
+            assert bridge.metric("muster_bridge_unsettled") == 10
+            assert bridge.stop() == 1
+            assert "stopped before everything was settled" in bridge.said()
+        with Bridge(database, broker, **without).ready() as bridge:
+            bridge.settle(10)
+            with closed(database):
+                meter.say(*({"ts": base + k, "voltage_a": 231} for k in range(10, 20)))
+                assert wait_until(lambda: bridge.get("/health/ready")[0] == 503, SECONDS)
+            bridge.settle(20)
 
-    assert [ms for _, ms, _ in stored(database)] == [base + k for k in range(10)]
+    assert [ms for _, ms, _ in stored(database)] == [base + k for k in range(20)]
+
+
+async def test_the_spool_outlives_the_bridge(
+    database: Database, broker: TestBroker, pool: Pool
+) -> None:
+    """A bridge stops and starts without its database; the next one stores what lay there."""
+    base = now_ms() - HOUR_MS
+    with closed(database), Publisher(broker, "M-1") as meter:
+        for part in range(3):
+            with Bridge(database, broker) as bridge:
+                assert wait_until(lambda: bridge.metric("muster_bridge_connected") == 1, SECONDS)
+                assert "has not answered yet" in bridge.get("/health/ready")[1]
+                meter.say(*({"ts": base + 10 * part + k, "voltage_a": 230} for k in range(10)))
+                assert wait_until(lambda: bridge.held() == 10 * (part + 1), SECONDS)  # noqa: B023
+                assert bridge.stop() == 0
+    with Bridge(database, broker).ready() as bridge:
+        assert wait_until(lambda: bridge.held() == 0, SECONDS)
+        assert bridge.metric("muster_bridge_drained_total") == 30
+        assert bridge.fates() == {"stored": 30}
+
+    assert stored(database) == [("M-1", base + k, 230.0) for k in range(30)]
 
 
 async def test_a_forgotten_session_is_told(
@@ -287,15 +315,16 @@ async def test_a_forgotten_session_is_told(
     ]
 
 
-def _close(database: Database, *, allowed: bool) -> None:
-    """Close the database to the bridge, cutting its connections, or open it again."""
+@contextmanager
+def closed(database: Database) -> Iterator[None]:
+    """The database is closed to the bridge, and its connections are cut."""
     with psycopg.connect(database.superuser, autocommit=True) as conn:
-        conn.execute(
-            sql.SQL("alter role muster_bridge {}").format(
-                sql.SQL("login" if allowed else "nologin")
+        conn.execute("alter role muster_bridge nologin")
+        try:
+            conn.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                " where usename = 'muster_bridge' and datname = current_database()"
             )
-        )
-        conn.execute(
-            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-            " where usename = 'muster_bridge' and datname = current_database()"
-        )
+            yield
+        finally:
+            conn.execute("alter role muster_bridge login")

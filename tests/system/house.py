@@ -120,6 +120,7 @@ class BridgeProcess:
                 "MUSTER_BROKER_PASSWORD_FILE": str(house.directory / "word"),
                 "MUSTER_BRIDGE_NAME": BRIDGE,
                 "MUSTER_METRICS_LISTEN": f"127.0.0.1:{self.metrics_port}",
+                "MUSTER_SPOOL": str(house.directory / "spool"),
                 **environment,
             },
             stdout=self._log,
