@@ -8,8 +8,10 @@ from contextlib import contextmanager
 
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 
 from api.app import create_app
+from api.heads import CappedHttp
 from foundation import logs, settings
 from foundation.errors import MusterError, Refused
 from foundation.logs import get_logger
@@ -53,12 +55,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(chosen: Settings) -> int:
-    app = create_app(chosen)
-    server = _Server(
+def server(app: FastAPI, chosen: Settings) -> uvicorn.Server:
+    """The HTTP server of an application that is started already."""
+    return _Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=CappedHttp,
             ws="none",
             lifespan="off",  # entered here, so that a failure is ours to tell in one sentence
             log_config=None,
@@ -70,15 +72,20 @@ async def _serve(chosen: Settings) -> int:
             ssl_keyfile=chosen.api_tls_key,
         )
     )
-    _load_certificate(server.config)
+
+
+async def _serve(chosen: Settings) -> int:
+    app = create_app(chosen)
+    running = server(app, chosen)
+    _load_certificate(running.config)
     stop = stop_event()
     with _listening(chosen.api_listen) as listener:
         async with app.router.lifespan_context(app):
-            serving = asyncio.create_task(server.serve([listener]))
+            serving = asyncio.create_task(running.serve([listener]))
             stopping = asyncio.create_task(stop.wait())
             get_logger(__name__).info("serving", listen=chosen.api_listen)
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            server.should_exit = True
+            running.should_exit = True
             await serving
             stopping.cancel()
     return 0 if stop.is_set() else 1

@@ -103,7 +103,7 @@ def refuse(request: Request, problem: Problem) -> Response:
 
 
 async def _on_error(request: Request, error: Any) -> Response:
-    problem = problems.of_error(error)
+    problem = problems.of_error(error, in_query=request.method == "GET")
     if problem.status >= 500:
         log.error("request failed", path=request.url.path, exc_info=error)
     return refuse(request, problem)

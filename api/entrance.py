@@ -11,6 +11,7 @@ from starlette.types import Scope
 from api.errors import HeaderInvalid, HeadersTooLarge
 
 MOST_HEADER_BYTES = 32 * 1024
+_EACH_BYTES = 32  # what one more header costs, as HTTP/2 counts it
 
 _SINGLE = frozenset(
     {b"authorization", b"content-encoding", b"content-length", b"content-type", b"host",
@@ -23,7 +24,7 @@ def check(scope: Scope) -> None:
     """Return if the headers can be read in one way only; else HeadersTooLarge or HeaderInvalid."""
     size, met = 0, set()
     for name, value in scope["headers"]:
-        size += len(name) + len(value)
+        size += len(name) + len(value) + _EACH_BYTES
         if name in _SINGLE:
             if name in met:
                 raise HeaderInvalid(f"The header {name.decode()} is given twice.")

@@ -96,10 +96,11 @@ class QueryUnknown(Invalid):
     """The query names a parameter that this address does not have, or names one twice."""
 
     code = "query_unknown"
-    remedy = "Remove the named parameters; /openapi.json lists the ones there are."
+    remedy = "Correct the named parameters; /openapi.json lists the ones there are."
 
     def __init__(self, names: list[str]) -> None:
-        super().__init__(f"This address takes no such query parameter: {', '.join(names)}.")
+        listed = ", ".join(names)
+        super().__init__(f"This address takes no such query parameter, or takes it once: {listed}.")
         self.names = names
 
 

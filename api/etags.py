@@ -69,7 +69,7 @@ def tag(response: Response, thing: Thing) -> Thing:
 def _precondition(
     if_match: Annotated[
         str | None,
-        Header(max_length=1000, description="The ETag that the change is of.", examples=['"3"']),
+        Header(description="The ETag that the change is of.", examples=['"3"']),
     ] = None,
 ) -> Precondition:
     if if_match is None or if_match.strip() == "*":

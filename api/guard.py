@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -101,6 +101,8 @@ class Guard:
             await self._app(scope, line.receive, send)
         except MusterError as error:
             await self._refuse(Request(scope), problems.of_error(error))(scope, line.receive, send)
+        except ClientDisconnect:  # in the midst of the body
+            self._metrics.abandoned()
         except asyncio.CancelledError:
             if not line.is_cut:
                 raise

@@ -22,6 +22,7 @@ from foundation.settings import Settings
 from registry.scope import Scope
 
 _MOST_KEYS = 50_000
+_ROUNDING = 1e-3  # of a request: what adding up thousands of fractions may lose
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
 _expensive: set[Callable[..., Any]] = set()
@@ -81,13 +82,14 @@ class Buckets:
         now = self._clock()
         each = self._seconds / self._quota
         full_at = max(self._full_at.get(key, now), now) + each
-        if full_at - now > self._seconds:
-            raise RateExceeded(self._limit, ceil(full_at - now - self._seconds))
+        over = full_at - now - self._seconds
+        if over > each * _ROUNDING:
+            raise RateExceeded(self._limit, ceil(over))
         self._full_at[key] = full_at
         self._full_at.move_to_end(key)
         if len(self._full_at) > _MOST_KEYS:
             self._full_at.popitem(last=False)
-        left = int((self._seconds - (full_at - now)) / each + 1e-6)
+        left = int((self._seconds - (full_at - now)) / each + _ROUNDING)
         return Standing(self._limit, self._quota, self._seconds, left, ceil(full_at - now))
 
 

@@ -39,6 +39,8 @@ class Line:
             await self._over.wait()
             return _GONE
         message = await self._receive()
+        if message["type"] == "http.disconnect":
+            return message
         self._body_bytes += len(message.get("body", b""))
         if self._body_bytes > self._most_body_bytes:
             raise HTTPException(413)

@@ -90,8 +90,12 @@ class Problem:
         return HTTPStatus(self.status).phrase
 
 
-def of_error(error: MusterError) -> Problem:
-    """The problem that an error of ours is; what is not the caller's business stays in the log."""
+def of_error(error: MusterError, *, in_query: bool = False) -> Problem:
+    """The problem that an error of ours is; what is not the caller's business stays in the log.
+
+    An offending field is a parameter of the query where the request is one, else a place in the
+    body.
+    """
     status = next((status for family, status in _STATUSES if isinstance(error, family)), 500)
     if status == 500:
         return INTERNAL
@@ -102,7 +106,9 @@ def of_error(error: MusterError) -> Problem:
         headers["Retry-After"] = str(error.wait_seconds)
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(_RETRY_SECONDS)
-    return Problem(status, error.code, str(error), error.hint, _places(error), headers)
+    return Problem(
+        status, error.code, str(error), error.hint, _places(error, in_query=in_query), headers
+    )
 
 
 INTERNAL = Problem(
@@ -147,13 +153,16 @@ def response(problem: Problem, request_id: str) -> Response:
     return Response(orjson.dumps(body), problem.status, dict(problem.headers), MEDIA_TYPE)
 
 
-def _places(error: MusterError) -> list[dict[str, str]]:
+def _places(error: MusterError, *, in_query: bool) -> list[dict[str, str]]:
     if isinstance(error, QueryUnknown):
-        return [{"parameter": name, "detail": "there is no such parameter"} for name in error.names]
+        why = "there is no such parameter, or it is given twice"
+        return [{"parameter": name, "detail": why} for name in error.names]
     if isinstance(error, BodyUnreadable):
         return [{"pointer": "#", "detail": str(error)}]
     if isinstance(error, ProfileInvalid):
         return [{"pointer": _pointer(f.path.split(".")), "detail": f.why} for f in error.faults]
+    if isinstance(error, Invalid) and error.field and in_query:
+        return [{"parameter": error.field, "detail": str(error)}]
     if isinstance(error, Invalid) and error.field:
         return [{"pointer": _pointer(error.field.split(".")), "detail": str(error)}]
     return []

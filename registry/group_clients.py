@@ -1,5 +1,6 @@
 """Group clients: who owns terminals, supervised by a region, in a tree of their own."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from registry.model import (
 from registry.scope import Right, Scope
 
 sql = queries.load("registry")
+
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 async def register(
@@ -86,6 +89,8 @@ async def list_page(
     """One page of the clients in scope, by code; `region` keeps to those supervised there."""
     scope.require(Right.GROUP_CLIENTS_READ)
     low, high = region or (None, None)
+    if after is not None and not _CODE.fullmatch(after):
+        raise keyset.CursorInvalid
     rows = await _read(
         conn,
         scope,

@@ -19,6 +19,9 @@ class CursorInvalid(Invalid):
     code = "cursor_invalid"
     remedy = "Take the cursor from the page before, with the same filters."
 
+    def __init__(self) -> None:
+        super().__init__(field="after")
+
 
 def prefix_range(prefix: str | None) -> dict[str, str | None]:
     """A prefix as the range of texts that begin with it, which an index can find."""

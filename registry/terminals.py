@@ -128,7 +128,7 @@ class _Way:
         try:
             return {"after": first if code else int(first), "after_id": int(last_id)}
         except ValueError:
-            raise keyset.CursorInvalid(field="cursor") from None
+            raise keyset.CursorInvalid from None
 
     def cursor(self, row: dict[str, Any]) -> str:
         """The cursor that opens the page after this row."""
@@ -210,7 +210,7 @@ def _from(ways: list[_Way], after: str | None) -> list[_Way]:
         return ways
     letters = [way.letter for way in ways]
     if after[:1] not in letters:
-        raise keyset.CursorInvalid(field="cursor")
+        raise keyset.CursorInvalid
     return ways[letters.index(after[0]) :]
 
 

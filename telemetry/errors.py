@@ -44,17 +44,17 @@ class TimesInvalid(Invalid):
     code = "times_invalid"
 
 
+class WindowTooLong(Invalid):
+    """A window is ten years long at most."""
+
+    code = "window_too_long"
+    remedy = "Ask for a shorter time, one after the other if need be."
+
+
 class LimitInvalid(Invalid):
     """A page has 1 to 1000 items."""
 
     code = "limit_invalid"
-
-
-class KeyInvalid(Invalid):
-    """This is not a key of a page of this list."""
-
-    code = "key_invalid"
-    remedy = "Take it from `next_key` of the page before, unchanged."
 
 
 class QuarantineItemNotFound(NotFound):

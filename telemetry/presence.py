@@ -14,7 +14,6 @@ from foundation.database import Connection
 from registry import keyset, terminals
 from registry.model import GroupClientId, Page, RegionRange, Sector, Terminal, TerminalState
 from registry.scope import Right, Scope
-from telemetry.errors import KeyInvalid
 from telemetry.model import (
     Clock,
     Presence,
@@ -138,7 +137,7 @@ async def list_changes(
     if after is not None:
         us, _, given["after_fact"] = after.partition(".")
         if not (us.isascii() and us.isdigit() and len(us) < 17):
-            raise KeyInvalid(field="after")
+            raise keyset.CursorInvalid
         given["after_time"] = at(int(us))
     rows = await (await conn.execute(sql.list_changes, given)).fetchall()
     changes = [PresenceChange(**row) for row in rows]

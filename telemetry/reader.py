@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from foundation import queries
 from foundation.database import Connection
+from registry.keyset import CursorInvalid
 from registry.model import MetricType, Page
 from registry.scope import Right, Scope
-from telemetry.errors import KeyInvalid, LimitInvalid, QuarantineItemNotFound
+from telemetry.errors import LimitInvalid, QuarantineItemNotFound
 from telemetry.model import (
     LatestValue,
     QuarantineItem,
@@ -125,7 +126,7 @@ async def list_quarantine(
     scope.require(Right.QUARANTINE_READ)
     terminal_id = None if terminal_code is None else await find_seen(conn, scope, terminal_code)
     if after is not None and not (after.isascii() and after.isdigit() and len(after) < 19):
-        raise KeyInvalid(field="after")
+        raise CursorInvalid
     cursor = await conn.execute(
         sql.list_quarantine,
         {
@@ -172,6 +173,7 @@ def _rows_asked_for(limit: int) -> int:
 def _pair(key: str) -> tuple[int, int]:
     first, _, second = key.partition(".")
     try:
+        at(int(first))
         return int(first), int(second)
-    except ValueError:
-        raise KeyInvalid(field="after") from None
+    except (ValueError, OverflowError):
+        raise CursorInvalid from None

@@ -8,11 +8,13 @@ from foundation.database import Connection
 from registry.errors import TerminalNotFound
 from registry.model import MetricType
 from registry.scope import Scope
-from telemetry.errors import TimesInvalid
+from telemetry.errors import TimesInvalid, WindowTooLong
 
 sql = queries.load("telemetry", "reader.sql")
 
 EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+
+LONGEST_WINDOW = timedelta(days=3660)
 
 Profiles = Mapping[str, Mapping[str, MetricType]]
 """Metrics that are shown, by name, of profiles by code."""
@@ -45,11 +47,13 @@ async def profiles_in_window(
 
 
 def check_window(start: datetime, end: datetime) -> None:
-    """Refuse times without an offset, and a window that ends before it begins."""
+    """Refuse times without an offset, and a window that ends before it begins or never."""
     if start.tzinfo is None or end.tzinfo is None:
         raise TimesInvalid("A time needs an offset, such as 2026-09-21T14:13:20Z.", field="from")
     if start >= end:
         raise TimesInvalid("The window ends before it begins.", field="to")
+    if end - start > LONGEST_WINDOW:
+        raise WindowTooLong(field="from")
 
 
 def unix_us(time: datetime) -> int:

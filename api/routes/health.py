@@ -7,7 +7,7 @@ from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from api import auth
+from api import auth, openapi
 from api.strict import StrictRoute
 from foundation.database import transaction
 from foundation.errors import MusterError
@@ -71,7 +71,10 @@ async def _may_scrape(request: Request) -> None:
     operation_id="scrape",
     dependencies=[Depends(_may_scrape)],
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        **{status: openapi.PROBLEMS[status] for status in (401, 403, 422, 503)},
+    },
 )
 async def scrape(request: Request, accept: Annotated[str, Header()] = "") -> Response:
     """This process in Prometheus' words; needs a scraper's key except on loopback."""

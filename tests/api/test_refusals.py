@@ -35,7 +35,7 @@ REFUSALS = [
     ("GET", "/api/v1/terminals?limit=1&limit=2", 422, "query_unknown"),
     ("GET", "/api/v1/terminals?limit=1001", 422, "request_invalid"),
     ("GET", "/api/v1/terminals?after=zzz", 422, "cursor_invalid"),
-    ("GET", "/api/v1/quarantine?after=zzz", 422, "key_invalid"),
+    ("GET", "/api/v1/quarantine?after=zzz", 422, "cursor_invalid"),
     ("GET", "/api/v1/quarantine?reason=boredom", 422, "request_invalid"),
     ("GET", "/api/v1/terminals/METER-1/telemetry?metric=colour", 422, "metric_unknown"),
     ("GET", "/api/v1/terminals/METER-1/telemetry?from=yesterday", 422, "request_invalid"),

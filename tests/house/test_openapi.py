@@ -18,11 +18,7 @@ PRESENT = ROOT / "docs/reference/openapi.json"
 RELEASED = ROOT / "docs/reference/openapi-released.json"
 
 # Breaks that are meant, as the check words them, and why; empty again after each release.
-MEANT = {
-    "PATCH /api/v1/terminals/{code} ?if-match has a tighter maxLength now": (
-        "no ETag of ours is half as long"
-    ),
-}
+MEANT: dict[str, str] = {}
 
 
 def read(path: Path) -> Document:

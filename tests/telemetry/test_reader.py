@@ -12,12 +12,12 @@ from foundation.errors import MusterError
 from registry import ownership, profiles, terminals
 from registry.errors import TerminalNotFound
 from registry.identifiers import TerminalCode
+from registry.keyset import CursorInvalid
 from registry.model import Metric, MetricType
 from registry.scope import Role, Scope
 from telemetry import reader
 from telemetry.errors import (
     AggregateImpossible,
-    KeyInvalid,
     LimitInvalid,
     MetricUnknown,
     QuarantineItemNotFound,
@@ -219,7 +219,7 @@ async def test_events_are_paged_newest_first_and_none_twice(ground: Ground) -> N
             after = page.next_key
             if after is None:
                 break
-        with pytest.raises(KeyInvalid):
+        with pytest.raises(CursorInvalid):
             await reader.list_events(conn, everything, "M-1", after="x")
         with pytest.raises(LimitInvalid):
             await reader.list_events(conn, everything, "M-1", limit=0)

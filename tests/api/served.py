@@ -1,0 +1,37 @@
+"""The application behind a real server on a real socket, for what only shows there."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from api.__main__ import server
+
+
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[int]:
+    """Serve a started application as `python -m api` does; the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        running = server(app, app.state.settings)
+        serving = asyncio.create_task(running.serve([listener]))
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            running.should_exit = True
+            await serving
+
+
+async def said(port: int, *parts: bytes) -> bytes:
+    """What the server answers to these bytes, until it closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(b"".join(parts))
+        await writer.drain()
+        async with asyncio.timeout(30):
+            return await reader.read()
+    except ConnectionResetError:
+        return b""
+    finally:
+        writer.close()
