@@ -16,8 +16,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from foundation import sealing
 from foundation.errors import Invalid
+from foundation.known_secrets import opens_to_everybody
 
 PREFIX = "MUSTER_"
+_KNOWN_SECRET = "has a password that everybody knows; give that server a random one"  # noqa: S105
 
 
 class SettingsInvalid(Invalid):
@@ -135,6 +137,18 @@ class Settings(BaseSettings):
     unsettled_max_bytes: int = Field(
         64 * 1024 * 1024, ge=65_536, description="Unsettled bytes at which reading pauses."
     )
+    terminal_messages_per_second: int = Field(
+        2000, ge=1, le=1_000_000, description="What one terminal may send; more is a `flood`."
+    )
+    quarantine_days: int = Field(
+        90, ge=1, le=3650, description="Days after which refused messages are forgotten."
+    )
+    quarantine_samples: int = Field(
+        1000, ge=1, le=1_000_000, description="Refused messages of a terminal, reason and day kept."
+    )
+    quarantine_max_bytes: int = Field(
+        4 * 1024**3, ge=2**20, description="Raw bytes in quarantine at which storms leave one each."
+    )
     database_patience_seconds: float = Field(
         5, gt=0, le=600, description="Time after which messages go to the spool instead."
     )
@@ -199,6 +213,28 @@ class Settings(BaseSettings):
         if value is not None:
             sealing.keys_of(value.get_secret_value())
         return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_has_a_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            from psycopg import ProgrammingError, conninfo  # as slow to import as all the rest
+
+            try:
+                given = conninfo.conninfo_to_dict(value.get_secret_value())
+            except ProgrammingError:
+                raise ValueError("is no connection string of PostgreSQL") from None
+            password, host = (given.get(part) for part in ("password", "host"))
+            if opens_to_everybody(str(password), None if host is None else str(host)):
+                raise ValueError(_KNOWN_SECRET)
+        return value
+
+    @model_validator(mode="after")
+    def _broker_has_a_secret(self) -> Self:
+        password = self.broker_password.get_secret_value() if self.broker_password else ""
+        if opens_to_everybody(password, urlsplit(self.broker_url or "").hostname):
+            raise ValueError(f"BROKER_PASSWORD {_KNOWN_SECRET}")
+        return self
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:

@@ -62,3 +62,42 @@ def test_require_names_everything_that_is_missing() -> None:
         load({}).require("database_url", "broker_url")
 
     assert caught.value.faults == ["MUSTER_DATABASE_URL is not set", "MUSTER_BROKER_URL is not set"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"MUSTER_DATABASE_URL": "postgresql://muster_api:postgres@database:5432/muster"},
+        {"MUSTER_DATABASE_URL": "host=10.0.0.7 user=muster_api password=ChangeMe"},
+        {"MUSTER_BROKER_URL": "mqtt://b@broker", "MUSTER_BROKER_PASSWORD": "mosquitto"},
+        {"MUSTER_SECRET_KEY": "changeme"},
+        {"MUSTER_SECRET_KEY": "example example example example example"},
+    ],
+)
+def test_a_secret_that_everybody_knows_is_refused(settings: dict[str, str]) -> None:
+    """An example's or a product's own secret does not start a process; it is not repeated."""
+    with pytest.raises(SettingsInvalid) as caught:
+        load(settings)
+
+    assert not {"postgres", "ChangeMe", "mosquitto"} & set(str(caught.value).split())
+
+
+def test_on_the_machine_itself_it_is_let_be() -> None:
+    """A database or broker of a test or a demonstration, that nobody else can reach."""
+    for host in ("127.0.0.1", "localhost", "[::1]"):
+        load(
+            {
+                "MUSTER_DATABASE_URL": f"postgresql://postgres:postgres@{host}/muster",
+                "MUSTER_BROKER_URL": f"mqtt://test@{host}",
+                "MUSTER_BROKER_PASSWORD": "test",
+            }
+        )
+    load({"MUSTER_DATABASE_URL": "host=/run/postgresql password=postgres"})
+
+
+def test_a_database_that_is_none_is_told() -> None:
+    """Before anything connects, and without showing what was given."""
+    with pytest.raises(SettingsInvalid, match="is no connection string") as caught:
+        load({"MUSTER_DATABASE_URL": "mysql password=hunter2"})
+
+    assert "hunter2" not in str(caught.value)
