@@ -77,6 +77,12 @@ class ApiKeyNotFound(NotFound):
     code = "api_key_not_found"
 
 
+class AuditEntryNotFound(NotFound):
+    """There is no such audit entry, or it is not yours to see."""
+
+    code = "audit_entry_not_found"
+
+
 class NotSignedIn(NotPermitted):
     """The name, password, key or session is not accepted."""
 

@@ -18,6 +18,7 @@ class Right(StrEnum):
     ACCOUNT_SET_PASSWORD = "account.set_password"  # noqa: S105
     API_KEYS_ISSUE = "api_keys.issue"
     API_KEYS_READ = "api_keys.read"
+    AUDIT_READ = "audit.read"
     CREDENTIALS_ISSUE = "credentials.issue"
     CREDENTIALS_REVOKE = "credentials.revoke"
     GROUP_CLIENTS_CHANGE = "group_clients.change"
@@ -27,6 +28,7 @@ class Right(StrEnum):
     PROFILES_DEFINE = "profiles.define"
     PROFILES_READ = "profiles.read"
     QUARANTINE_READ = "quarantine.read"
+    QUARANTINE_REPLAY = "quarantine.replay"
     REGIONS_DEFINE = "regions.define"
     REGIONS_READ = "regions.read"
     SIMS_INSTALL = "sims.install"
@@ -102,10 +104,12 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
         Role.ADMIN: frozenset(Right) - PERSONAL,
         Role.OPERATOR: _WATCHING
         | {
+            Right.AUDIT_READ,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
             Right.GROUP_CLIENTS_CHANGE,
             Right.GROUP_CLIENTS_REGISTER,
+            Right.QUARANTINE_REPLAY,
             Right.SIMS_INSTALL,
             Right.SIMS_REGISTER,
             Right.TERMINALS_CHANGE,
@@ -113,7 +117,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.TERMINALS_RETIRE,
             Right.TERMINALS_TRANSFER,
         },
-        Role.SUPERVISOR: _WATCHING,
+        Role.SUPERVISOR: _WATCHING | {Right.AUDIT_READ},
         Role.ACCOUNT_MANAGER: _WATCHING | {Right.GROUP_CLIENTS_CHANGE},
         # An agent is not of the house: no SIM numbers, no raw payloads.
         Role.AGENT: _WATCHING - {Right.QUARANTINE_READ, Right.SIMS_READ},
@@ -121,6 +125,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
         | {
             Right.API_KEYS_ISSUE,
             Right.API_KEYS_READ,
+            Right.AUDIT_READ,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
             Right.USERS_APPOINT,

@@ -29,12 +29,15 @@ LONGEST = 400
 # Verbs of a room that take no scope, and why.
 WITHOUT_SCOPE = {
     "registry.api_keys.authenticate": "a key comes before its scope",
+    "registry.audit.tell_refusal": "who is refused may be nobody whom we know",
     "registry.sessions": "a session comes before its scope",
     "telemetry.batches": "our own processes follow the feed of everybody",
     "telemetry.events": "the bridge stores what came, whoever sent it",
     "telemetry.gauges": "figures of the whole, never of somebody",
     "telemetry.latest": "our own process keeps everybody's values",
     "telemetry.quarantine": "the bridge stores what it refuses, whoever sent it",
+    "telemetry.completeness.catch_up": "our own process counts everybody's messages",
+    "telemetry.gaps": "the bridge records what everybody may have lost",
     "telemetry.receipts": "the bridge keeps account for whoever sent it",
     "telemetry.watch": "our own process keeps everybody's presence",
     "telemetry.sight.profiles_in_window": "of a terminal that find_seen has found in scope",

@@ -17,7 +17,7 @@ JIANGSU_RANGE = RegionRange(320000, 329999)
 
 # Whose rows are of somebody; what is left out is the same for everybody.
 SCOPED = ("group_client", "terminal", "terminal_card", "terminal_profile", "terminal_gateway",
-          "wire_name", "hardware", "sim", "installation", "ownership")  # fmt: skip
+          "wire_name", "hardware", "sim", "installation", "ownership", "audit")  # fmt: skip
 NOT_SCOPED = {
     "region": "reference data",
     "industry": "reference data",
@@ -27,7 +27,7 @@ NOT_SCOPED = {
     "change": "ids and times only",
 }
 SECRET = ("credential", "user_account", "api_key", "user_session", "group_client_lineage",
-          "broker_login", "idempotency")  # fmt: skip
+          "broker_login", "idempotency", "audit_seal", "audit_head")  # fmt: skip
 
 
 async def populate(pool: Pool) -> None:

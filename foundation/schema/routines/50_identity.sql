@@ -78,6 +78,8 @@ create or replace function registry.open_session(wanted_user_id int4, new_hash b
 returns void
 language sql security definer set search_path = pg_catalog, pg_temp
 begin atomic
+    -- Who proved to be somebody acts as them from here on.
+    select set_config('muster.actor', 'user:' || u.name, true) from registry.user_account u where u.id = wanted_user_id;
     insert into registry.user_session (token_hash, user_id, expires_at, source, user_agent)
     values (new_hash, wanted_user_id, now() + make_interval(secs => lifetime_seconds), open_session.source, open_session.user_agent);
 end;
@@ -85,6 +87,8 @@ end;
 create or replace function registry.close_session(wanted_hash bytea) returns void
 language sql security definer set search_path = pg_catalog, pg_temp
 begin atomic
+    select set_config('muster.actor', 'user:' || u.name, true)
+    from registry.user_session s join registry.user_account u on u.id = s.user_id where s.token_hash = wanted_hash;
     delete from registry.user_session where token_hash = wanted_hash or expires_at < now();
 end;
 
