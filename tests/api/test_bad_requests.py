@@ -1,4 +1,4 @@
-"""Bad input B35 and B36 of the catalogue: requests that could be read in two ways, or are broken."""
+"""Bad input B35 and B36 of the catalogue: requests that are broken, or can be read in two ways."""
 
 import json
 
@@ -190,16 +190,14 @@ async def test_b36_no_address_of_ours_is_made_of_what_the_asker_says(
     assert (scraped.status_code, secret.status_code) == (401, 409)
 
 
-@pytest.mark.parametrize(
-    "host", ["", " ", "a b", "[::1", "a/b", "a@b", "x" * 300, "a:b", "<x>", "é"]
-)
-async def test_b36_a_host_that_is_none_is_refused(app: FastAPI, host: str) -> None:
+async def test_b36_a_host_that_is_none_is_refused(app: FastAPI) -> None:
     """400, never a fault of ours."""
     async with asking(app) as client:
-        answer = await client.get("/api/v1/regions", headers={b"Host": host.encode()})
-        page = await client.get("/signin", headers={b"Host": host.encode()})
-    assert (answer.status_code, answer.json()["code"]) == (400, "header_invalid")
-    assert page.status_code == 400
+        for host in ("", " ", "a b", "[::1", "a/b", "a@b", "x" * 300, "a:b", "<x>", "é"):
+            answer = await client.get(f"{V1}/regions", headers={b"Host": host.encode()})
+            page = await client.get("/signin", headers={b"Host": host.encode()})
+            assert (answer.status_code, answer.json()["code"]) == (400, "header_invalid"), host
+            assert page.status_code == 400
 
 
 async def test_b36_only_a_trusted_proxy_says_who_asks(house: World) -> None:
