@@ -11,8 +11,9 @@ import typer
 
 from deploy import doctor as examination
 from deploy import seed
+from deploy import workers as crew
 from deploy.cli import door
-from foundation import settings
+from foundation import logs, settings
 from foundation.migrate import migrate as bring_up_to_date
 from foundation.migrate import set_passwords
 
@@ -25,7 +26,8 @@ def migrate(
         Path | None, typer.Option(help="Directory of files named as the roles: their passwords.")
     ] = None,
     first_admin: Annotated[
-        Path | None, typer.Option(help="File with the password of a first user, `admin`.")
+        Path | None,
+        typer.Option(help="File with a one-time password of `admin`, if there is no user yet."),
     ] = None,
 ) -> None:
     """Bring the database of MUSTER_DATABASE_URL to this version's schema; safe to repeat.
@@ -44,9 +46,17 @@ def migrate(
 
 
 @app.command()
-def bridge() -> None:
+def bridge(
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="So many, sharing the messages (docs: bridges).")
+    ] = 1,
+) -> None:
     """Take messages from the broker into the database, until SIGTERM."""
-    _become("broker_bridge")
+    if workers == 1:
+        _become("broker_bridge")
+    chosen = settings.load()
+    logs.configure(chosen, "bridges")
+    raise typer.Exit(crew.run(chosen, workers))
 
 
 @app.command()

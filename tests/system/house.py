@@ -29,12 +29,19 @@ BRIDGE = "bridge-1"
 class House:
     """The servers of one test and the terminals registered there; a code is also the password."""
 
-    def __init__(self, runtime: Runtime, directory: Path, codes: list[str]) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        directory: Path,
+        codes: list[str],
+        bridges: tuple[str, ...] = (BRIDGE,),
+    ) -> None:
+        self.bridges = bridges
         self.directory = directory
         self.codes = codes
         # fsync stays on: what is proven is that committed means durable.
         self.cluster = Cluster(runtime, directory / "pg")
-        self.broker = Broker(runtime, directory / "mqtt", bridges=(BRIDGE,))
+        self.broker = Broker(runtime, directory / "mqtt", bridges=bridges)
 
     def __enter__(self) -> Self:
         self.cluster.start()
@@ -44,7 +51,8 @@ class House:
         self.cluster.set_password("muster_bridge")
         self._register()
         accounts = {code: verifier(code, iterations=1) for code in self.codes}
-        self.broker.write_accounts({**accounts, BRIDGE: verifier("bridge")})
+        accounts |= {name: verifier("bridge", iterations=1) for name in self.bridges}
+        self.broker.write_accounts(accounts)
         self.broker.start()
         (self.directory / "word").write_text("bridge")
         return self
@@ -107,12 +115,12 @@ class House:
 class BridgeProcess:
     """One bridge as its own process, for killing."""
 
-    def __init__(self, house: House, **environment: str) -> None:
+    def __init__(self, house: House, *command: str, **environment: str) -> None:
         self._house = house
         self.metrics_port = free_port()
         self._log = (house.directory / "bridge.log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "broker_bridge"],
+            [sys.executable, "-m", *(command or ("broker_bridge",))],
             env=_clean(os.environ)
             | {
                 "MUSTER_DATABASE_URL": house.cluster.dsn("muster_bridge", "muster"),
