@@ -124,11 +124,15 @@ def ledger(
     seed: Annotated[
         int | None, typer.Option(help="Of faults and messages; drawn if absent.")
     ] = None,
-    messages: Annotated[int, typer.Option(min=100, help="Messages in all.")] = 60_000,
+    messages: Annotated[int, typer.Option(min=100, help="Messages in all, at least.")] = 60_000,
     rate: Annotated[float, typer.Option(min=1, help="Messages a second.")] = 1000,
     terminals: Annotated[int, typer.Option(min=1, help="Terminals on the roll.")] = 50,
+    rounds: Annotated[int, typer.Option(help="How often each fault strikes at least.")] = 1,
     calm_seconds: Annotated[float, typer.Option(help="Most between two faults.")] = 6,
     fault: Annotated[list[str] | None, typer.Option(help="These only; see `--list`.")] = None,
+    plain: Annotated[
+        bool, typer.Option(help="Terminals trust the PUBACK: leave out f7 and f8.")
+    ] = False,
     mutation: Annotated[
         str | None, typer.Option(help="Err on purpose: the books must not close. See `--list`.")
     ] = None,
@@ -146,8 +150,10 @@ def ledger(
         messages=messages,
         rate=rate,
         terminals=terminals,
+        rounds=rounds,
         calm_seconds=calm_seconds,
         faults=tuple(_known(fault, ledger_faults.ALL, "--fault") or ledger_faults.ALL),
+        plain=plain,
         mutation=next(
             iter(_known([mutation] if mutation else [], mutations.ALL, "--mutation")), None
         ),

@@ -269,12 +269,12 @@ class Player:
     """The process that plays the terminals, and what it said last."""
 
     def __init__(
-        self, ground: Ground, seed: int, base_ms: int, rate: float, most: int, *, plain: bool
+        self, ground: Ground, seed: int, base_ms: int, rate: float, *, plain: bool
     ) -> None:
         file = ground.directory / "codes"
         file.write_text("\n".join(ground.codes), "ascii")
         way = ("127.0.0.1", str(ground.terminals_to_broker.port))
-        numbers = [str(seed), str(base_ms), str(rate), str(most), *(["--plain"] if plain else [])]
+        numbers = [str(seed), str(base_ms), str(rate), *(["--plain"] if plain else [])]
         self._said = ground.directory / "terminals.jsonl"
         with self._said.open("wb") as said, (ground.directory / "terminals.log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -11,12 +11,15 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
+from deploy.embedded.processes import wait_until
 from deploy.ledger import checker, faults, mutations
 from deploy.ledger.ground import Ground, Player, built
 from deploy.ledger.script import Script
 
 _POLL_SECONDS = 0.2
 _STILL_SECONDS = 3.0
+_IN_FLIGHT_SECONDS = 10.0
+_FIRST_MESSAGE_DAYS_AGO = 20  # within the accepted clock, with room for a million a terminal
 
 
 class Standstill(Exception):
@@ -25,9 +28,12 @@ class Standstill(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How long and how hard: `messages` in all at `rate` a second, one fault after the other with a
-    pause of up to `calm_seconds` between; each fault of `faults` in turn, in shuffled rounds.
+    """How long and how hard: at `rate` messages a second, one fault after the other with a pause of
+    up to `calm_seconds` between, each of `faults` in turn, in shuffled rounds; until `messages` are
+    sent and so many `rounds` are over.
 
+    `plain` terminals forget a message at its PUBACK, and wait for no receipt: what a broker that is
+    killed has acknowledged and forgotten is lost to them, and only then.
     `mutation` names one of `mutations.ALL`: with it the books must not close.
     """
 
@@ -35,9 +41,11 @@ class Plan:
     messages: int = 60_000
     rate: float = 1000.0
     terminals: int = 50
+    rounds: int = 1
     calm_seconds: float = 6.0
     rest_seconds: float = 180.0
     faults: Sequence[str] = tuple(faults.ALL)
+    plain: bool = False
     mutation: str | None = None
 
 
@@ -78,7 +86,7 @@ def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]
 
     Of a run whose books do not close the logs are kept, in the directory that the result names.
     """
-    base_ms = int(time.time() * 1000) - plan.messages // plan.terminals * 1000 - 3_600_000
+    base_ms = int(time.time() * 1000) - _FIRST_MESSAGE_DAYS_AGO * 86_400_000
     script = Script(plan.seed, base_ms)
     strikes: list[Strike] = []
     trouble: list[str] = []
@@ -88,7 +96,7 @@ def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]
     with built(plan.terminals, mutation) as ground:
         began = time.monotonic()
         player = Player(
-            ground, plan.seed, base_ms, plan.rate, plan.messages, plain=mutation.terminals_are_plain
+            ground, plan.seed, base_ms, plan.rate, plain=plan.plain or mutation.terminals_are_plain
         )
         try:
             try:
@@ -97,7 +105,8 @@ def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]
                     books.note("strike", asdict(strike))
                     told = player.told()
                     tell(
-                        f"{len(strikes)} faults, {told['sent']:,} of {plan.messages:,} messages,"
+                        f"{len(strikes)} of {plan.rounds * len(plan.faults)} faults,"
+                        f" {told['sent']:,} of {plan.messages:,} messages,"
                         f" {told['kept']:,} without a receipt"
                     )
                 tell("waiting for the last receipts")
@@ -130,37 +139,38 @@ def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]
 
 
 def _strikes(ground: Ground, player: Player, plan: Plan) -> Iterator[Strike]:
-    """Strike, until the last message is measured; raises `Standstill`."""
+    """Strike, until everything planned is done; raises `Standstill`."""
     chance = Random(plan.seed)  # noqa: S311
     began = time.monotonic()
     order: list[str] = []
-    while plan.faults and _measures(player, plan):
+    due = plan.rounds * len(plan.faults)
+    while due > 0 or int(player.told().get("sent", 0)) < plan.messages:
         _calm(ground, player, plan, chance.uniform(0.2, 1) * plan.calm_seconds)
         if not order:
             order = list(plan.faults)
             chance.shuffle(order)
-        yield _strike(ground, player, order.pop(), chance, began)
-
-
-def _measures(player: Player, plan: Plan) -> bool:
-    return player.runs and int(player.told().get("sent", 0)) < plan.messages
+        if order:
+            yield _strike(ground, player, order.pop(), chance, began)
+            due -= 1
 
 
 def _calm(ground: Ground, player: Player, plan: Plan, seconds: float) -> None:
     """Wait until receipts come again, and then for so long: every fault strikes a house at work."""
     before = int(player.told().get("receipted", 0))
     deadline = time.monotonic() + plan.rest_seconds
-    until = None
-    while _measures(player, plan) and (until is None or time.monotonic() < until):
+    while int(player.told().get("receipted", 0)) <= before:
+        ground.look_after()
+        if time.monotonic() > deadline:
+            raise Standstill(f"no receipt came for {plan.rest_seconds:.0f} s after a fault")
+        time.sleep(_POLL_SECONDS)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
         ground.look_after()
         time.sleep(_POLL_SECONDS)
-        if until is None and int(player.told().get("receipted", 0)) > before:
-            until = time.monotonic() + seconds
-        if until is None and time.monotonic() > deadline:
-            raise Standstill(f"no receipt came for {plan.rest_seconds:.0f} s after a fault")
 
 
 def _strike(ground: Ground, player: Player, name: str, chance: Random, began: float) -> Strike:
+    wait_until(lambda: int(player.told().get("kept", 0)) > 0, _IN_FLIGHT_SECONDS)
     unsettled = ground.metrics().get("muster_bridge_unsettled", 0)
     in_flight = int(player.told().get("kept", 0))
     at = time.monotonic()

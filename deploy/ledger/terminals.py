@@ -216,7 +216,7 @@ def told(terminals: list[Terminal]) -> Told:
     )
 
 
-async def _play(terminals: list[Terminal], host: str, port: int, rate: float, most: int) -> None:
+async def _play(terminals: list[Terminal], host: str, port: int, rate: float) -> None:
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -228,10 +228,10 @@ async def _play(terminals: list[Terminal], host: str, port: int, rate: float, mo
     keepers = [asyncio.create_task(_keep_connected(t, host, port)) for t in terminals]
     began = said_at = time.monotonic()
     measured, turn, due = 0, 0, 0.0
-    while not (ending.is_set() or measured >= most) or any(t.kept for t in terminals):
+    while not ending.is_set() or any(t.kept for t in terminals):
         await asyncio.sleep(_TICK_SECONDS)
         now = time.monotonic()
-        if not ending.is_set() and measured < most:
+        if not ending.is_set():
             due += rate * _TICK_SECONDS
             # What could not be measured in time, because all keep too much, is not caught up.
             due = min(due, rate * (now - began) - measured, rate)
@@ -262,19 +262,18 @@ def main(
     seed: int,
     base_ms: int,
     rate: float,
-    most: int,
     plain: bool = False,
 ) -> None:
     """Play the terminals of the file `codes` (one a line, its own password) at `rate` in all.
 
-    Ends by itself after `most` messages. Plain ones wait for the PUBACK instead of the receipt.
+    Plain ones wait for the PUBACK instead of the receipt.
     """
     script = Script(seed, base_ms)
     terminals = [
         Terminal(script, number, code, f"boot-{seed}", "m2m/v1", plain=plain)
         for number, code in enumerate(codes.read_text("ascii").split())
     ]
-    uvloop.run(_play(terminals, host, port, rate, most))
+    uvloop.run(_play(terminals, host, port, rate))
 
 
 if __name__ == "__main__":
