@@ -14,7 +14,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from api.console import catalogue, words
+from api.console import access, catalogue, words
 from api.console.assets import Assets
 from api.console.catalogue import Language
 
@@ -75,7 +75,12 @@ def _environment(language: Language, assets: Assets) -> Environment:
     environment.install_gettext_translations(  # type: ignore[attr-defined]
         language.translations, newstyle=True
     )
-    environment.globals |= {"language": language, "words": words, "asset": assets.address}
+    environment.globals |= {
+        "language": language,
+        "words": words,
+        "access": access,
+        "asset": assets.address,
+    }
     locale = language.locale
 
     def unit(code: str) -> str:

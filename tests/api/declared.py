@@ -111,6 +111,8 @@ _CLIENT = {
 _SIGN_IN = {"name": "ada", "password": PASSWORD}
 _VIEWER = {"name": "new.viewer", "role": "client_viewer", "group_clients": ["{name}"]}
 _CODE = {"code": "000000"}
+_VIEWER_FORM = {"name": "new.viewer", "role": "client_viewer", "clients": "{name}"}
+_NEW_PASSWORD = "five other words are enough"
 
 ROUTES: tuple[Ask, ...] = (
     # Terminals
@@ -166,7 +168,7 @@ ROUTES: tuple[Ask, ...] = (
     # Oneself
     Ask(f"GET {_V1}/me", Right.ACCOUNT_READ, NOTHING),
     Ask(f"PUT {_V1}/me/password", Right.ACCOUNT_SET_PASSWORD, NOTHING,
-        json={"current": PASSWORD, "new": "five other words are enough"}, ok=204),
+        json={"current": PASSWORD, "new": _NEW_PASSWORD}, ok=204),
     Ask(f"POST {_V1}/me/second-factor", Right.ACCOUNT_ENROL, NOTHING),
     Ask(f"POST {_V1}/me/second-factor/confirmation", Right.ACCOUNT_ENROL, NOTHING,
         json=_CODE, ok=409),
@@ -218,4 +220,38 @@ ROUTES: tuple[Ask, ...] = (
     Ask("GET /quarantine", Right.QUARANTINE_READ, NOTHING),
     Ask("GET /quarantine?terminal={name}", Right.QUARANTINE_READ, MOMENT),
     Ask("GET /quarantine/{item}", Right.QUARANTINE_READ, ITEM),
+    Ask("GET /users", Right.USERS_READ, NOTHING),
+    Ask("GET /users?client={name}", Right.USERS_READ, FILE),
+    Ask("GET /users/new", Right.USERS_APPOINT, NOTHING),
+    Ask("POST /users/new", Right.USERS_APPOINT, FILE, form=_VIEWER_FORM),
+    Ask("GET /users/{user}", Right.USERS_READ, USER),
+    Ask("POST /users/{user}/role", Right.USERS_APPOINT, USER, form={"role": "client_viewer"},
+        ok=422),
+    Ask("POST /users/{user}/standing", Right.USERS_APPOINT, USER, form={"disabled": "true"},
+        ok=303),
+    Ask("POST /users/{user}/password", Right.USERS_APPOINT, USER),
+    Ask("POST /users/{user}/second-factor", Right.USERS_APPOINT, USER, ok=303),
+    Ask("POST /users/{user}/sessions", Right.USERS_APPOINT, USER, ok=303),
+    Ask("GET /api-keys", Right.API_KEYS_READ, NOTHING),
+    Ask("GET /api-keys?client={name}", Right.API_KEYS_READ, FILE),
+    Ask("GET /api-keys/new", Right.API_KEYS_ISSUE, NOTHING),
+    Ask("POST /api-keys/new", Right.API_KEYS_ISSUE, FILE, form=_VIEWER_FORM),
+    Ask("GET /api-keys/{prefix}", Right.API_KEYS_READ, KEY),
+    Ask("POST /api-keys/{prefix}/revocation", Right.API_KEYS_ISSUE, KEY, ok=303),
+    Ask("GET /account", Right.ACCOUNT_OVERSEE, NOTHING),
+    Ask("POST /account/sessions", Right.ACCOUNT_OVERSEE, NOTHING, ok=303),
+    Ask("POST /account/sessions", Right.ACCOUNT_OVERSEE, SESSION, form={"session": "{name}"},
+        ok=303),
+    Ask("GET /account/password", Right.ACCOUNT_SET_PASSWORD, NOTHING),
+    Ask("POST /account/password", Right.ACCOUNT_SET_PASSWORD, NOTHING, ok=303,
+        form={"current": PASSWORD, "new": _NEW_PASSWORD, "again": _NEW_PASSWORD}),
+    Ask("GET /account/second-factor", Right.ACCOUNT_ENROL, NOTHING),
+    Ask("POST /account/second-factor", Right.ACCOUNT_ENROL, NOTHING),
+    Ask("POST /account/second-factor/confirmation", Right.ACCOUNT_ENROL, NOTHING, form=_CODE,
+        ok=409),
+    Ask("POST /account/second-factor/recovery-codes", Right.ACCOUNT_ENROL, NOTHING, form=_CODE,
+        ok=409),
+    Ask("POST /account/second-factor/removal", Right.ACCOUNT_ENROL, NOTHING, form=_CODE, ok=409),
+    Ask("GET /signin/code", Right.ACCOUNT_READ, NOTHING, ok=303),
+    Ask("POST /signin/code", Right.ACCOUNT_READ, NOTHING, form=_CODE, ok=409),
 )  # fmt: skip

@@ -45,12 +45,19 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def address(house: World) -> Iterator[str]:  # noqa: F811
     """Where the API process of this test serves the small world."""
+    with serving(house, SECOND_FACTOR="off") as url:
+        yield url
+
+
+@contextmanager
+def serving(house: World, **chosen: str) -> Iterator[str]:  # noqa: F811
+    """An API process on the small world with these `MUSTER_*` settings; its address."""
     listen = f"127.0.0.1:{free_port()}"
     settings = {
         "MUSTER_DATABASE_URL": house.database.api,
         "MUSTER_API_LISTEN": listen,
-        "MUSTER_SECOND_FACTOR": "off",
-    }
+        "MUSTER_SECRET_KEY": "n8XJ2f0o1VZbq7Lr5sKd9uWc3hTy6gMa",
+    } | {f"MUSTER_{name}": value for name, value in chosen.items()}
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
     with subprocess.Popen(
         [sys.executable, "-m", "api"], cwd=CHECKOUT, env=inherited | settings

@@ -9,6 +9,9 @@ watchConnection();
 offerOtherTheme();
 submitFiltersOnChange();
 askBeforeSending();
+offerCopies();
+// On a phone the navigation scrolls sideways: show where one is.
+document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 // The server knows only a theme that was chosen; until then the system's counts.
 function offerOtherTheme() {
@@ -34,5 +37,21 @@ function submitFiltersOnChange() {
     form.addEventListener("formdata", (event) => {
       for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
     });
+  }
+}
+
+// Browsers let a page write the clipboard only where nobody can read along (https, loopback).
+function offerCopies() {
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = !navigator.clipboard;
+    button.addEventListener("click", async () => {
+      const parts = document.getElementById(button.dataset.copy);
+      await navigator.clipboard.writeText(parts.innerText.trim());
+      button.textContent = button.dataset.done;
+    });
+  }
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => print());
   }
 }

@@ -1,5 +1,4 @@
 // Hands on the keyboard: `/` finds, `g` and a letter goes, `j` and `k` move in a list, `?` tells.
-const places = { o: "/", t: "/terminals", c: "/group-clients", p: "/profiles", q: "/quarantine" };
 const patienceMs = 1200;
 
 export function watchKeys() {
@@ -10,8 +9,9 @@ export function watchKeys() {
   }
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-    if (Date.now() - wentAt < patienceMs && places[event.key]) {
-      location.assign(places[event.key]);
+    const place = Date.now() - wentAt < patienceMs ? placeOf(event.key) : null;
+    if (place) {
+      location.assign(place.href);
     } else if (event.key === "g") {
       wentAt = Date.now();
       return;
@@ -27,6 +27,11 @@ export function watchKeys() {
     wentAt = 0;
     event.preventDefault();
   });
+}
+
+// The navigation holds the places that this person may go to, each with its letter.
+function placeOf(key) {
+  return [...document.querySelectorAll("nav a[data-key]")].find((link) => link.dataset.key === key);
 }
 
 function isTyping(target) {

@@ -9,19 +9,30 @@ from api import problems
 from api.console.pages import (
     account,
     actions,
+    api_keys,
     clients,
     files,
     overview,
+    own,
     profiles,
     quarantine,
     terminals,
+    users,
 )
 from api.problems import Problem
+from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFactorPending
 
 router = APIRouter(include_in_schema=False)
-for subject in (account, actions, files, overview, terminals, clients, profiles, quarantine):
+for subject in (account, own, actions, files, overview, terminals, clients, profiles, quarantine,
+                users, api_keys):  # fmt: skip
     router.include_router(subject.router)
 
+# Where a sign-in goes on that is not whole yet.
+_STEPS = {
+    SecondFactorPending.code: "/signin/code",
+    PasswordChangeNeeded.code: "/account/password",
+    SecondFactorNeeded.code: "/account/second-factor",
+}
 _NOT_PAGES = ("/api/", "/health/", "/metrics", "/openapi.json", "/assets/")
 
 
@@ -31,12 +42,13 @@ def is_page(request: Request) -> bool:
 
 
 def refusal(request: Request, problem: Problem) -> Response:
-    """A refusal as a page; who is not signed in is asked to, and comes back afterwards."""
+    """A refusal as a page; who is not signed in, or not wholly, is asked to, and comes back."""
     if "hx-request" in request.headers:  # a poll: its script only looks at the status
         return problems.response(problem, request.state.request_id)
-    if problem.status == 401 and request.method == "GET":
+    step = "/signin" if problem.status == 401 else _STEPS.get(problem.code)
+    if step is not None and request.method == "GET":
         here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/signin?{urlencode({'return_to': here})}", 303)
+        return RedirectResponse(f"{step}?{urlencode({'return_to': here})}", 303)
     house = getattr(request.state, "house", {"who": None})
     answer: Response = request.app.state.renderer.page(
         request, "refused.html", status=problem.status, problem=problem, section=None, **house

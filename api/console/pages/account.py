@@ -22,7 +22,7 @@ async def show_sign_in(
     request: Request, return_to: Annotated[str, Query(max_length=2000)] = "/"
 ) -> Response:
     """The form."""
-    values = {"problem": None, "name": None, "return_to": _local(return_to)}
+    values = {"problem": None, "name": None, "return_to": local(return_to)}
     page: Response = request.app.state.renderer.page(request, "signin.html", **values)
     return page
 
@@ -41,13 +41,13 @@ async def sign_in(
         )
     except MusterError as error:
         problem = problems.of_error(error)
-        values = {"problem": problem, "name": name, "return_to": _local(return_to)}
+        values = {"problem": problem, "name": name, "return_to": local(return_to)}
         page: Response = request.app.state.renderer.page(
             request, "signin.html", status=problem.status, **values
         )
         page.headers.update(problem.headers)
         return page
-    answer = RedirectResponse(_local(return_to), 303)
+    answer = RedirectResponse(local(return_to), 303)
     auth.remember(answer, request, opened.token)
     return answer
 
@@ -72,7 +72,7 @@ async def prefer(
     theme: Annotated[str | None, Form(pattern="^(light|dark)$")] = None,
 ) -> Response:
     """Remember a language or a theme in this browser."""
-    answer = RedirectResponse(_local(return_to), 303)
+    answer = RedirectResponse(local(return_to), 303)
     for name, value in ((LANGUAGE_COOKIE, language), (THEME_COOKIE, theme)):
         if value is not None:
             answer.set_cookie(
@@ -86,7 +86,7 @@ async def prefer(
     return answer
 
 
-def _local(address: str) -> str:
+def local(address: str) -> str:
     """An address of our own to go to, never one that somebody else put in a link."""
     # "//host" and "/\host" leave the site; browsers drop tabs and line ends before they look.
     is_path = address.startswith("/") and not address.startswith(("//", "/\\"))

@@ -1,0 +1,134 @@
+"""How the console speaks of people and keys: what a role may do, what stands in a form's way.
+
+`_` only marks, as in `words`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from registry.model import RegionCode
+from registry.scope import REACHES, Awaits, Reach, Role
+
+
+def _(text: str) -> str:
+    return text
+
+
+ROLES = {
+    Role.ADMIN: _("Administrator"),
+    Role.OPERATOR: _("Operator"),
+    Role.SUPERVISOR: _("Supervisor"),
+    Role.ACCOUNT_MANAGER: _("Account manager"),
+    Role.AGENT: _("Sales agent"),
+    Role.CLIENT_ADMIN: _("Client's administrator"),
+    Role.CLIENT_VIEWER: _("Client's viewer"),
+    Role.SCRAPER: _("Metrics reader"),
+}
+
+ROLE_MEANINGS = {
+    Role.ADMIN: _("sees and does everything, manages users and keys"),
+    Role.OPERATOR: _("puts terminals in service and retires them, in one region"),
+    Role.SUPERVISOR: _("sees all of one region, changes nothing"),
+    Role.ACCOUNT_MANAGER: _("looks after some group clients and their files"),
+    Role.AGENT: _("sees terminals of some group clients, no SIM numbers, no raw messages"),
+    Role.CLIENT_ADMIN: _("sees one group client, manages its users, keys and passwords"),
+    Role.CLIENT_VIEWER: _("sees one group client, changes nothing"),
+    Role.SCRAPER: _("reads metrics, nothing else"),
+}
+
+STEPS = {
+    Awaits.SECOND_FACTOR: _("The password was right; the code of your second factor comes next."),
+    Awaits.PASSWORD: _("Choose a password of your own before you go on."),
+    Awaits.ENROLMENT: _("Your role needs a second factor: set it up before you go on."),
+}
+
+# What a refused form says, by the stable code of the problem; others are told as the API does.
+PROBLEMS = {
+    "api_key_not_found": _("There is no such key in your part of the fleet."),
+    "code_wrong": _(
+        "The code is not accepted: it is wrong, too old or was used before."
+        " Wait for the next one, and check the phone's clock."
+    ),
+    "group_client_not_found": _("There is no such group client in your part of the fleet."),
+    "insecure_channel": _(
+        "A password must not cross the network without TLS: open this address with https."
+    ),
+    "key_expiry_past": _("A key cannot have expired before it is made."),
+    "last_admin": _("This is the last administrator in force: appoint another one first."),
+    "not_signed_in": _("The name or the password is wrong."),
+    "own_account": _(
+        "Nobody changes the own role, or takes the own account out of force: ask another"
+        " administrator."
+    ),
+    "password_same": _("The new password is the one you have: choose another one."),
+    "password_too_plain": _(
+        "A password needs three of: small letters, capital letters, digits, other characters."
+    ),
+    "password_too_short": _(
+        "A password needs %(least)s characters or more, and at most 256 bytes."
+    ),
+    "password_too_weak": _(
+        "This password is one of the first that somebody would guess: take a few words that do"
+        " not belong together."
+    ),
+    "password_wrong": _("This is not your present password."),
+    "passwords_differ": _("The two new passwords differ: type both again."),
+    "reach_exceeded": _("You can give away no more than you may see and do yourself."),
+    "region_not_found": _("There is no such region."),
+    "scope_invalid": _(
+        "The role does not go with this: a region for operators and supervisors, group clients for"
+        " account managers and agents, exactly one for a client's own people."
+    ),
+    "second_factor_absent": _("There is no second factor yet: set one up first."),
+    "second_factor_there": _("A second factor is set up already: remove it with a code first."),
+    "secret_key_missing": _(
+        "Second factors cannot be kept here yet: the operator of Muster has to set"
+        " MUSTER_SECRET_KEY_FILE."
+    ),
+    "session_not_found": _("That session is over already."),
+    "too_many_attempts": _("Too many attempts failed. Wait a moment, then try again."),
+    "unavailable": _("The database does not answer now. Try again in a moment."),
+    "user_name_invalid": _("A name has 1 to 64 of: letters, digits and . _ @ -"),
+    "user_name_taken": _("Another user has this name."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What goes with a role, as a form gave it; what the role has no use for is left out."""
+
+    role: Role
+    region: RegionCode | None
+    group_clients: tuple[str, ...]
+
+    @classmethod
+    def of(cls, role: Role, region: str, clients: str) -> "Lot":
+        """From a form's fields: digits or nothing, and codes parted by commas or blanks."""
+        reach = REACHES[role]
+        codes = clients.replace(",", " ").replace("，", " ").split()
+        return cls(
+            role,
+            RegionCode(int(region)) if region and reach in _WITH_REGION else None,
+            tuple(dict.fromkeys(codes)) if reach in _WITH_CLIENTS else (),
+        )
+
+
+_WITH_REGION = {Reach.REGION, Reach.ANY}
+_WITH_CLIENTS = {Reach.GROUP_CLIENTS, Reach.ONE_GROUP_CLIENT, Reach.ANY}
+
+# What a role's form asks for, as its stylesheet knows it.
+REACH_OF: Mapping[Role, str] = {role: REACHES[role].value for role in Role}
+
+_BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("MicroMessenger/", "WeChat"),
+             ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))  # fmt: skip
+_SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"),
+            ("Windows", "Windows"), ("Mac OS X", "macOS"), ("Linux", "Linux"))  # fmt: skip
+
+
+def browser(user_agent: str) -> str:
+    """Browser and system in two words, or a program's own name for itself."""
+    program = next((name for mark, name in _BROWSERS if mark in user_agent), None)
+    if program is None:
+        return user_agent.split(" ")[0]
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), None)
+    return f"{program} · {system}" if system else program
