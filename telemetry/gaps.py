@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from foundation import queries
@@ -21,6 +22,24 @@ class GapKind(StrEnum):
     """The broker came back with an older memory than it had, or nobody can tell that it did not."""
     BROKER_DROPPED = "broker_dropped"
     """The broker counted messages that it had no room for."""
+    MISSING = "missing"
+    """Later numbers of a terminal have come and these have not; they may still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A gap as people see it: from when (where that is known) to when, which numbers, how many.
+
+    Of a terminal's `boot` the numbers `first_seq` to `last_seq`; of everybody's, none.
+    """
+
+    kind: GapKind
+    begins_at: datetime | None
+    ends_at: datetime
+    boot: str | None
+    first_seq: int | None
+    last_seq: int | None
+    messages: int | None
 
 
 @dataclass(frozen=True, slots=True)

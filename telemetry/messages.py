@@ -75,6 +75,10 @@ class Messages:
             readings.present,
         )
 
+    def take(self, chosen: Flags) -> "Messages":
+        """The chosen ones."""
+        return Messages(*(getattr(self, name)[chosen] for name in self.__slots__))
+
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """One after the other."""

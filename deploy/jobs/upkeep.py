@@ -14,7 +14,7 @@ from foundation.logs import get_logger
 from foundation.shutdown import paused
 from registry import directory, idempotency
 from registry.scope import Scope
-from telemetry import batches, gauges, latest, watch
+from telemetry import batches, completeness, gauges, latest, receipts, watch
 
 log = get_logger(__name__)
 
@@ -22,6 +22,7 @@ SYSTEM = Scope.system("jobs")
 FEED_KEPT_SECONDS = 3600
 IDLE_SECONDS = 0.2
 WATCH_SECONDS = 2
+ACCOUNT_SECONDS = 2
 SWEEP_SECONDS = 60
 COUNT_SECONDS = 15
 RETRY_SECONDS = 2
@@ -88,11 +89,18 @@ async def _lead(pool: Pool, shown: Gauges, over: asyncio.Event) -> None:
         shown.batches.labels(watch.FOLLOWER).inc(taken)
         return 0 if taken >= watch.MOST_BATCHES else WATCH_SECONDS
 
+    async def follow_completeness() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            taken = await completeness.catch_up(conn)
+        shown.batches.labels(completeness.FOLLOWER).inc(taken)
+        return 0 if taken >= completeness.MOST_BATCHES else ACCOUNT_SECONDS
+
     async def sweep() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             await batches.forget(conn, FEED_KEPT_SECONDS)
             await directory.forget_changes(conn, SYSTEM)
             await watch.forget_changes(conn)
+            await receipts.forget(conn)
             await idempotency.forget(conn, SYSTEM)
         return SWEEP_SECONDS
 
@@ -103,7 +111,7 @@ async def _lead(pool: Pool, shown: Gauges, over: asyncio.Event) -> None:
         return COUNT_SECONDS
 
     async with asyncio.TaskGroup() as tasks:
-        for job in (follow_latest, follow_presence, sweep, count):
+        for job in (follow_latest, follow_presence, follow_completeness, sweep, count):
             tasks.create_task(_repeat(job, shown, over), name=job.__name__)
 
 

@@ -263,14 +263,36 @@ def _spoke(
     known: world.World, code: str, minutes: int, k: int, viewers: frozenset[str]
 ) -> list[Word]:
     """A reading and an event of a terminal, so long ago."""
-    volts, event = 200 + k + 0.1875, f"event {_LETTERS[k]}"
-    known.measured(code, "smart_meter", minutes_ago(minutes), voltage_a=volts)
-    known.happened(code, minutes_ago(minutes), "tick", event)
+    at, volts, event = minutes_ago(minutes), 200 + k + 0.1875, f"event {_LETTERS[k]}"
+    boots = f"given up {_LETTERS[k]}", f"missing {_LETTERS[k]}"
+    known.measured(code, "smart_meter", at, voltage_a=volts)
+    known.happened(code, at, "tick", event)
+    with psycopg.connect(known.database.superuser, autocommit=True) as conn:
+        given = {"id": known.ids[code], "at": at, "given_up": boots[0], "missing": boots[1]}
+        for statement in _ACCOUNTS:
+            conn.execute(statement, given)
     return [
+        *(Word(boot, viewers, Right.TELEMETRY_READ) for boot in boots),
         Word(str(volts), viewers, Right.TELEMETRY_READ),
         Word(event, viewers, Right.TELEMETRY_READ),
     ]
 
+
+_ACCOUNTS = (
+    """insert into telemetry.gap
+    (kind, bridge, terminal_id, begins_at, ends_at, boot, first_seq, last_seq)
+    values ('given_up', 'bridge-1', %(id)s, %(at)s, %(at)s, %(given_up)s, 1, 1)""",
+    "insert into telemetry.receipt values (%(id)s, %(missing)s, '{[2,2]}', %(at)s)",
+    """insert into telemetry.completeness
+    select %(at)s::date, %(id)s, o.valid_from, 1, 1, 0, 0, 0, 1
+    from registry.ownership o where o.terminal_id = %(id)s
+    and o.valid_from <= %(at)s and coalesce(o.valid_to, 'infinity') > %(at)s""",
+    """insert into telemetry.completeness_daily
+    select %(at)s::date, coalesce(o.group_client_id, 0), t.region_code, 1, 1, 0, 0, 0, 1
+    from registry.terminal t join registry.ownership o on o.terminal_id = t.id
+    where t.id = %(id)s and o.valid_from <= %(at)s and coalesce(o.valid_to, 'infinity') > %(at)s
+    on conflict do nothing""",
+)
 
 _LETTERS = ("alder", "birch", "cedar", "ebony", "hazel", "larch", "maple", "olive", "rowan")
 

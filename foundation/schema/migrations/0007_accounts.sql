@@ -48,3 +48,18 @@ create table telemetry.completeness (
     primary key (terminal_id, day, owned_since)
 ) with (fillfactor = 70);
 select public.create_hypertable('telemetry.completeness', public.by_range('day', interval '7 days'), create_default_indexes => false);
+
+-- The same by sum: of all terminals in a region that one client (0 is the operator) owned then.
+create table telemetry.completeness_daily (
+    day date not null,
+    group_client_id int4 not null,
+    region_code int4 not null,
+    received int8 not null,
+    stored int8 not null,
+    duplicate int8 not null,
+    quarantined int8 not null,
+    late int8 not null,
+    bytes int8 not null,
+    primary key (day, group_client_id, region_code)
+) with (fillfactor = 70);
+create index completeness_daily_client on telemetry.completeness_daily (group_client_id, day);
