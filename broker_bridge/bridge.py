@@ -32,6 +32,7 @@ from foundation.logs import get_logger
 from foundation.settings import Settings, SettingsInvalid
 from foundation.shutdown import paused
 from registry.directory import Directory
+from telemetry.errors import BridgeNameTaken
 from telemetry.gaps import GapKind
 from telemetry.model import Reason, at
 from telemetry.writer import Writer
@@ -41,6 +42,7 @@ log = get_logger(__name__)
 _CARRY = {"mqtt5": mqtt5_link.carry, "paho": paho_link.carry}
 _MOST_QUESTIONS = 200  # to the database for one batch
 _RETRY_SECONDS = (0.1, 5.0)  # doubled from the first to the second
+_STANDBY_SECONDS = 1.0
 _DRAIN_SECONDS = 60.0  # nobody waits for what lies in the spool
 _TURNS_BETWEEN_NOTES = 10  # of marks
 
@@ -98,14 +100,8 @@ class Bridge:
 
         Raises BrokerRefused, and TimeoutError when the settings give stopping no more time.
         """
-        await self._spooling.open()
-        try:
-            await self._settler.within(_DRAIN_SECONDS, self._open)
-        except Refused:
-            raise
-        except MusterError as error:
-            log.warning("the database does not answer yet", reason=str(error))
-            self._flow.hold()
+        if not await self._begin(stop):
+            return
         following = asyncio.Event()
         storing = asyncio.create_task(self._store_batches())
         spooling = asyncio.create_task(self._spooling.run(self._settings.batch_max_age_seconds))
@@ -143,6 +139,31 @@ class Bridge:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._spooling.close()
+
+    async def _begin(self, stop: asyncio.Event) -> bool:
+        """Have the name, or do without the database for now; in standby only the name will do.
+
+        False when told to stop before.
+        """
+        standby = self._settings.bridge_standby
+        while not stop.is_set():
+            try:
+                await self._settler.within(_DRAIN_SECONDS, self._open)
+            except MusterError as error:
+                if isinstance(error, Refused) and not (
+                    standby and isinstance(error, BridgeNameTaken)
+                ):
+                    raise
+                if not standby:
+                    log.warning("the database does not answer yet", reason=str(error))
+                    self._flow.hold()
+                    break
+                await paused(stop, _STANDBY_SECONDS)
+            else:
+                break
+        if not stop.is_set():
+            await self._spooling.open()
+        return not stop.is_set()
 
     async def missing(self) -> dict[str, str]:
         """What keeps the bridge from its work, by name, in a sentence each."""
@@ -202,6 +223,9 @@ class Bridge:
                 flow.go_on()
                 await paused(self._ending, _RETRY_SECONDS[0])
             except MusterError as error:
+                # Two of one name would throw each other out of the broker for ever.
+                if isinstance(error, BridgeNameTaken):
+                    raise
                 if isinstance(error, Refused) and not self._was_open:
                     raise
                 self._hold(error, wait)

@@ -2,6 +2,11 @@
 -- Whether this connection is now the only writer of that bridge's batches.
 select pg_try_advisory_lock(hashtextextended('muster bridge ' || %(name)s, 0)) as taken;
 
+-- name: end_own_ghosts
+-- End what the server has not yet found dead of this very writer's earlier connections.
+select pg_terminate_backend(pid) from pg_stat_activity
+where starts_with(application_name, %(instance)s) and pid <> pg_backend_pid();
+
 -- name: start_bridge
 -- Note that a bridge starts; says where it stopped and what it had seen of its broker, in Unix us.
 insert into telemetry.bridge as b (name) values (%(name)s)

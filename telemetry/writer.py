@@ -6,6 +6,7 @@ what an earlier writer left half done is decided before this one writes.
 
 import asyncio
 import os
+import secrets
 import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -39,6 +40,7 @@ class Writer:
     def __init__(self, dsn: str, name: str) -> None:
         self._dsn = dsn
         self._name = name
+        self._instance = f"muster {secrets.token_hex(4)} "
         self._conn: Connection | None = None
         self._last_n = 0
         self._tables: dict[tuple[int, int], Table] = {}
@@ -59,7 +61,7 @@ class Writer:
             conn = await AsyncConnection.connect(
                 self._dsn,
                 row_factory=dict_row,
-                application_name=f"muster {self._name}",
+                application_name=self._instance + self._name,
                 **KEEPALIVES,
             )
             try:
@@ -81,6 +83,7 @@ class Writer:
             row = await (await conn.execute(sql.take_bridge_name, {"name": self._name})).fetchone()
             if row is not None and row["taken"]:
                 return
+            await conn.execute(sql.end_own_ghosts, {"instance": self._instance})
             if loop.time() > deadline:
                 raise BridgeNameTaken(f"Another bridge named {self._name} is at work.")
             await asyncio.sleep(0.1)
