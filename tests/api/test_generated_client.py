@@ -13,7 +13,7 @@ from api.app import openapi_document
 from deploy.embedded.ports import free_port
 from deploy.embedded.processes import wait_until
 from tests.api.test_process import is_ready, process
-from tests.api.world import World, minutes_ago
+from tests.api.world import PASSWORD, World, minutes_ago
 
 PACKAGE = "muster_client"
 
@@ -47,7 +47,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def address(house: World) -> Iterator[str]:
     """Where an API process serves the small world."""
     listen = f"127.0.0.1:{free_port()}"
-    with process(DATABASE_URL=house.database.api, API_LISTEN=listen) as started:
+    with process(
+        DATABASE_URL=house.database.api, API_LISTEN=listen, SECOND_FACTOR="off"
+    ) as started:
         assert wait_until(lambda: is_ready(f"http://{listen}"), 30)
         yield f"http://{listen}"
         started.terminate()
@@ -70,6 +72,25 @@ def test_it_reads_a_series_with_an_api_key(house: World, client: Any, address: s
 
     assert (series.times, series.columns["voltage_a"]) == ([at], [231.5])
     assert (refused.status_code, refused.parsed.code) == (404, "terminal_not_found")
+
+
+def test_it_signs_in_as_a_person(house: World, client: Any, address: str) -> None:
+    """Name and password open a session, which the client keeps, and signing out ends."""
+    body = importlib.import_module(f"{PACKAGE}.models").SignInBody(name="pei", password=PASSWORD)
+    read_series, me = operation("telemetry", "read_series"), operation("me", "who_am_i")
+    at = minutes_ago(2)
+    house.measured("METER-1", "smart_meter", at, voltage_a=231.5)
+    with client.Client(address) as mine:
+        signed_in = operation("sessions", "sign_in").sync(client=mine, body=body)
+        series = read_series.sync("METER-1", client=mine, metric="voltage_a")
+        seen = me.sync(client=mine)
+        operation("sessions", "sign_out").sync_detailed(client=mine)
+        after = me.sync(client=mine)
+
+    assert (signed_in.name, signed_in.awaits) == ("pei", None)
+    assert series.columns["voltage_a"] == [231.5]
+    assert seen.account.role == "client_viewer"
+    assert (after.status, after.code) == (401, "not_signed_in")
 
 
 def test_it_walks_a_list_and_registers(house: World, client: Any, address: str) -> None:
