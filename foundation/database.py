@@ -136,10 +136,12 @@ def meaning(error: psycopg.Error) -> MusterError:
         return NotFound(error.diag.message_primary)
     if state == "42501":
         return NotPermitted()
-    if state.startswith(("22", "23514", "23502")) or state == "P0001":
+    if state.startswith("22"):
+        return Invalid("A value is none of its kind, or beyond what can be stored.")
+    if state == "P0001":
         return Invalid(error.diag.message_primary)
     if state.startswith("23"):
-        return Refused(error.diag.message_primary)
+        return (Invalid if state in {"23514", "23502"} else Refused)(_rule(error))
     if state == "57014":
         return TookTooLong()
     if state in {"55P03", "40001", "40P01"}:
@@ -147,3 +149,15 @@ def meaning(error: psycopg.Error) -> MusterError:
     if state.startswith(("08", "57P", "53")) or isinstance(error, psycopg.OperationalError):
         return Unavailable("The database does not answer.")
     return MusterError(f"The database refused a statement (SQLSTATE {state}).")
+
+
+def _rule(error: psycopg.Error) -> str | None:
+    """The rule that is broken: what our trigger says, or the words that a constraint is named by.
+
+    Never PostgreSQL's own sentence, which tells of tables and repeats values.
+    """
+    if error.diag.table_name is None:
+        return error.diag.message_primary
+    if error.diag.constraint_name is None:
+        return "A value that must be given is missing."
+    return f"This breaks the rule: {error.diag.constraint_name.replace('_', ' ')}."
