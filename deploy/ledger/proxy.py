@@ -113,6 +113,8 @@ class Proxy:
             await asyncio.wait((here, there), return_when=asyncio.FIRST_COMPLETED)
             if there.cancelled():  # a cut: the request shall arrive first
                 await asyncio.wait((here,))
+        except asyncio.CancelledError:  # the proxy ends; a server's task may not say so itself
+            return
         finally:
             here.cancel()
             there.cancel()

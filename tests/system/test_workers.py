@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from deploy import workers
 from deploy.embedded import processes
@@ -15,6 +16,7 @@ from deploy.embedded.ports import free_port
 from deploy.embedded.processes import wait_until
 from deploy.embedded.runtime import Runtime
 from deploy.embedded.worker import answers
+from deploy.ledger.proxy import Mode, Proxy
 from deploy.workers import WorkersWithoutShare
 from foundation.settings import Settings
 from tests.system.house import BridgeProcess, House, LoadProcess
@@ -96,3 +98,41 @@ def test_a_killed_workers_messages_come_back_when_its_name_does(house: House) ->
     assert house.count() == 800 * len(CODES)
     assert house.count("telemetry.quarantine") == 0
     assert {name for (name,) in took_part} == set(NAMES)
+
+
+def test_a_standby_takes_over_and_its_predecessor_leaves(house: House) -> None:
+    """Cut off from the database until another has its name, a bridge comes back to leave (F52)."""
+    base_ms = int(time.time() * 1000) - 86_400_000
+    with (
+        Proxy(house.cluster.host, house.cluster.port) as way,
+        BridgeProcess(house, MUSTER_DATABASE_URL=through(house, way)) as first,
+    ):
+        assert wait_until(lambda: first.metric("muster_bridge_connected") == 1, 60)
+        elsewhere = str(house.directory / "spool-of-standby")
+        with BridgeProcess(house, MUSTER_BRIDGE_STANDBY="true", MUSTER_SPOOL=elsewhere) as standby:
+            with LoadProcess(house, 200, rate=200, base_ms=base_ms) as load:
+                assert wait_until(lambda: house.count() > 200, 60)
+                assert standby.metric("muster_bridge_connected") == 0
+                way.set(Mode.BLACK_HOLE)
+                with house.read() as conn:
+                    conn.execute(
+                        "select pg_terminate_backend(pid) from pg_stat_activity"
+                        " where application_name like 'muster % bridge-1'"
+                    )
+                assert wait_until(lambda: standby.metric("muster_bridge_connected") == 1, 60)
+                way.set(Mode.THROUGH)
+                assert first.process.wait(90) == 3
+                load.finish(120)
+            # what the first had taken into its spool comes when its name is back on that machine
+            assert standby.stop() == 0
+            with BridgeProcess(house):
+                assert wait_until(lambda: house.count() >= 200 * len(CODES), 90)
+
+    assert house.count() == 200 * len(CODES)
+
+
+def through(house: House, way: Proxy) -> str:
+    """The bridge's database, by a way that can fail."""
+    return make_conninfo(
+        house.cluster.dsn("muster_bridge", "muster"), host="127.0.0.1", port=way.port
+    )

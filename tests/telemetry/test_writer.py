@@ -206,6 +206,18 @@ async def test_a_second_bridge_of_one_name_is_refused(database: Database) -> Non
         pass
 
 
+async def test_a_writer_is_not_refused_by_its_own_dead_connection(database: Database) -> None:
+    """What the server has not found dead yet is ended by the one that made it, and only that."""
+    async with writing(database) as writer:
+        ghost, writer._conn = writer._conn, None
+        await writer.open()
+
+        assert ghost is not None
+        with pytest.raises(psycopg.OperationalError):
+            await ghost.execute("select 1")
+        await ghost.close()
+
+
 async def test_an_event_is_kept_once(database: Database) -> None:
     """Sent again in the same batch or a later one it is no new event; another text is another."""
     tamper = Event(1, NOON_US, NOON_US, "tamper", "major", "lid", '{"zone":1}')
