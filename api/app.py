@@ -20,6 +20,7 @@ from api.metrics import ApiMetrics
 from api.problems import Problem
 from api.routes import (
     api_keys,
+    completeness,
     group_clients,
     health,
     me,
@@ -41,8 +42,8 @@ from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, group_clients, profiles, terminals, telemetry, presence, quarantine,
-          sessions, me, users, api_keys)  # fmt: skip
+_NOUNS = (regions, group_clients, profiles, terminals, telemetry, completeness, presence,
+          quarantine, sessions, me, users, api_keys)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

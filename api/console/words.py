@@ -6,6 +6,7 @@
 from enum import StrEnum
 
 from registry.model import FileState, MetricType, Sector, SimState, Standing, TerminalState
+from telemetry.gaps import GapKind
 from telemetry.model import Reason, SessionState
 
 
@@ -136,6 +137,14 @@ STANDINGS = {
 }
 
 RANGES = {"1h": _("1 h"), "24h": _("24 h"), "7d": _("7 d")}
+
+GAPS = {
+    GapKind.MISSING: _("not come while later ones have"),
+    GapKind.GIVEN_UP: _("given up by the terminal"),
+    GapKind.SESSION_LOST: _("the broker forgot what it held"),
+    GapKind.BROKER_RESTARTED: _("the broker came back from an old save"),
+    GapKind.BROKER_DROPPED: _("the broker had no room"),
+}
 
 REASONS = {
     Reason.MALFORMED: _("malformed"),

@@ -1,6 +1,7 @@
 """Group clients: who owns terminals."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -9,6 +10,8 @@ from starlette.responses import Response
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from registry import group_clients, regions
 from registry.scope import Right
+from telemetry import completeness
+from telemetry.completeness import By
 
 OnScreen = Annotated[Screen, Shows(Right.GROUP_CLIENTS_READ)]
 
@@ -40,4 +43,13 @@ async def client(screen: OnScreen, code: str) -> Response:
     """One client's file, and the way to its terminals."""
     found = await group_clients.find(screen.conn, screen.scope, code)
     region = await regions.find(screen.conn, screen.scope, found.region_code)
-    return screen.show("client.html", client=found, region=region)
+    last = completeness.today()
+    sums = await completeness.sums(
+        screen.conn,
+        screen.scope,
+        By.DAY,
+        last - timedelta(days=6),
+        last,
+        group_client=found.id,
+    )
+    return screen.show("client.html", client=found, region=region, sums=sums.items[::-1])

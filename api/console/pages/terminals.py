@@ -1,7 +1,7 @@
 """Terminals: the list with its filters, and one terminal with its live chart."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -25,7 +25,7 @@ from registry.model import (
     TerminalState,
 )
 from registry.scope import Right
-from telemetry import presence, reader
+from telemetry import completeness, presence, reader
 from telemetry.model import LatestValue, QuarantineItem, Value
 
 router = APIRouter(prefix="/terminals")
@@ -163,6 +163,8 @@ async def terminal(
         metric=charted(profile, metric),
         ranges=RANGES,
         chosen=next((r for r in RANGES if r.name == range_name), RANGES[0]),
+        days=await completeness.days_of(conn, scope, code, *_week()),
+        gaps=await completeness.gaps_of(conn, scope, code, *_week()),
         quarantine=refused,
         sample=sample(profile),
         moves=_moves(screen, found.state),
@@ -180,6 +182,12 @@ def _moves(screen: Screen, state: TerminalState) -> list[TerminalState]:
             Right.TERMINALS_RETIRE if to is TerminalState.RETIRED else Right.TERMINALS_CHANGE
         )
     ]
+
+
+def _week() -> tuple[date, date]:
+    """The days whose completeness is shown."""
+    last = completeness.today()
+    return last - timedelta(days=6), last
 
 
 async def _sim(screen: Screen, code: str) -> Sim | None:
