@@ -17,6 +17,7 @@ from foundation.errors import MusterError, Refused
 from foundation.logs import get_logger
 from foundation.settings import Settings, SettingsInvalid
 from foundation.shutdown import stop_event
+from registry.errors import SecretKeyMissing
 
 
 class AddressTaken(Refused):
@@ -34,6 +35,9 @@ def main() -> int:
         sys.stderr.write(f"{error}\n{error.hint}\n")
         return 2
     logs.configure(chosen, "api")
+    if chosen.second_factor != "off" and chosen.secret_key is None:
+        reason = "second factors are asked for and cannot be enrolled"
+        get_logger(__name__).warning(reason, remedy=SecretKeyMissing.remedy)
     try:
         return uvloop.run(_serve(chosen))
     except MusterError as error:

@@ -1,5 +1,7 @@
 """Users, keys and sessions by the API: who may manage whom, and what ends with it."""
 
+import asyncio
+
 import httpx
 import psycopg
 import pytest
@@ -304,6 +306,19 @@ async def test_a_key_is_issued_shown_once_listed_and_revoked(house: World, app: 
     assert strange.json()["code"] == "cursor_invalid"
     ids = [key["prefix"] for key in first["items"] + second["items"]]
     assert len(ids) == len(set(ids)) == 4
+
+
+async def test_many_who_sign_in_hold_nobody_else_up(house: World, app: FastAPI) -> None:
+    """Hashing passwords takes the processor, not the loop and not the pool: keys are served."""
+    async with asking(app) as people, asking(app, house.keys["power"]) as program:
+        signing_in = [asyncio.create_task(sign_in(people, "jin")) for _ in range(60)]
+        served = [(await program.get(f"{V1}/me")).status_code for _ in range(10)]
+        still_waiting = sum(not task.done() for task in signing_in)
+        opened = [answer.status_code for answer in await asyncio.gather(*signing_in)]
+
+    assert served == [200] * 10
+    assert still_waiting > 0
+    assert opened == [201] * 60
 
 
 async def test_no_answer_tells_a_secret(house: World, app: FastAPI) -> None:

@@ -53,6 +53,7 @@ def test_sigterm_ends_the_process_with_0(database: Database) -> None:
         _, said = api.communicate(timeout=20)
     assert api.returncode == 0
     assert "Traceback" not in said
+    assert "second factors are asked for and cannot be enrolled" in said
 
 
 def test_settings_that_are_missing_or_wrong_are_all_told(tmp_path: Path) -> None:

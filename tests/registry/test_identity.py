@@ -103,6 +103,19 @@ async def test_a_used_session_does_not_idle_out(pool: Pool, database: Database) 
     assert fresh == (True,)
 
 
+async def test_sessions_that_are_over_do_not_gather(pool: Pool, database: Database) -> None:
+    """Whoever signs in next sweeps away what ended by its time, of anybody."""
+    await appoint(pool)
+    with psycopg.connect(database.superuser, autocommit=True) as owner:
+        for change in ("expires_at = now() - interval '1 second'", "last_seen_at = now()"):
+            async with transaction(pool) as conn:
+                await sessions.open(conn, "li", PASSWORD)
+            owner.execute(f"update registry.user_session set {change}".encode())
+
+        kept = owner.execute("select count(*) from registry.user_session").fetchone()
+    assert kept == (1,)
+
+
 async def test_a_new_password_ends_all_sessions(pool: Pool) -> None:
     """Whoever was signed in with the old password is signed out."""
     await appoint(pool)

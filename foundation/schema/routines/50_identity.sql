@@ -74,10 +74,13 @@ begin atomic
             or s.created_at > now() - make_interval(secs => pending_seconds));
 end;
 
+-- Some of those that are over go, so that they do not gather where nobody signs out.
 create or replace function registry.open_session(wanted_user_id int4, new_hash bytea, lifetime_seconds int4, source text, user_agent text)
 returns void
 language sql security definer set search_path = pg_catalog, pg_temp
 begin atomic
+    delete from registry.user_session where token_hash in (
+        select s.token_hash from registry.user_session s where s.expires_at < now() limit 100 for update skip locked);
     -- Who proved to be somebody acts as them from here on.
     select set_config('muster.actor', 'user:' || u.name, true) from registry.user_account u where u.id = wanted_user_id;
     insert into registry.user_session (token_hash, user_id, expires_at, source, user_agent)
