@@ -126,7 +126,10 @@ def test_every_first_user_signs_in_and_may_have_a_second_factor(platform: Muster
             opened[user["role"]] = client.post("/sessions", json=who).json().get("awaits", "?")
             begun[user["role"]] = client.post("/me/second-factor").status_code
 
+    listed = platform.run("user", "list")
+
     roles = [role.value for role in Role]
+    assert (listed.returncode, len(listed.stdout.splitlines())) == (0, 1 + len(roles))
     assert opened == dict.fromkeys(roles)
     assert begun == dict.fromkeys(roles, 201)
     assert stat.S_IMODE((platform.home / "secrets" / "sealing.key").stat().st_mode) == 0o600
@@ -232,6 +235,14 @@ def test_a_taken_port_is_refused(muster: Muster, option: str) -> None:
     assert first_words(up).endswith("is taken by another program.")
     assert option in remedy(up)
     assert muster.strays() == []
+
+
+def test_a_shell_manages_nobody_where_nothing_runs(muster: Muster) -> None:
+    """Exit 3, and how to start it."""
+    refused = muster.run("user", "list")
+
+    assert refused.returncode == 3
+    assert first_words(refused).startswith("Muster does not run in")
 
 
 def test_a_newer_home_is_refused(muster: Muster) -> None:
