@@ -97,7 +97,7 @@ async def check(ask: Ask, callers: Sequence[Caller], words: Sequence[Word], door
             said = f"{caller.name} asks {ask.address} of {name}"
             expected = _expected(ask, caller, name, by_session=by_session)
             assert _verdict(answer) == expected, f"{said}: {answer.text[:600]}"
-            _check_words(words, caller, answer, request, said)
+            check_words(words, caller, answer.text + str(answer.headers), f"{said} {request}")
             if expected != ask.expected:
                 refused.setdefault(_seen(answer, name, door), said)
         if len(refused) > 1:
@@ -209,14 +209,11 @@ def _seen(answer: httpx.Response, name: str | None, door: Door) -> tuple[Any, ..
     return answer.status_code, *told.splitlines(), str(headers), *door.statements
 
 
-def _check_words(
-    words: Sequence[Word], caller: Caller, answer: httpx.Response, request: str, said: str
-) -> None:
-    """No word of what this caller may not meet stands in the answer, but what was asked itself."""
-    told = answer.text + str(answer.headers)
+def check_words(words: Sequence[Word], caller: Caller, told: str, request: str) -> None:
+    """No word that this caller may not meet is told, but what the request said itself."""
     met = [
         word.text
         for word in words
         if word.text in told and word.text not in request and not caller.may_meet(word)
     ]
-    assert met == [], f"{said} and meets words of others"
+    assert met == [], f"{caller.name} meets words of others: {request[:300]}"
