@@ -3,11 +3,12 @@
 import json
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
 from api.entrance import MOST_HEADER_BYTES
-from api.heads import MOST_HEAD_BYTES
+from api.heads import MOST_HEAD_BYTES, CappedHttp
 from foundation.settings import Settings
 from tests.api.conftest import asking
 from tests.api.served import said, served
@@ -150,6 +151,19 @@ async def test_b36_headers_cannot_be_smuggled_or_endless(house: World, app: Fast
     assert endless == b"" or endless.startswith(b"HTTP/1.1 400 ")
     assert alive.startswith(b"HTTP/1.1 401 ")
     assert MOST_HEADER_BYTES < 65_536
+
+
+async def test_b36_who_never_ends_a_head_is_cut_off(
+    house: World, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever says nothing, a part, or a second request by halves; others are served meanwhile."""
+    monkeypatch.setattr(CappedHttp, "head_seconds", 0.3)
+    first = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    async with served(app) as port:
+        for parts, answered in (([], 0), ([first], 0), ([first, b"\r\n", first], 1)):
+            answer = await said(port, *parts)
+            assert answer.count(b"HTTP/1.1 200 ") == answered
+        assert b" 200 " in await said(port, first, b"Connection: close\r\n\r\n")
 
 
 async def test_b36_a_location_cannot_carry_a_line_break(house: World, app: FastAPI) -> None:

@@ -181,10 +181,10 @@ async def test_limits_are_on_by_default(house: World, app: FastAPI) -> None:
 
 
 def slow_route(app: FastAPI) -> None:
-    """Give the application `/slow`, which says its scope's actor after a query of 60 s."""
+    """Give the application `/slow`, which answers after a query of 5 s that may see everything."""
 
     async def slow(caller: Who, conn: Transaction) -> None:
-        await conn.execute("select set_config('muster.everything', 'on', true), pg_sleep(60)")
+        await conn.execute("select set_config('muster.everything', 'on', true), pg_sleep(5)")
 
     app.add_api_route("/api/v1/slow", slow)
 
