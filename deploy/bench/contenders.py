@@ -100,7 +100,7 @@ def contending(
             child = Child("deploy.bench.telegraf", arguments, said=said)
         case Who.BRIDGE:
             port = free_port()
-            child = Child("broker_bridge", [], _bridge_settings(stand, url, port), said=said)
+            child = Child("broker_bridge", [], _bridge_settings(stand, broker, port), said=said)
     with child:
         if who is Who.BRIDGE:
             wait_until(lambda: _is_connected(port), child, _READY_SECONDS, "the bridge's session")
@@ -111,10 +111,10 @@ def contending(
         yield Contender(who, child, stand)
 
 
-def _bridge_settings(stand: Stand, url: str, port: int) -> dict[str, str]:
+def _bridge_settings(stand: Stand, broker: Broker, port: int) -> dict[str, str]:
     return {
         "MUSTER_DATABASE_URL": stand.dsn("muster_bridge"),
-        "MUSTER_BROKER_URL": url,
+        "MUSTER_BROKER_URL": f"mqtt://{BRIDGE}@{broker.host}:{broker.port}",
         "MUSTER_BROKER_PASSWORD_FILE": str(stand.password_file),
         "MUSTER_BRIDGE_NAME": BRIDGE,
         "MUSTER_METRICS_LISTEN": f"127.0.0.1:{port}",
