@@ -131,7 +131,7 @@ def ledger(
     calm_seconds: Annotated[float, typer.Option(help="Most between two faults.")] = 6,
     fault: Annotated[list[str] | None, typer.Option(help="These only; see `--list`.")] = None,
     plain: Annotated[
-        bool, typer.Option(help="Terminals trust the PUBACK: leave out f7 and f8.")
+        bool, typer.Option(help="Terminals trust the PUBACK; faults that lose it are left out.")
     ] = False,
     mutation: Annotated[
         str | None, typer.Option(help="Err on purpose: the books must not close. See `--list`.")
@@ -152,7 +152,9 @@ def ledger(
         terminals=terminals,
         rounds=rounds,
         calm_seconds=calm_seconds,
-        faults=tuple(_known(fault, ledger_faults.ALL, "--fault") or ledger_faults.ALL),
+        faults=tuple(
+            _known(fault, ledger_faults.ALL, "--fault") or ledger_faults.possible(plain=plain)
+        ),
         plain=plain,
         mutation=next(
             iter(_known([mutation] if mutation else [], mutations.ALL, "--mutation")), None

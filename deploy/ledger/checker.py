@@ -4,7 +4,7 @@ The invariants are those of reliability.md, section 3: nothing lost (L1), nothin
 nothing twice (L3), every value as it was sent (L4), the books of the bridge closed (L8).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -102,6 +102,23 @@ def check_books(metrics: Mapping[str, float]) -> list[str]:
     if unsettled or held:
         return [f"L7: {unsettled:.0f} messages are unsettled and {held:.0f} held, after everything"]
     return [] if received <= settled else [f"L8: {received:.0f} received, {settled:.0f} settled"]
+
+
+# A broker that was struck so must have left a gap on record: one of these kinds.
+_LEAVES_GAP = {
+    "f5_bridge_away_beyond_the_queue": ("broker_dropped",),
+    "f7_broker_killed": ("broker_restarted", "session_lost"),
+    "f12_store_of_the_broker_torn": ("broker_restarted", "session_lost"),
+}
+
+
+def check_gaps(gaps: Mapping[str, int], struck: Collection[str]) -> list[str]:
+    """What the broker may have lost is on record, whether terminals could mend it or not."""
+    return [
+        f"L1: {fault} struck, and there is no gap of {' or '.join(kinds)} on record"
+        for fault, kinds in _LEAVES_GAP.items()
+        if fault in struck and not any(gaps.get(kind) for kind in kinds)
+    ]
 
 
 def _some(numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> str:

@@ -7,20 +7,26 @@ drawn from the run's own chance, within the row's bounds.
 import os
 import re
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from random import Random
 
 import psycopg
 
 from deploy.embedded.processes import wait_until
+from deploy.ledger.disk import Disk
+from deploy.ledger.disk import is_available as disk_is_available
 from deploy.ledger.ground import BRIDGE, Ground
 from deploy.ledger.proxy import Mode, Proxy
+from foundation.errors import MusterError
 
 Fault = Callable[[Ground, Random], None]
 
 _COMMIT = b"Q\0\0\0\x0bCOMMIT\0"  # PostgreSQL protocol 3.0, simple query
 _DIES_WITHIN_SECONDS = 60.0
+_OVERFLOW_SECONDS = 30.0
 
 
 class NeverStruck(Exception):
@@ -60,6 +66,17 @@ def f4_bridge_away(ground: Ground, chance: Random) -> None:
     ground.start_bridge()
 
 
+def f5_bridge_away_beyond_the_queue(ground: Ground, chance: Random) -> None:
+    """Until the broker throws messages away, as many as its queue does not hold."""
+    bridge = ground.bridge
+    assert bridge is not None
+    ground.bridge = None
+    bridge.terminate()
+    bridge.wait(60)
+    time.sleep(_OVERFLOW_SECONDS)
+    ground.start_bridge()
+
+
 def f6_broker_restarted(ground: Ground, chance: Random) -> None:
     """A clean restart."""
     ground.broker.stop()
@@ -85,6 +102,27 @@ def f8_broker_killed_behind_a_bridge_that_stands(ground: Ground, chance: Random)
 def f9_broker_stands_still(ground: Ground, chance: Random) -> None:
     """SIGSTOP of the broker."""
     _stand_still(ground.broker.pid, chance.uniform(5, 40))
+
+
+def f10_disk_of_broker_and_spool_full(ground: Ground, chance: Random) -> None:
+    """The broker cannot save, and what is held has no place."""
+    disk = _disk(ground.own_disk)
+    disk.fill()
+    time.sleep(chance.uniform(5, 20))
+    disk.free()
+
+
+def f12_store_of_the_broker_torn(ground: Ground, chance: Random) -> None:
+    """Half of its file is gone after a crash; where it refuses to start, it starts with none."""
+    ground.broker.kill()
+    store = ground.broker.directory / "data" / "mosquitto.db"
+    if store.exists():
+        os.truncate(store, store.stat().st_size // 2)
+    try:
+        ground.broker.start()
+    except MusterError:
+        store.unlink()
+        ground.broker.start()
 
 
 def f13_database_killed(ground: Ground, chance: Random) -> None:
@@ -133,6 +171,41 @@ def f16_cut_during_commit(ground: Ground, chance: Random) -> None:
         raise NeverStruck
 
 
+def f17_disk_of_the_database_full(ground: Ground, chance: Random) -> None:
+    """No row and no WAL can be written (F18): errors, or a PANIC and a restart that fails, too."""
+    disk = _disk(ground.database_disk)
+    disk.fill()
+    time.sleep(chance.uniform(5, 20))
+    disk.free()
+
+
+def f20_power_of_the_database_lost(ground: Ground, chance: Random) -> None:
+    """What it had not synced is gone."""
+    disk = _disk(ground.database_disk)
+    disk.lose_power()
+    ground.cluster.kill()
+    disk.restore()
+    ground.cluster.start()
+
+
+def f20_power_of_broker_and_spool_lost(ground: Ground, chance: Random) -> None:
+    """While the database is away, so that the spool is in use."""
+    disk = _disk(ground.own_disk)
+    ground.cluster.kill()
+    time.sleep(chance.uniform(3, 8))
+    disk.lose_power()
+    assert ground.bridge is not None
+    for process in (ground.bridge, ground.jobs):
+        if process is not None:
+            process.kill()
+            process.wait()
+    ground.broker.kill()
+    disk.restore()
+    ground.broker.start()
+    ground.look_after()
+    ground.cluster.start()
+
+
 def f24_broker_out_of_reach(ground: Ground, chance: Random) -> None:
     """Black hole, half-open, one byte at a time, 64 kbit/s or RST between broker and bridge."""
     _fail_network(ground.to_broker, chance)
@@ -169,9 +242,34 @@ def f52_two_bridges_of_one_name(ground: Ground, chance: Random) -> None:
         second.wait()
 
 
+LOSE_WHAT_IS_ACKNOWLEDGED = (
+    f5_bridge_away_beyond_the_queue,
+    f7_broker_killed,
+    f8_broker_killed_behind_a_bridge_that_stands,
+    f10_disk_of_broker_and_spool_full,
+    f12_store_of_the_broker_torn,
+    f20_power_of_broker_and_spool_lost,
+)
+"""What the broker has acknowledged and not saved: lost to terminals that wait for no receipt."""
+
+NEED_DISKS = (
+    f10_disk_of_broker_and_spool_full,
+    f17_disk_of_the_database_full,
+    f20_power_of_the_database_lost,
+    f20_power_of_broker_and_spool_lost,
+)
+
 ALL: Mapping[str, Fault] = {
     name: found for name, found in list(globals().items()) if re.match(r"f\d", name)
 }
+
+
+def possible(*, plain: bool) -> list[str]:
+    """The names of those that can strike on this machine; and at plain terminals, without loss."""
+    left_out = set(LOSE_WHAT_IS_ACKNOWLEDGED) if plain else set()
+    if not disk_is_available(Path(tempfile.gettempdir())):
+        left_out |= set(NEED_DISKS)
+    return [name for name, fault in ALL.items() if fault not in left_out]
 
 
 def _restart_to_die(ground: Ground, where: str) -> None:
@@ -189,6 +287,12 @@ def _restart_to_die(ground: Ground, where: str) -> None:
     ground.start_bridge()
     if not died:
         raise NeverStruck
+
+
+def _disk(disk: Disk | None) -> Disk:
+    if disk is None:
+        raise NeverStruck
+    return disk
 
 
 def _stand_still(pid: int | None, seconds: float) -> None:

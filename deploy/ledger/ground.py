@@ -11,7 +11,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,12 @@ from deploy.embedded.postgres import Cluster
 from deploy.embedded.processes import wait_until
 from deploy.embedded.server import ServerDidNotStart
 from deploy.embedded.worker import answers
+from deploy.ledger.disk import Disk
 from deploy.ledger.mutations import Mutation
 from deploy.ledger.proxy import Proxy
 from deploy.ledger.script import HIGH, LOW, METRICS, PROFILE
 from foundation import database
+from foundation.errors import MusterError
 from foundation.migrate import migrate
 from registry import enrolment, profiles
 from registry.enrolment import Draft
@@ -50,6 +52,7 @@ _DATABASE = "muster"
 _SCOPE = Scope.system("ledger")
 _STOP_SECONDS = 40.0
 _READY_SECONDS = 60.0
+_DISK_MEGABYTES = 3000  # sparse: what is not written takes no room
 
 
 @dataclass(slots=True)
@@ -63,6 +66,9 @@ class Ground:
     to_broker: Proxy
     to_database: Proxy
     terminals_to_broker: Proxy
+    database_disk: Disk | None = None
+    own_disk: Disk | None = None
+    """What broker and spool are on."""
     settings: Mapping[str, str] = field(default_factory=dict)
     bridge: subprocess.Popen[bytes] | None = None
     jobs: subprocess.Popen[bytes] | None = None
@@ -93,7 +99,7 @@ class Ground:
             MUSTER_BROKER_PASSWORD_FILE=str(self.directory / "bridge.password"),
             MUSTER_BRIDGE_NAME=name,
             MUSTER_METRICS_LISTEN=f"127.0.0.1:{self.metrics_port}",
-            MUSTER_HOME=str(self.directory / "home"),
+            MUSTER_HOME=str(self.directory / "own" / "home"),
             **{**self.settings, **settings},
         )
         self.bridge_starts += 1
@@ -101,6 +107,10 @@ class Ground:
 
     def look_after(self) -> None:
         """Start again what has ended, as a supervisor would."""
+        for server in (self.cluster, self.broker):
+            if server.exit_code is not None:
+                with suppress(MusterError):
+                    server.start()
         if self.bridge is not None and self.bridge.poll() is not None:
             self.start_bridge()
         if self.jobs is not None and self.jobs.poll() is not None:
@@ -112,7 +122,7 @@ class Ground:
             "deploy.jobs",
             "muster_jobs",
             MUSTER_METRICS_LISTEN=f"127.0.0.1:{free_port()}",
-            MUSTER_HOME=str(self.directory / "home"),
+            MUSTER_HOME=str(self.directory / "own" / "home"),
         )
 
     def signal_bridge(self, number: signal.Signals) -> None:
@@ -164,19 +174,20 @@ class Ground:
 
 
 @contextmanager
-def built(terminals: int, mutation: Mutation) -> Iterator[Ground]:
+def built(
+    terminals: int, mutation: Mutation, *, broker_queue: int = 0, on_disks: bool = False
+) -> Iterator[Ground]:
     """A ground with so many terminals, bridge and jobs running; gone once it was `at_rest`.
 
-    But for the mutation, the database is as durable as in production.
+    But for the mutation, the database is as durable as in production. The broker queues as much as
+    in production, or so many messages. With `on_disks` the servers are on disks that can fail.
     """
     unpacked = runtime.ensure()
     directory = Path(tempfile.mkdtemp(prefix="muster-ledger-"))
     accounts.server_account().make_directory(directory)
-    (directory / "home").mkdir(mode=0o700)
     (directory / "bridge.password").write_text("bridge", "utf-8")
     codes = [f"LEDGER-{number:05d}" for number in range(terminals)]
-    cluster = Cluster(unpacked, directory / "pg", settings=dict(mutation.database))
-    broker = Broker(unpacked, directory / "mqtt", bridges=(BRIDGE,))
+    queue = {"max_queued_messages": str(broker_queue)} if broker_queue else {}
     ground: Ground | None = None
 
     def clear_up() -> None:
@@ -185,6 +196,11 @@ def built(terminals: int, mutation: Mutation) -> Iterator[Ground]:
 
     with ExitStack() as stack:
         stack.callback(clear_up)
+        database_disk = _place(stack, directory / "db", on_disk=on_disks)
+        own_disk = _place(stack, directory / "own", on_disk=on_disks)
+        (directory / "own" / "home").mkdir(mode=0o700)
+        cluster = Cluster(unpacked, directory / "db" / "pg", settings=dict(mutation.database))
+        broker = Broker(unpacked, directory / "own" / "mqtt", bridges=(BRIDGE,), settings=queue)
         stack.callback(cluster.stop)
         cluster.start()
         _furnish(cluster, codes)
@@ -204,6 +220,8 @@ def built(terminals: int, mutation: Mutation) -> Iterator[Ground]:
             to_broker,
             to_database,
             terminals_way,
+            database_disk,
+            own_disk,
             mutation.bridge,
         )
         for statement in mutation.sql:
@@ -215,6 +233,16 @@ def built(terminals: int, mutation: Mutation) -> Iterator[Ground]:
         if not wait_until(ground.is_ready, _READY_SECONDS):
             raise ServerDidNotStart(f"The bridge does not become ready ({directory}).")
         yield ground
+
+
+def _place(stack: ExitStack, path: Path, *, on_disk: bool) -> Disk | None:
+    """A place for servers: a disk of its own, or just a directory."""
+    if not on_disk:
+        path.mkdir(mode=0o755)
+        return None
+    disk = Disk(path, _DISK_MEGABYTES)
+    stack.callback(disk.remove)
+    return disk
 
 
 def _furnish(cluster: Cluster, codes: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from deploy.ledger.script import Script
 _POLL_SECONDS = 0.2
 _STILL_SECONDS = 3.0
 _IN_FLIGHT_SECONDS = 10.0
+_QUEUE_SECONDS = 10  # of load in the broker's queue, where it is to overflow
 _FIRST_MESSAGE_DAYS_AGO = 20  # within the accepted clock, with room for a million a terminal
 
 
@@ -93,7 +94,12 @@ def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]
     books.note("plan", asdict(plan) | {"base_ms": base_ms})
     tell("starting a throwaway broker, database, bridge and jobs")
     mutation = mutations.ALL[plan.mutation] if plan.mutation else mutations.NONE
-    with built(plan.terminals, mutation) as ground:
+    chosen = {faults.ALL[name] for name in plan.faults}
+    queue = (
+        int(plan.rate * _QUEUE_SECONDS) if faults.f5_bridge_away_beyond_the_queue in chosen else 0
+    )
+    on_disks = bool(chosen & set(faults.NEED_DISKS))
+    with built(plan.terminals, mutation, broker_queue=queue, on_disks=on_disks) as ground:
         began = time.monotonic()
         player = Player(
             ground, plan.seed, base_ms, plan.rate, plain=plan.plain or mutation.terminals_are_plain
@@ -117,7 +123,8 @@ def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]
             tell("checking")
             verdict = checker.check(ground, script, told["counts"])
             verdict.faults += trouble + checker.check_books(ground.metrics())
-            gaps = ground.query("select kind, count(*) from telemetry.gap group by 1")
+            gaps = dict(ground.query("select kind, count(*) from telemetry.gap group by 1"))
+            verdict.faults += checker.check_gaps(gaps, {s.fault for s in strikes if s.struck})
         finally:
             player.kill()
         ground.at_rest = verdict.closed or plan.mutation is not None
@@ -129,7 +136,7 @@ def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]
             "bridge_starts": ground.bridge_starts,
             "strikes": [asdict(strike) for strike in strikes],
             "hits": dict(Counter(s.fault for s in strikes if s.struck and s.in_flight)),
-            "gaps": {str(kind): int(count) for kind, count in gaps},
+            "gaps": {str(kind): int(count) for kind, count in gaps.items()},
             "verdict": asdict(verdict),
             "closed": verdict.closed,
             "logs": None if ground.at_rest else str(ground.directory),
