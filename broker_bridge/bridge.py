@@ -15,12 +15,13 @@ from contextlib import suppress
 from itertools import count
 
 from broker_bridge import mqtt5_link, paho_link, topics
+from broker_bridge.asking import Asking
 from broker_bridge.batch import Batch
 from broker_bridge.flow import Flow
 from broker_bridge.hearing import Hearing
-from broker_bridge.intake import take
 from broker_bridge.losses import MARK_SECONDS, Losses
 from broker_bridge.metrics import BridgeMetrics
+from broker_bridge.replay import Replayer
 from broker_bridge.routes import Routes
 from broker_bridge.session import Broker, Delivery, Session, now_us
 from broker_bridge.settle import Settler
@@ -34,13 +35,12 @@ from foundation.shutdown import paused
 from registry.directory import Directory
 from telemetry.errors import BridgeNameTaken
 from telemetry.gaps import GapKind
-from telemetry.model import Reason, at
+from telemetry.model import at
 from telemetry.writer import Writer
 
 log = get_logger(__name__)
 
 _CARRY = {"mqtt5": mqtt5_link.carry, "paho": paho_link.carry}
-_MOST_QUESTIONS = 200  # to the database for one batch
 _RETRY_SECONDS = (0.1, 5.0)  # doubled from the first to the second
 _STANDBY_SECONDS = 1.0
 _DRAIN_SECONDS = 60.0  # nobody waits for what lies in the spool
@@ -65,6 +65,8 @@ class Bridge:
         self._writer = writer
         self._directory = directory
         self._routes = Routes(settings.topic_prefix, directory)
+        self._asking = Asking(self._routes, directory)
+        self._replayer = Replayer(settings, pool, self._asking, metrics)
         self._something = asyncio.Event()
         self._losses = Losses(settings.topic_prefix, settings.bridge_name)
         self._session = Session(
@@ -110,6 +112,7 @@ class Bridge:
         others = (
             asyncio.create_task(self._directory.follow(following)),
             asyncio.create_task(self._hearing.keep(self._pool, name, following)),
+            asyncio.create_task(self._replayer.run(following)),
             asyncio.create_task(stop.wait()),
             asyncio.create_task(self._mark(following)),
         )
@@ -283,7 +286,7 @@ class Bridge:
         self._spooling.wanted.set()
 
     async def _settle(self, batch: Batch) -> None:
-        await self._ask(batch)
+        await self._asking.about(batch)
         await self._settler.settle(batch.seal())
 
     async def _open(self) -> None:
@@ -310,33 +313,6 @@ class Bridge:
             messages_held=self._spool.messages,
             retry_seconds=wait,
         )
-
-    async def _ask(self, batch: Batch) -> None:
-        """Ask the database about terminals and metrics that we do not know; then refuse them.
-
-        Bounded: of more strangers than _MOST_QUESTIONS in one batch the rest is refused unasked.
-        """
-        asked: set[str] = set()
-        while batch.strangers:
-            delivery = batch.strangers[0]
-            address = self._routes.address(delivery.topic)
-            if address is None:
-                batch.refuse(delivery, None, Reason.MALFORMED, "the topic is none of ours")
-            else:
-                if address.code not in asked and len(asked) < _MOST_QUESTIONS:
-                    await self._directory.ask(address.code)
-                    asked.add(address.code)
-                route = self._routes.find(delivery.topic)
-                if route is None:
-                    said = f"there is no terminal {address.code}"
-                    batch.refuse(delivery, None, Reason.UNKNOWN_TERMINAL, said)
-                else:
-                    take(batch, route, delivery)
-            batch.strangers.popleft()
-        for profile_id, metric in batch.unknown_metrics()[:_MOST_QUESTIONS]:
-            profile = await self._directory.ask_metric(profile_id, metric)
-            if profile is not None:
-                batch.know(profile)
 
     # What the broker loses.
 

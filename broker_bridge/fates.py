@@ -4,7 +4,7 @@ A message's fate is that of its worst part: quarantined, else stored, else dupli
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -104,6 +104,16 @@ class Fates:
         counts[Fate.DUPLICATE, None] = len(doubled)
         counts[Fate.STORED, None] = len(self._sealed.deliveries) - len(reasons) - len(doubled)
         return counts
+
+    def each(self) -> Iterator[tuple[Delivery, Fate, Reason | None]]:
+        """What became of each message, in order of arrival."""
+        reasons, doubled = self._exceptions()
+        for delivery in self._sealed.deliveries:
+            reason = reasons.get(delivery)
+            if reason is not None:
+                yield delivery, Fate.QUARANTINED, reason
+            else:
+                yield delivery, Fate.DUPLICATE if delivery in doubled else Fate.STORED, None
 
     def account(self) -> Messages:
         """What became of each message, as the feed tells it."""

@@ -1,6 +1,6 @@
 """What the bridge counts; `docs/reference/metrics.md` says what each means."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
@@ -10,7 +10,7 @@ from broker_bridge.fates import Fates
 from broker_bridge.session import Session
 from broker_bridge.spool import Spool
 from registry.directory import Directory
-from telemetry.model import Fate, Reason
+from telemetry.model import Fate, Reason, Replayed
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 _PARTS = (1, 10, 100, 1_000, 5_000, 10_000, 20_000, 50_000, 100_000)
@@ -44,6 +44,9 @@ class BridgeMetrics:
         for fate in (Fate.STORED, Fate.DUPLICATE, Fate.QUARANTINED):
             self.parts.labels(fate.value)
         self.received = counter("received_total", "Messages that the broker delivered.")
+        self.replayed = counter("replayed_total", "Refused messages taken again.", "fate")
+        for fate in (Fate.STORED, Fate.DUPLICATE, Fate.QUARANTINED):
+            self.replayed.labels(fate.value)
         self.untimed = counter("untimed_total", "Parts without a time, stored at ours.")
         self.session_lost = counter("session_lost_total", "Sessions that the broker lost.")
         self.broker_dropped = counter(
@@ -91,3 +94,9 @@ class BridgeMetrics:
             self.parts.labels(fate.value).inc(count)
         self.batch_parts.observe(fates.parts.total())
         self.untimed.inc(sealed.untimed)
+
+    def count_replayed(self, told: Iterable[Replayed]) -> None:
+        """Count refused messages that were taken again."""
+        for replayed in told:
+            if replayed.fate is not None:
+                self.replayed.labels(replayed.fate.value).inc()

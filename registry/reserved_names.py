@@ -8,8 +8,8 @@ A test compares SQL_WORDS with what the database says of itself.
 # Tables and views that telemetry has or will have beside the profiles' own.
 RESERVED_CODES = frozenset(
     "alarm batch bridge completeness event follower gap latest presence presence_change"
-    " presence_clock profile_tables quarantine quarantine_sample receipt replay"
-    " replay_result".split()
+    " presence_clock profile_tables quarantine quarantine_fault"
+    " quarantine_limit receipt replay replay_item".split()
 )
 RESERVED_SUFFIXES = ("_hourly", "_daily", "_pkey")
 

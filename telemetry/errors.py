@@ -61,3 +61,16 @@ class QuarantineItemNotFound(NotFound):
     """There is no such refused message, or it is not yours to see."""
 
     code = "quarantine_item_not_found"
+
+
+class NothingToReplay(Refused):
+    """There is no refused message that fits."""
+
+    code = "nothing_to_replay"
+    remedy = "Look with the same search at the quarantine; what is resolved is left out."
+
+
+class ReplayNotFound(NotFound):
+    """There is no such replay, or somebody else asked for it."""
+
+    code = "replay_not_found"

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -89,6 +89,39 @@ class Refusal:
         return hashlib.sha256(self.topic.encode() + b"\0" + self.payload).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A refused message that is to be taken again; its payload as far as it is kept."""
+
+    replay_id: int
+    item_id: int
+    topic: str
+    payload: bytes
+    payload_bytes: int
+    received_us: int
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was forgotten meanwhile."""
+        return self.payload_bytes < 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is there."""
+        return len(self.payload) == self.payload_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of a refused message that was taken again; no fate: it was forgotten."""
+
+    replay_id: int
+    item_id: int
+    fate: Fate | None
+    reason: Reason | None
+    detail: str | None
+
+
 # --- what readers get ---------------------------------------------------------------------------
 
 
@@ -144,7 +177,7 @@ class QuarantineItem:
     """A refused message: `payload` is the first part of it, `payload_bytes` how long it was.
 
     The same message refused again for the same reason counts up. `terminal` is None where the
-    topic names nobody we know.
+    topic names nobody we know. `resolved_at` is when a replay could store it after all.
     """
 
     id: int
@@ -158,6 +191,68 @@ class QuarantineItem:
     detail: str
     payload: bytes
     payload_bytes: int
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which refused messages are meant; `topic` is how theirs begins.
+
+    They came, first or again, from `start` until before `end`. Resolved ones only where wanted.
+    """
+
+    terminal: str | None = None
+    reason: Reason | None = None
+    topic: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    resolved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """Of a terminal (None: of strangers), a reason and a day more came than is kept raw.
+
+    `messages` of `bytes` came from `first_at` to `last_at`, `kept` of them are items; the last one
+    had this `topic` and `detail`.
+    """
+
+    day: date
+    terminal: str | None
+    reason: Reason
+    first_at: datetime
+    last_at: datetime
+    messages: int
+    bytes: int
+    kept: int
+    topic: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Refused messages that somebody wanted taken again, by what has become of them so far."""
+
+    id: int
+    requested_at: datetime
+    requested_by: str
+    items: int
+    waiting: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    gone: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one item of a replay; None while it waits."""
+
+    item_id: int
+    outcome: str | None
+    reason: Reason | None
+    detail: str | None
+    settled_at: datetime | None
 
 
 class DataState(StrEnum):

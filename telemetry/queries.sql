@@ -48,17 +48,6 @@ from unnest(%(times)s::timestamptz[], %(terminal_ids)s::int4[], %(delays)s::int4
 order by terminal_id, time on conflict do nothing
 returning time, terminal_id, code, digest;
 
--- name: insert_refusals
--- Refused messages; one that was refused before for the same reason counts up.
-insert into telemetry.quarantine as q (received_at, last_received_at, count, bridge, topic, terminal_id, reason, detail, payload, payload_bytes, digest)
-select r.first_at, r.last_at, r.count, %(bridge)s, r.topic, r.terminal_id, r.reason, r.detail, r.payload, r.payload_bytes, r.digest
-from unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[], %(counts)s::int4[], %(topics)s::text[], %(terminal_ids)s::int4[], %(reasons)s::text[],
-    %(details)s::text[], %(payloads)b::bytea[], %(sizes)s::int4[], %(digests)b::bytea[])
-    r(first_at, last_at, count, topic, terminal_id, reason, detail, payload, payload_bytes, digest)
-order by r.digest, r.reason
-on conflict (digest, reason) do update
-set count = q.count + excluded.count, last_received_at = greatest(q.last_received_at, excluded.last_received_at);
-
 -- name: read_feed
 -- What a follower has not seen, from the oldest kept number on, whole numbers only; columns of what it names.
 select t.bridge, t.n, t.committed_at, t.profile_id, t.rows, t.terminal_ids, t.times_us, t.received_us,

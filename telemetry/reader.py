@@ -5,10 +5,11 @@ rows. What the scope does not see is `TerminalNotFound`, as what does not exist.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from foundation import queries
 from foundation.database import Connection
-from registry.keyset import CursorInvalid
+from registry import keyset
 from registry.model import MetricType, Page
 from registry.scope import Right, Scope
 from telemetry.errors import LimitInvalid, QuarantineItemNotFound
@@ -16,7 +17,9 @@ from telemetry.model import (
     LatestValue,
     QuarantineItem,
     Reason,
+    Search,
     StoredEvent,
+    Storm,
     Value,
     at,
 )
@@ -35,6 +38,8 @@ __all__ = [
     "latest",
     "list_events",
     "list_quarantine",
+    "list_storms",
+    "searched",
     "series",
 ]
 
@@ -45,6 +50,7 @@ MOST_COUNTED = 10_000
 
 _EVENTS_WINDOW = timedelta(days=31)
 _SOON = timedelta(days=1)
+_STORM_DAYS = 31
 
 
 async def latest(conn: Connection, scope: Scope, terminal_code: str) -> list[LatestValue]:
@@ -116,29 +122,66 @@ async def list_events(
 async def list_quarantine(
     conn: Connection,
     scope: Scope,
+    search: Search = Search(),
+    *,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[QuarantineItem]:
+    """Refused messages in scope, newest first."""
+    scope.require(Right.QUARANTINE_READ)
+    if after is not None and not (after.isascii() and after.isdigit() and len(after) < 19):
+        raise keyset.CursorInvalid
+    wanted = await searched(conn, scope, search)
+    wanted |= {"after": None if after is None else int(after), "rows": _rows_asked_for(limit)}
+    rows = await (await conn.execute(sql.list_quarantine, wanted)).fetchall()
+    items = [_item(row) for row in rows[:limit]]
+    return Page(items, str(items[-1].id) if len(rows) > limit else None)
+
+
+async def searched(conn: Connection, scope: Scope, search: Search) -> dict[str, Any]:
+    """A search as parameters of a query; TerminalNotFound if its terminal is not to be seen."""
+    scope.require(Right.QUARANTINE_READ)
+    terminal_id = None
+    if search.terminal is not None:
+        terminal_id = await find_seen(conn, scope, search.terminal)
+    return keyset.prefix_range(search.topic) | {
+        "terminal_id": terminal_id,
+        "reason": search.reason,
+        "start": search.start,
+        "end": search.end,
+        "resolved": search.resolved,
+    }
+
+
+async def list_storms(
+    conn: Connection,
+    scope: Scope,
     *,
     terminal_code: str | None = None,
     reason: Reason | None = None,
     after: str | None = None,
     limit: int = 50,
-) -> Page[QuarantineItem]:
-    """Refused messages, newest first, of all terminals in scope or of one."""
+) -> Page[Storm]:
+    """Storms in scope of the last 31 days, the one that went on last first."""
     scope.require(Right.QUARANTINE_READ)
+    if after is not None and not (after.isascii() and after.isdigit() and len(after) < 17):
+        raise keyset.CursorInvalid
     terminal_id = None if terminal_code is None else await find_seen(conn, scope, terminal_code)
-    if after is not None and not (after.isascii() and after.isdigit() and len(after) < 19):
-        raise CursorInvalid
     cursor = await conn.execute(
-        sql.list_quarantine,
+        sql.list_faults,
         {
             "terminal_id": terminal_id,
             "reason": reason,
-            "after": None if after is None else int(after),
+            "after": None if after is None else at(int(after)),
+            "days": _STORM_DAYS,
             "rows": _rows_asked_for(limit),
         },
     )
     rows = await cursor.fetchall()
-    items = [_item(row) for row in rows[:limit]]
-    return Page(items, str(items[-1].id) if len(rows) > limit else None)
+    for row in rows:
+        del row["terminal_id"]
+    storms = [Storm(**row | {"reason": Reason(row["reason"])}) for row in rows[:limit]]
+    return Page(storms, str(unix_us(storms[-1].last_at)) if len(rows) > limit else None)
 
 
 async def find_quarantined(conn: Connection, scope: Scope, item_id: int) -> QuarantineItem:
@@ -176,4 +219,4 @@ def _pair(key: str) -> tuple[int, int]:
         at(int(first))
         return int(first), int(second)
     except (ValueError, OverflowError):
-        raise CursorInvalid from None
+        raise keyset.CursorInvalid from None

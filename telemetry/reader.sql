@@ -30,19 +30,63 @@ order by time desc, digest desc limit %(rows)s;
 
 -- name: list_quarantine
 -- Refused messages, newest first.
-select id, received_at, last_received_at, count, bridge, topic, terminal, reason, detail, payload, payload_bytes
+select id, received_at, last_received_at, count, bridge, topic, terminal, reason, detail, payload, payload_bytes, resolved_at
 from visible.quarantine
 where (%(after)s::int8 is null or id < %(after)s)
     and (%(terminal_id)s::int4 is null or terminal_id = %(terminal_id)s)
     and (%(reason)s::text is null or reason = %(reason)s)
+    and (%(prefix_low)s::text is null or topic >= %(prefix_low)s and topic < %(prefix_high)s)
+    and (%(start)s::timestamptz is null or last_received_at >= %(start)s)
+    and (%(end)s::timestamptz is null or received_at < %(end)s)
+    and (%(resolved)s or resolved_at is null)
 order by id desc limit %(rows)s;
 
 -- name: find_quarantined
 -- One refused message.
-select id, received_at, last_received_at, count, bridge, topic, terminal, reason, detail, payload, payload_bytes
+select id, received_at, last_received_at, count, bridge, topic, terminal, reason, detail, payload, payload_bytes, resolved_at
 from visible.quarantine where id = %(id)s;
 
 -- name: count_quarantine
 -- Items a reason, counted up to a bound, so that a flood does not make the page slow.
-select r.reason, (select count(*) from (select from visible.quarantine q where q.reason = r.reason limit %(most)s) bounded) as items
+select r.reason, (select count(*) from (select from visible.quarantine q where q.reason = r.reason and q.resolved_at is null limit %(most)s) bounded) as items
 from unnest(%(reasons)s::text[]) r(reason);
+
+-- name: list_faults
+-- Storms, the one that went on last first: of which more came than is kept raw.
+select day, terminal, reason, first_at, last_at, messages, bytes, kept, topic, detail, terminal_id
+from visible.quarantine_fault
+where (%(terminal_id)s::int4 is null or terminal_id = %(terminal_id)s)
+    and (%(reason)s::text is null or reason = %(reason)s)
+    and (%(after)s::timestamptz is null or last_at < %(after)s)
+    and messages > kept and day > current_date - %(days)s::int4
+order by last_at desc limit %(rows)s;
+
+-- name: open_replay
+-- A new, empty replay of who asks.
+select telemetry.open_replay() as id;
+
+-- name: add_to_replay
+-- The refused messages in scope that are meant, by number or by what is asked for.
+insert into telemetry.replay_item (replay_id, item_id)
+select %(replay_id)s, id from visible.quarantine
+where (%(ids)s::int8[] is null or id = any (%(ids)s))
+    and (%(terminal_id)s::int4 is null or terminal_id = %(terminal_id)s)
+    and (%(reason)s::text is null or reason = %(reason)s)
+    and (%(prefix_low)s::text is null or topic >= %(prefix_low)s and topic < %(prefix_high)s)
+    and (%(start)s::timestamptz is null or last_received_at >= %(start)s)
+    and (%(end)s::timestamptz is null or received_at < %(end)s)
+    and (%(resolved)s or resolved_at is null)
+order by id limit %(most)s;
+
+-- name: find_replay
+-- One replay and how many of its items met each outcome.
+select r.id, r.requested_at, r.requested_by, count(*) as items, count(*) filter (where i.outcome is null) as waiting,
+    count(*) filter (where i.outcome = 'stored') as stored, count(*) filter (where i.outcome = 'duplicate') as duplicate,
+    count(*) filter (where i.outcome = 'quarantined') as quarantined, count(*) filter (where i.outcome = 'gone') as gone
+from visible.replay r join visible.replay_item i on i.replay_id = r.id
+where r.id = %(id)s group by 1, 2, 3;
+
+-- name: list_outcomes
+-- What became of each item of a replay, by number.
+select item_id, outcome, reason, detail, settled_at from visible.replay_item
+where replay_id = %(id)s and item_id > %(after)s order by item_id limit %(rows)s;

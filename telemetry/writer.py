@@ -23,7 +23,7 @@ from telemetry.errors import BridgeNameTaken
 from telemetry.events import Recorded
 from telemetry.gaps import GapKind, Loss, Seen
 from telemetry.messages import Messages
-from telemetry.model import Event, Refusal
+from telemetry.model import Event, Pending, Refusal, Replayed
 from telemetry.receipts import Number, Receipt
 from telemetry.rows import Flags, Rows
 from telemetry.storing import Stored, Storing
@@ -160,6 +160,14 @@ class Transaction:
     async def quarantine(self, refusals: Sequence[Refusal]) -> None:
         """Keep refused messages."""
         await quarantine.store(self._conn, self._bridge, refusals)
+
+    async def pending(self, most: int) -> list[Pending]:
+        """Refused messages that are to be taken again, held against other bridges."""
+        return await quarantine.pending(self._conn, most)
+
+    async def tell(self, told: Sequence[Replayed]) -> None:
+        """Keep what became of refused messages that were taken again."""
+        await quarantine.tell(self._conn, told)
 
     async def receipt(self, numbers: Iterable[Number]) -> list[Receipt]:
         """Keep that these numbers have a fate; what may be told of it after the commit."""

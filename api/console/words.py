@@ -162,6 +162,21 @@ REASONS = {
     Reason.REFUSED_BY_DATABASE: _("refused by the database"),
 }
 
+OUTCOMES = {
+    "stored": _("stored"),
+    "duplicate": _("stored before"),
+    "quarantined": _("refused again"),
+    "gone": _("forgotten"),
+    None: _("waiting"),
+}
+OUTCOME_TONES = {
+    "stored": "ok",
+    "duplicate": "ok",
+    "quarantined": "warn",
+    "gone": "mute",
+    None: "mute",
+}
+
 REASON_MEANINGS = {
     Reason.MALFORMED: _("The bytes are not what the profile's codec reads."),
     Reason.UNKNOWN_TERMINAL: _("The topic names a terminal that is not on the roll."),

@@ -1,12 +1,8 @@
-"""Readings, events and refused messages as the API shows them."""
+"""Readings and events as the API shows them."""
 
-import base64
-from typing import Annotated
-
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from api.schemas.shapes import Answer, Utc
-from telemetry.model import Reason
 
 Value = bool | int | float | str
 
@@ -48,30 +44,3 @@ class EventAnswer(Answer):
     severity: str = Field(examples=["major"])
     text: str | None
     data: object | None
-
-
-class QuarantinedAnswer(Answer):
-    """A message that could not be stored, without its bytes."""
-
-    id: int = Field(examples=[7])
-    received_at: Utc
-    last_received_at: Utc
-    count: int = Field(description="How often the same bytes came for the same reason.")
-    bridge: str = Field(examples=["bridge-1"])
-    topic: str = Field(examples=["m2m/v1/METER-1/telemetry"])
-    terminal: str | None = Field(examples=["METER-1"])
-    reason: Reason
-    detail: str = Field(examples=["voltage_a is 23120, above 260"])
-    payload_bytes: int = Field(examples=[44])
-
-
-def _base64(payload: object) -> object:
-    return base64.b64encode(payload).decode() if isinstance(payload, bytes) else payload
-
-
-class QuarantinedMessageAnswer(QuarantinedAnswer):
-    """A message that could not be stored, as it came; long ones are kept in part."""
-
-    payload: Annotated[str, BeforeValidator(_base64)] = Field(
-        description="The raw bytes, base64.", examples=["eyJ2b2x0YWdlX2EiOiAyMzEyMH0="]
-    )

@@ -40,7 +40,7 @@ async def run(given: Settings) -> None:
             return
         async with pool:
             log.info("jobs started")
-            await upkeep.work(pool, given.database(), shown, stop)
+            await upkeep.work(pool, given, shown, stop)
 
 
 async def _opened(dsn: str, stop: asyncio.Event) -> "AsyncConnectionPool[Connection] | None":

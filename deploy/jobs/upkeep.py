@@ -11,10 +11,11 @@ from deploy.jobs.gauges import Gauges
 from foundation.database import KEEPALIVES, Pool, transaction
 from foundation.errors import MusterError
 from foundation.logs import get_logger
+from foundation.settings import Settings
 from foundation.shutdown import paused
 from registry import directory, idempotency
 from registry.scope import Scope
-from telemetry import batches, completeness, gauges, latest, receipts, watch
+from telemetry import batches, completeness, gauges, latest, quarantine, receipts, watch
 
 log = get_logger(__name__)
 
@@ -29,14 +30,14 @@ RETRY_SECONDS = 2
 _LEADER = "select pg_try_advisory_lock(hashtextextended('muster jobs', 0))"
 
 
-async def work(pool: Pool, dsn: str, shown: Gauges, stop: asyncio.Event) -> None:
+async def work(pool: Pool, given: Settings, shown: Gauges, stop: asyncio.Event) -> None:
     """Lead as soon as no other process does, and do every job until `stop`."""
     while not stop.is_set():
         try:
-            async with _leadership(dsn, stop) as lost:
+            async with _leadership(given.database(), stop) as lost:
                 if not stop.is_set():
                     shown.leader.set(1)
-                    await _lead(pool, shown, lost)
+                    await _lead(pool, given, shown, lost)
         except (psycopg.Error, OSError) as error:
             log.warning("not leading", reason=str(error).strip())
         finally:
@@ -74,7 +75,7 @@ async def _leadership(dsn: str, stop: asyncio.Event) -> AsyncIterator[asyncio.Ev
             await watcher
 
 
-async def _lead(pool: Pool, shown: Gauges, over: asyncio.Event) -> None:
+async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event) -> None:
     async def follow_latest() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             taken = await latest.catch_up(conn)
@@ -101,6 +102,13 @@ async def _lead(pool: Pool, shown: Gauges, over: asyncio.Event) -> None:
             await directory.forget_changes(conn, SYSTEM)
             await watch.forget_changes(conn)
             await receipts.forget(conn)
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            await quarantine.tidy(
+                conn,
+                days=given.quarantine_days,
+                samples=given.quarantine_samples,
+                most_bytes=given.quarantine_max_bytes,
+            )
             await idempotency.forget(conn, SYSTEM)
         return SWEEP_SECONDS
 

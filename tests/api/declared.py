@@ -16,6 +16,7 @@ from tests.api.parted import (
     KEYS,
     MOMENTS,
     REFUSED,
+    REPLAYS,
     SESSIONS,
     TERMINALS,
     USERS,
@@ -40,6 +41,7 @@ TERMINAL = Kind("terminal", TERMINALS)
 MOMENT = Kind("moment of a terminal", MOMENTS)
 FILE = Kind("group client", FILES)
 ITEM = Kind("refused message", REFUSED)
+REPLAY = Kind("replay", REPLAYS)
 PROFILE = Kind("profile", {"smart_meter": EVERYBODY})
 REGION = Kind("region", {"320500": EVERYBODY})
 USER = Kind("user", USERS)
@@ -147,7 +149,14 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"GET {_V1}/completeness?region={{name}}", Right.TELEMETRY_READ, REGION),
     Ask(f"GET {_V1}/quarantine", Right.QUARANTINE_READ, NOTHING),
     Ask(f"GET {_V1}/quarantine?terminal={{name}}", Right.QUARANTINE_READ, MOMENT),
+    Ask(f"GET {_V1}/quarantine?reason=clock&topic=m2m&{_WINDOW}", Right.QUARANTINE_READ, NOTHING),
     Ask(f"GET {_V1}/quarantine/{{item}}", Right.QUARANTINE_READ, ITEM),
+    Ask(f"GET {_V1}/quarantine/storms", Right.QUARANTINE_READ, NOTHING),
+    Ask(f"GET {_V1}/quarantine/storms?terminal={{name}}", Right.QUARANTINE_READ, MOMENT),
+    Ask(f"POST {_V1}/quarantine/replays", Right.QUARANTINE_REPLAY, ITEM, json={"items": ["{name}"]},
+        ok=202),
+    Ask(f"GET {_V1}/quarantine/replays/{{replay}}", Right.QUARANTINE_REPLAY, REPLAY),
+    Ask(f"GET {_V1}/quarantine/replays/{{replay}}/outcomes", Right.QUARANTINE_REPLAY, REPLAY),
     # Group clients
     Ask(f"GET {_V1}/group-clients", Right.GROUP_CLIENTS_READ, NOTHING),
     Ask(f"GET {_V1}/group-clients/{{code}}", Right.GROUP_CLIENTS_READ, FILE),
@@ -225,6 +234,10 @@ ROUTES: tuple[Ask, ...] = (
     Ask("GET /profiles/{code}", Right.PROFILES_READ, PROFILE),
     Ask("GET /quarantine", Right.QUARANTINE_READ, NOTHING),
     Ask("GET /quarantine?terminal={name}", Right.QUARANTINE_READ, MOMENT),
+    Ask("POST /quarantine/replay", Right.QUARANTINE_REPLAY, MOMENT, form={"terminal": "{name}"},
+        ok=303),
+    Ask("POST /quarantine/{item}/replay", Right.QUARANTINE_REPLAY, ITEM, ok=303),
+    Ask("GET /quarantine/replays/{replay}", Right.QUARANTINE_REPLAY, REPLAY),
     Ask("GET /quarantine/{item}", Right.QUARANTINE_READ, ITEM),
     Ask("GET /users", Right.USERS_READ, NOTHING),
     Ask("GET /users?client={name}", Right.USERS_READ, FILE),
@@ -244,6 +257,9 @@ ROUTES: tuple[Ask, ...] = (
     Ask("POST /api-keys/new", Right.API_KEYS_ISSUE, FILE, form=_VIEWER_FORM),
     Ask("GET /api-keys/{prefix}", Right.API_KEYS_READ, KEY),
     Ask("POST /api-keys/{prefix}/revocation", Right.API_KEYS_ISSUE, KEY, ok=303),
+    Ask("GET /audit", Right.AUDIT_READ, NOTHING),
+    Ask("GET /audit?client={name}", Right.AUDIT_READ, FILE),
+    Ask("GET /audit/{entry}", Right.AUDIT_READ, NOTHING, fill={"entry": "99999999"}, ok=404),
     Ask("GET /account", Right.ACCOUNT_OVERSEE, NOTHING),
     Ask("POST /account/sessions", Right.ACCOUNT_OVERSEE, NOTHING, ok=303),
     Ask("POST /account/sessions", Right.ACCOUNT_OVERSEE, SESSION, form={"session": "{name}"},

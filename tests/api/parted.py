@@ -84,6 +84,8 @@ REFUSED: Mapping[str, frozenset[str]] = {
     "1000012": _NOBODY,  # of HOME-01, telling of another owner's time
     "1000013": _NOBODY,  # of a stranger
 }
+# Replays that a user asked for who is none of the callers.
+REPLAYS: Mapping[str, frozenset[str]] = {"2000001": _NOBODY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +233,23 @@ def _said(known: world.World) -> list[Word]:
                 "insert into telemetry.presence_change values (%s, %s, 'data', true)",
                 (minutes_ago(minutes), known.ids[code]),
             )
+            conn.execute(
+                "insert into telemetry.quarantine_fault select at::date, %s, 'clock', at, at, 9,"
+                " 90, 1, 10, 'topic', 'detail' from (select %s::timestamptz) m(at)",
+                (known.ids[code], minutes_ago(minutes)),
+            )
         for view in REGIONS:
             conn.execute(
                 "insert into registry.idempotency (actor, key_hash, fingerprint, status, headers,"
                 " sealed_body) values (%s, sha256('key'), '', 201, '{}', '')",
                 (f"user:operator.{view}",),
             )
+        for replay in REPLAYS:
+            conn.execute(
+                "insert into telemetry.replay overriding system value values (%s, now(), 'user:x')",
+                (replay,),
+            )
+            conn.execute("insert into telemetry.replay_item values (%s, 1)", (replay,))
         for k, item in enumerate(REFUSED):
             whose: str | None = (*TERMINALS, "MOVED-1", "HOME-01", None)[k]
             conn.execute(

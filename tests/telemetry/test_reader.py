@@ -24,7 +24,7 @@ from telemetry.errors import (
     TimesInvalid,
     TooManyPoints,
 )
-from telemetry.model import Aggregate, LatestValue, Reason
+from telemetry.model import Aggregate, LatestValue, Reason, Search
 from tests.conftest import Database
 from tests.country import NANJING, everything, settled
 
@@ -182,7 +182,7 @@ async def test_a_stranger_reads_nothing(ground: Ground) -> None:
             with pytest.raises(TerminalNotFound):
                 await reader.latest(conn, stranger, code)
             with pytest.raises(TerminalNotFound):
-                await reader.list_quarantine(conn, stranger, terminal_code=code)
+                await reader.list_quarantine(conn, stranger, Search(terminal=code))
 
 
 async def test_latest_has_each_metric_s_own_type_and_time(ground: Ground) -> None:
@@ -244,10 +244,10 @@ async def test_quarantine_is_read_by_reason_terminal_and_owner(ground: Ground) -
         async with transaction(ground.pool, scope.settings()) as conn:
             counted[name] = set(await reader.count_quarantine(conn, scope))
     async with transaction(ground.pool, everything.settings()) as conn:
-        page = await reader.list_quarantine(conn, everything, reason=Reason.CLOCK, limit=1)
-        first = await reader.list_quarantine(conn, everything, terminal_code="M-1", limit=2)
+        page = await reader.list_quarantine(conn, everything, Search(reason=Reason.CLOCK), limit=1)
+        first = await reader.list_quarantine(conn, everything, Search(terminal="M-1"), limit=2)
         rest = await reader.list_quarantine(
-            conn, everything, terminal_code="M-1", after=first.next_key
+            conn, everything, Search(terminal="M-1"), after=first.next_key
         )
     async with transaction(ground.pool, stranger.settings()) as conn:
         with pytest.raises(QuarantineItemNotFound):

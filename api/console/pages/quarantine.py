@@ -1,52 +1,110 @@
-"""The quarantine: what could not be stored, why, and what to do about it."""
+"""The quarantine: what could not be stored, why, and what to do about it: take it again."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
-from starlette.responses import Response
+from fastapi import APIRouter, Depends, Form, Query
+from starlette.responses import RedirectResponse, Response
 
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from registry.scope import Right
-from telemetry import reader
-from telemetry.model import Reason
+from telemetry import reader, replays
+from telemetry.model import Reason, Search
 
 OnScreen = Annotated[Screen, Shows(Right.QUARANTINE_READ)]
+Replaying = Annotated[Screen, Shows(Right.QUARANTINE_REPLAY)]
 
 router = APIRouter(prefix="/quarantine")
 
+SPANS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+
 _BYTES_A_LINE = 16
+_STORMS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the address asks for."""
+    """What the address asks for; an empty field of the form asks for nothing."""
 
-    reason: Annotated[Reason | None, Query()] = None
-    terminal: Annotated[str | None, Query(max_length=64)] = None
+    reason: Annotated[str, Query(max_length=32)] = ""
+    terminal: Annotated[str, Query(max_length=64)] = ""
+    topic: Annotated[str, Query(max_length=200)] = ""
+    since: Annotated[str, Query(alias="since", pattern="^(1h|24h|7d)?$")] = ""
+    resolved: Annotated[bool, Query()] = False
     after: Annotated[str | None, Query(max_length=256)] = None
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is asked for that a replay can be narrowed to."""
+        return bool(self.reason or self.terminal or self.topic or self.since)
+
+    def search(self) -> Search:
+        """The same as the room understands it."""
+        span = SPANS.get(self.since)
+        return Search(
+            terminal=self.terminal or None,
+            reason=Reason(self.reason) if self.reason in set(Reason) else None,
+            topic=self.topic or None,
+            start=datetime.now(UTC) - span if span else None,
+            resolved=self.resolved,
+        )
 
 
 @router.get("")
 async def list_quarantine(screen: OnScreen, filters: Annotated[Filters, Depends()]) -> Response:
-    """One page of refused messages, newest first, with the counts of each reason."""
+    """One page of refused messages, newest first, with the counts of each reason, and storms."""
     conn, scope = screen.conn, screen.scope
-    page = await reader.list_quarantine(
-        conn,
-        scope,
-        terminal_code=filters.terminal,
-        reason=filters.reason,
-        after=filters.after,
-        limit=PAGE_ROWS,
+    search = filters.search()
+    page = await reader.list_quarantine(conn, scope, search, after=filters.after, limit=PAGE_ROWS)
+    storms = await reader.list_storms(
+        conn, scope, terminal_code=search.terminal, reason=search.reason, limit=_STORMS
     )
     counts = await reader.count_quarantine(conn, scope)
     return screen.show(
         "quarantine.html",
         filters=filters,
         items=page.items,
+        storms=storms.items,
         next_key=page.next_key,
         counts=sorted(counts.items(), key=lambda pair: -pair[1]),
         total=sum(counts.values()),
+        may_replay=screen.may(Right.QUARANTINE_REPLAY),
+    )
+
+
+@router.post("/replay")
+async def replay_found(
+    screen: Replaying,
+    reason: Annotated[str, Form(max_length=32)] = "",
+    terminal: Annotated[str, Form(max_length=64)] = "",
+    topic: Annotated[str, Form(max_length=200)] = "",
+    since: Annotated[str, Form(pattern="^(1h|24h|7d)?$")] = "",
+) -> Response:
+    """Have everything that a search finds taken again."""
+    search = Filters(reason, terminal, topic, since).search()
+    replay = await replays.request(screen.conn, screen.scope, search)
+    return RedirectResponse(f"/quarantine/replays/{replay.id}", 303)
+
+
+@router.post("/{item}/replay")
+async def replay_one(screen: Replaying, item: int) -> Response:
+    """Have one refused message taken again."""
+    replay = await replays.request(screen.conn, screen.scope, [item])
+    return RedirectResponse(f"/quarantine/replays/{replay.id}", 303)
+
+
+@router.get("/replays/{replay}")
+async def show_replay(
+    screen: Replaying, replay: int, after: Annotated[str | None, Query(max_length=32)] = None
+) -> Response:
+    """How far a replay has come, and what became of each message."""
+    found = await replays.find(screen.conn, screen.scope, replay)
+    page = await replays.list_outcomes(
+        screen.conn, screen.scope, replay, after=after, limit=PAGE_ROWS
+    )
+    return screen.show(
+        "replay.html", replay=found, outcomes=page.items, next_key=page.next_key, after=after
     )
 
 
@@ -55,7 +113,11 @@ async def quarantined(screen: OnScreen, item: int) -> Response:
     """One refused message as it came."""
     found = await reader.find_quarantined(screen.conn, screen.scope, item)
     return screen.show(
-        "quarantined.html", item=found, text=as_text(found.payload), hex_dump=dump(found.payload)
+        "quarantined.html",
+        item=found,
+        text=as_text(found.payload),
+        hex_dump=dump(found.payload),
+        may_replay=screen.may(Right.QUARANTINE_REPLAY),
     )
 
 

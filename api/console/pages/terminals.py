@@ -26,7 +26,7 @@ from registry.model import (
 )
 from registry.scope import Right
 from telemetry import completeness, presence, reader
-from telemetry.model import LatestValue, QuarantineItem, Value
+from telemetry.model import LatestValue, QuarantineItem, Search, Value
 
 router = APIRouter(prefix="/terminals")
 
@@ -200,7 +200,7 @@ async def _refused(screen: Screen, code: str) -> list[QuarantineItem] | None:
     if not screen.may(Right.QUARANTINE_READ):
         return None
     page = await reader.list_quarantine(
-        screen.conn, screen.scope, terminal_code=code, limit=_REFUSALS
+        screen.conn, screen.scope, Search(terminal=code), limit=_REFUSALS
     )
     return list(page.items)
 

@@ -14,12 +14,12 @@ from telemetry.latest l join registry.ownership o on o.terminal_id = l.terminal_
 -- another owner's time, is for who sees everything.
 create view visible.quarantine with (security_barrier) as
 select q.id, q.received_at, q.last_received_at, q.count, q.bridge, q.topic, q.terminal_id,
-    o.terminal_code as terminal, q.reason, q.detail, q.payload, q.payload_bytes
+    o.terminal_code as terminal, q.reason, q.detail, q.payload, q.payload_bytes, q.resolved_at
 from telemetry.quarantine q join registry.ownership o on o.terminal_id = q.terminal_id
     and q.received_at >= o.valid_from and (o.valid_to is null or q.received_at < o.valid_to)
 where q.reason <> 'other_owner' or (select registry.scope_everything())
 union all
-select q.id, q.received_at, q.last_received_at, q.count, q.bridge, q.topic, null, null, q.reason, q.detail, q.payload, q.payload_bytes
+select q.id, q.received_at, q.last_received_at, q.count, q.bridge, q.topic, null, null, q.reason, q.detail, q.payload, q.payload_bytes, q.resolved_at
 from telemetry.quarantine q
 where q.terminal_id is null and (select registry.scope_everything());
 
