@@ -24,7 +24,8 @@ _WINDOW = 2000  # kept by one terminal; then it stops measuring until a receipt 
 _CHUNK = 64
 _TICK_SECONDS = 0.02
 _RETRY_SECONDS = 0.5
-_RESEND_SECONDS = 10.0
+_RESEND_SECONDS = (10.0, 160.0)  # doubled from the first to the second: a fleet that sends all it
+# keeps again and again would keep a platform that is behind from ever catching up
 _KEEP_ALIVE_SECONDS = 10
 
 
@@ -68,6 +69,7 @@ class Terminal(asyncio.Protocol):
         self._rest = b""
         self._packet_id = 0
         self._progress_at = 0.0
+        self._patience = _RESEND_SECONDS[0]
 
     # What it measures.
 
@@ -90,8 +92,9 @@ class Terminal(asyncio.Protocol):
 
     def look_after(self) -> None:
         """Send again what should have its receipt by now, and keep the connection alive."""
-        late = self.kept and time.monotonic() - self._progress_at > _RESEND_SECONDS
+        late = self.kept and time.monotonic() - self._progress_at > self._patience
         if late and self._ready:
+            self._patience = min(2 * self._patience, _RESEND_SECONDS[1])
             self._send_again()
 
     def _send_again(self) -> None:
@@ -186,7 +189,7 @@ class Terminal(asyncio.Protocol):
         while self.kept and self.kept[0][0] <= upto:
             self.kept.popleft()
             self.receipted += 1
-            self._progress_at = time.monotonic()
+            self._progress_at, self._patience = time.monotonic(), _RESEND_SECONDS[0]
 
 
 async def _keep_connected(terminal: Terminal, host: str, port: int) -> None:
