@@ -52,7 +52,7 @@ _DATABASE = "muster"
 _SCOPE = Scope.system("ledger")
 _STOP_SECONDS = 40.0
 _READY_SECONDS = 60.0
-_DISK_MEGABYTES = 3000  # sparse: what is not written takes no room
+_DISK_MEGABYTES = 16_000  # sparse: what is not written takes no room
 
 
 @dataclass(slots=True)
