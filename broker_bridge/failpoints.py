@@ -16,6 +16,7 @@ Given = ParamSpec("Given")
 
 _CRASH_AT = os.environ.get("MUSTER_TEST_CRASH_AT")
 ACKNOWLEDGES_EARLY = os.environ.get("MUSTER_TEST_ACK_BEFORE_COMMIT") == "1"
+NO_EPOCH_GUARD = os.environ.get("MUSTER_TEST_NO_EPOCH_GUARD") == "1"
 _DROP_ONE_IN = int(os.environ.get("MUSTER_TEST_DROP_ONE_IN", "0"))
 
 
