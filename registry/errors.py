@@ -169,7 +169,7 @@ class UserNameTaken(Refused):
 
 
 class UserNameInvalid(Invalid):
-    """A user's name has 1 to 64 of: letters, digits and . _ @ -"""
+    """A user's name has 1 to 64 of a-z A-Z 0-9 . _ @ - and begins with a letter or digit."""
 
     code = "user_name_invalid"
 

@@ -1,5 +1,6 @@
 """People who sign in: appointed with one role, and a region or clients to go with it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,12 +9,22 @@ from typing import Any
 from foundation import queries
 from foundation.database import Connection
 from registry import group_clients, keyset, passwords, regions
-from registry.errors import LastAdmin, NotAPerson, OwnAccount, ReachExceeded, UserNotFound
+from registry.errors import (
+    LastAdmin,
+    NotAPerson,
+    OwnAccount,
+    ReachExceeded,
+    UserNameInvalid,
+    UserNotFound,
+)
 from registry.model import GroupClientId, Page, RegionCode, RegionRange
 from registry.rules import DEFAULT, Rules
 from registry.scope import CLIENTS_ROLES, Right, Role, Scope
 
 sql = queries.load("registry", "identity.sql")
+
+# Stands in addresses, where "." and ".." would be something else.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +67,8 @@ async def appoint(
     ReachExceeded where they would see or do more than who appoints them.
     """
     scope.require(Right.USERS_APPOINT)
+    if not _NAME.fullmatch(name):
+        raise UserNameInvalid(field="name")
     _may_give(scope, role)
     client_ids = await reach_of(conn, scope, f"user:{name}", role, region, group_clients)
     await conn.execute(

@@ -14,6 +14,7 @@ from registry.errors import (
     NotSignedIn,
     PasswordTooShort,
     ReachExceeded,
+    UserNameInvalid,
     UserNameTaken,
     UserNotFound,
 )
@@ -139,6 +140,9 @@ async def test_an_appointment_that_cannot_be_is_refused(pool: Pool) -> None:
     async with transaction(pool, everything.settings()) as conn:
         with pytest.raises(PasswordTooShort):
             await users.appoint(conn, everything, name="w", password="short", role=Role.ADMIN)
+        for name in ("", "..", "a b", "a/b", "王", "-x", "x" * 65, "x\n", "x\0"):
+            with pytest.raises(UserNameInvalid):
+                await users.appoint(conn, everything, name=name, password=PASSWORD, role=Role.ADMIN)
         with pytest.raises(ScopeInvalid):
             await users.appoint(conn, everything, name="w", password=PASSWORD, role=Role.OPERATOR)
         with pytest.raises(GroupClientNotFound):
