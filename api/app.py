@@ -20,6 +20,7 @@ from api.metrics import ApiMetrics
 from api.problems import Problem
 from api.routes import (
     api_keys,
+    audit,
     completeness,
     group_clients,
     health,
@@ -34,6 +35,7 @@ from api.routes import (
     users,
 )
 from api.throttle import Devices, Throttle
+from api.witness import Attempts, Witness
 from foundation.database import open_pool
 from foundation.errors import MusterError
 from foundation.logs import get_logger
@@ -43,7 +45,7 @@ from registry.rules import Rules
 log = get_logger(__name__)
 
 _NOUNS = (regions, group_clients, profiles, terminals, telemetry, completeness, presence,
-          quarantine, sessions, me, users, api_keys)  # fmt: skip
+          quarantine, sessions, me, users, api_keys, audit)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -59,7 +61,8 @@ def create_app(settings: Settings) -> FastAPI:
             statement_timeout_seconds=settings.statement_timeout_seconds,
         )
         try:
-            yield
+            async with app.state.attempts.kept(app.state.pool):
+                yield
         finally:
             await app.state.pool.close()
 
@@ -75,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.rules = Rules.of(settings)
     app.state.metrics = ApiMetrics()
     app.state.limits = Limits(settings, app.state.metrics)
+    app.state.attempts = Attempts()
     app.state.renderer = Renderer.prepare(assets.load())
     secret = settings.secret_key.get_secret_value().encode() if settings.secret_key else None
     app.state.sign_in = SignIn(Throttle(), Devices(secret))
@@ -83,6 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     app.include_router(pages.router)
     app.add_middleware(Guard, metrics=app.state.metrics, limits=app.state.limits, refuse=refuse)
+    app.add_middleware(Witness, attempts=app.state.attempts)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     app.add_exception_handler(MusterError, _on_error)
@@ -98,6 +103,7 @@ def openapi_document() -> dict[str, Any]:
 
 def refuse(request: Request, problem: Problem) -> Response:
     """A refusal as its asker reads it: a page for people, problem details for programs."""
+    request.state.problem = problem
     if pages.is_page(request):
         return pages.refusal(request, problem)
     return problems.response(problem, request.state.request_id)

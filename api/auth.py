@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from api.errors import InsecureChannel, TooManyAttempts
 from api.limits import origin
 from api.throttle import Devices, Throttle
+from api.witness import trace
 from foundation.database import Connection, Pool, transaction
 from registry import api_keys, sessions
 from registry.errors import CodeWrong, NotSignedIn, PasswordWrong
@@ -76,12 +77,13 @@ class SignIn:
             raise InsecureChannel
         request.app.state.limits.sign_in(request)
         name = name[:_LONGEST_NAME]
+        request.state.tried = f"user:{name}"
         with self.guessing(request, name):
             if self._waiting >= _SIGN_INS_WAITING:
                 raise TooManyAttempts(1)
             self._waiting += 1
             try:
-                async with self._turns, transaction(pool) as conn:
+                async with self._turns, transaction(pool, trace(request)) as conn:
                     return await sessions.open(
                         conn,
                         name,

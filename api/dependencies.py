@@ -15,6 +15,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from api import auth, idempotency
 from api.auth import Caller
 from api.idempotency import IdempotencyKey
+from api.witness import trace
 from foundation.database import Connection, apply_settings, transaction
 from registry.scope import Right, Scope
 
@@ -49,7 +50,7 @@ async def identify(
 ) -> Caller:
     """Who asks, by API key or session; NotSignedIn when nobody whom we know."""
     caller = await auth.authenticate(conn, request)
-    await apply_settings(conn, caller.scope.settings())
+    await apply_settings(conn, caller.scope.settings() | trace(request))
     request.state.caller = caller
     request.app.state.limits.admit(request, caller.scope)
     return caller

@@ -170,7 +170,7 @@ def _position(after: str | None) -> tuple[datetime | None, int | None]:
         at, entry_id = map(int, after.split("."))
         return _EPOCH + timedelta(microseconds=at), entry_id
     except (ValueError, OverflowError):
-        raise CursorInvalid(field="after") from None
+        raise CursorInvalid from None
 
 
 def _entry(row: dict[str, Any]) -> Entry:

@@ -48,7 +48,9 @@ class Renderer:
     def page(
         self, request: Request, template: str, *, status: int = 200, **values: Any
     ) -> HTMLResponse:
-        """A template as the answer to a request."""
+        """A template as the answer to a request; what it says was refused, the witness hears."""
+        if values.get("problem"):
+            request.state.problem = values["problem"]
         language = self.language(request)
         theme = request.cookies.get(THEME_COOKIE)
         text = self.environments[language.code].get_template(template).render(

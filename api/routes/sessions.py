@@ -8,6 +8,8 @@ from api import auth
 from api.dependencies import Needs, Transaction, Who
 from api.schemas.accounts import CodeBody, SignedInAnswer, SignInBody
 from api.strict import StrictRoute
+from api.witness import trace
+from foundation.database import apply_settings
 from registry import second_factor, sessions
 from registry.errors import NotAPerson
 from registry.scope import Right, Scope
@@ -49,6 +51,7 @@ async def sign_out(request: Request, response: Response, conn: Transaction) -> N
     """End the session of the cookie, everywhere."""
     token = auth.token_of(request)
     if token is not None:
+        await apply_settings(conn, trace(request))
         await sessions.close(conn, token)
     auth.forget(response, request)
 

@@ -171,6 +171,7 @@ async def _ask(
     async with asking(door.app, None if by_session else caller.key) as client:
         if by_session and caller.name in door.cookies:
             client.cookies.set("muster_session", door.cookies[caller.name])
+        await door.app.state.attempts.flush()  # what is refused is refused for the first time
         door.statements.clear()
         answer = await client.request(method, path, json=body, data=form)
     return answer, f"{path} {body} {form}"

@@ -11,6 +11,7 @@ from typing import Any
 from registry.scope import Right
 from tests.api.parted import (
     A_DAY,
+    ENTRIES,
     EVERYBODY,
     FILES,
     KEYS,
@@ -42,6 +43,7 @@ MOMENT = Kind("moment of a terminal", MOMENTS)
 FILE = Kind("group client", FILES)
 ITEM = Kind("refused message", REFUSED)
 REPLAY = Kind("replay", REPLAYS)
+ENTRY = Kind("audit entry", ENTRIES)
 PROFILE = Kind("profile", {"smart_meter": EVERYBODY})
 REGION = Kind("region", {"320500": EVERYBODY})
 USER = Kind("user", USERS)
@@ -180,6 +182,9 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"POST {_V1}/api-keys", Right.API_KEYS_ISSUE, FILE, json=_VIEWER),
     Ask(f"GET {_V1}/api-keys/{{prefix}}", Right.API_KEYS_READ, KEY),
     Ask(f"DELETE {_V1}/api-keys/{{prefix}}", Right.API_KEYS_ISSUE, KEY),
+    Ask(f"GET {_V1}/audit?action=none", Right.AUDIT_READ, NOTHING),
+    Ask(f"GET {_V1}/audit?tenant={{name}}&action=none", Right.AUDIT_READ, FILE),
+    Ask(f"GET {_V1}/audit/{{entry}}", Right.AUDIT_READ, ENTRY),
     # Oneself
     Ask(f"GET {_V1}/me", Right.ACCOUNT_READ, NOTHING),
     Ask(f"PUT {_V1}/me/password", Right.ACCOUNT_SET_PASSWORD, NOTHING,

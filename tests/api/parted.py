@@ -86,6 +86,11 @@ REFUSED: Mapping[str, frozenset[str]] = {
 }
 # Replays that a user asked for who is none of the callers.
 REPLAYS: Mapping[str, frozenset[str]] = {"2000001": _NOBODY}
+# Audit entries, by their numbers: one of each client, and one of the operator itself.
+ENTRIES: Mapping[str, frozenset[str]] = {
+    **{f"100000{k}": viewers for k, viewers in enumerate(FILES.values())},
+    "1000011": _NOBODY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +242,13 @@ def _said(known: world.World) -> list[Word]:
                 "insert into telemetry.quarantine_fault select at::date, %s, 'clock', at, at, 9,"
                 " 90, 1, 10, 'topic', 'detail' from (select %s::timestamptz) m(at)",
                 (known.ids[code], minutes_ago(minutes)),
+            )
+        for entry, client in zip(ENTRIES, (*FILES, None), strict=True):
+            conn.execute(
+                "insert into registry.audit (id, tenant, actor, scope, action, outcome)"
+                " overriding system value values (%s, coalesce((select id from"
+                " registry.group_client where code = %s), 0), 'user:x', '{}', 'x', 'done')",
+                (entry, client),
             )
         for view in REGIONS:
             conn.execute(

@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api import auth, problems
 from api.console.rendering import LANGUAGE_COOKIE, THEME_COOKIE
+from api.witness import trace
 from foundation.database import transaction
 from foundation.errors import MusterError
 from registry import sessions
@@ -57,7 +58,7 @@ async def sign_out(request: Request) -> Response:
     """Ends the session everywhere, not only in this browser."""
     token = auth.token_of(request)
     if token is not None:
-        async with transaction(request.app.state.pool) as conn:
+        async with transaction(request.app.state.pool, trace(request)) as conn:
             await sessions.close(conn, token)
     answer = RedirectResponse("/signin", 303)
     auth.forget(answer, request)

@@ -22,7 +22,7 @@ create or replace function registry.tell_changes() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if exists (select from changed) then
-        -- tg_argv: the query of what changed, from `audit_changes_of`
+        -- tg_argv: the query of what changed, from `audit_changes`
         execute format('insert into registry.audit (tenant, actor, scope, action, outcome, request, source, keys, size, changes)
             select tenant, $1, $2, $3, ''done'', $4, $5,
                 array_remove(array_agg(distinct key) || array_agg(distinct part), null), count(*), json_agg(change)
@@ -36,7 +36,7 @@ end $$;
 -- Have every change of a relation told. Given as SQL, of a row `r`: what it is found by (`key`, and
 -- `part` of that), its owner (null: the operator), and what is joined for these. `noise` are columns
 -- that change without anybody's doing; not every row that is new or gone need be news.
-create or replace function registry.audit_changes_of(relation text, key text, part text default 'null', owner text default 'null',
+create or replace function registry.audit_changes(relation regclass, key text, part text default 'null', owner text default 'null',
     joined text default '', noise text[] default '{}', new_is_news text default 'true', gone_is_news text default 'true') returns void
 language plpgsql as $$
 declare
@@ -61,18 +61,18 @@ begin
             c.atttypid in ('bytea'::regtype, 'bytea[]'::regtype) or c.attname ~ 'hash|secret|verifier|sealed|token' as secret,
             case when bool_or(c.attname = 'id') over () then c.attname = 'id' else c.attnum = any (i.indkey) end as keyed
         from pg_attribute c join pg_index i on i.indrelid = c.attrelid and i.indisprimary
-        where c.attrelid = format('registry.%I', relation)::regclass and c.attnum > 0 and not c.attisdropped
+        where c.attrelid = relation and c.attnum > 0 and not c.attisdropped
         order by c.attnum) a;
-    execute format('create or replace trigger audit_insert after insert on registry.%I referencing new table as changed
+    execute format('create or replace trigger audit_insert after insert on %s referencing new table as changed
         for each statement execute function registry.tell_changes(%L)', relation,
         format('select tenant, key, part, json_build_object(''key'', key, ''part'', part, ''after'', %s) as change
             from (%s) n where %s', shown, format(side, 'changed'), new_is_news));
-    execute format('create or replace trigger audit_delete after delete on registry.%I referencing old table as changed
+    execute format('create or replace trigger audit_delete after delete on %s referencing old table as changed
         for each statement execute function registry.tell_changes(%L)', relation,
         format('select tenant, key, part, json_build_object(''key'', key, ''part'', part, ''before'', %s) as change
             from (%s) o where %s', shown, format(side, 'changed'), gone_is_news));
     -- What changes hands is told of the old owner as it leaves, of the new one as it comes, and whole of the operator.
-    execute format('create or replace trigger audit_update after update on registry.%I
+    execute format('create or replace trigger audit_update after update on %s
         referencing old table as former new table as changed for each statement execute function registry.tell_changes(%L)', relation,
         format($query$
             select told.tenant, coalesce(n.key, o.key) as key, coalesce(n.part, o.part) as part,
@@ -92,7 +92,7 @@ begin
             where d.after is not null or s.secret <> '{}'$query$,
             format(side, 'former'), format(side, 'changed'), same, hidden, hidden, secrets));
 end $$;
-revoke all on function registry.audit_changes_of(text, text, text, text, text, text[], text, text) from public;
+revoke all on function registry.audit_changes(regclass, text, text, text, text, text[], text, text) from public;
 
 do $audited$
 declare
@@ -102,28 +102,29 @@ declare
     owner_of_account constant text := 'registry.client_of_account(r.role, r.group_client_ids)';
     first_is_told_with_the_terminal constant text := '(row).valid_from <> ''-infinity''';
 begin
-    perform registry.audit_changes_of('region', 'r.code::text');
-    perform registry.audit_changes_of('industry', 'r.code');
-    perform registry.audit_changes_of('tier', 'r.code');
-    perform registry.audit_changes_of('profile', 'r.code');
-    perform registry.audit_changes_of('profile_metric', 'p.code', part => 'r.name', joined => 'join registry.profile p on p.id = r.profile_id');
-    perform registry.audit_changes_of('group_client', 'r.code', owner => 'r.id');
-    perform registry.audit_changes_of('terminal', 'r.code', owner => 'r.group_client_id');
-    perform registry.audit_changes_of('ownership', 'r.terminal_code', owner => 'r.group_client_id', new_is_news => first_is_told_with_the_terminal);
-    perform registry.audit_changes_of('terminal_profile', 't.code', owner => owner_of_terminal, joined => terminal,
+    perform registry.audit_changes('registry.region', 'r.code::text');
+    perform registry.audit_changes('registry.industry', 'r.code');
+    perform registry.audit_changes('registry.tier', 'r.code');
+    perform registry.audit_changes('registry.profile', 'r.code');
+    perform registry.audit_changes('registry.profile_metric', 'p.code', part => 'r.name', joined => 'join registry.profile p on p.id = r.profile_id');
+    perform registry.audit_changes('registry.group_client', 'r.code', owner => 'r.id');
+    perform registry.audit_changes('registry.terminal', 'r.code', owner => 'r.group_client_id');
+    perform registry.audit_changes('registry.ownership', 'r.terminal_code', owner => 'r.group_client_id', new_is_news => first_is_told_with_the_terminal);
+    perform registry.audit_changes('registry.terminal_profile', 't.code', owner => owner_of_terminal, joined => terminal,
         new_is_news => first_is_told_with_the_terminal);
-    perform registry.audit_changes_of('terminal_gateway', 't.code', part => 'g.code', owner => owner_of_terminal,
+    perform registry.audit_changes('registry.terminal_gateway', 't.code', part => 'g.code', owner => owner_of_terminal,
         joined => terminal || ' cross join lateral (select * from registry.terminal where id = r.gateway_id limit 1) g');
-    perform registry.audit_changes_of('wire_name', 't.code', part => 'r.value', owner => owner_of_terminal, joined => terminal);
-    perform registry.audit_changes_of('hardware', 't.code', part => 'r.imei', owner => owner_of_terminal, joined => terminal);
-    perform registry.audit_changes_of('sim', 'r.iccid', owner => 'r.group_client_id');
-    perform registry.audit_changes_of('installation', 't.code', part => 's.iccid', owner => owner_of_terminal,
+    perform registry.audit_changes('registry.wire_name', 't.code', part => 'r.value', owner => owner_of_terminal, joined => terminal);
+    perform registry.audit_changes('registry.hardware', 't.code', part => 'r.imei', owner => owner_of_terminal, joined => terminal);
+    perform registry.audit_changes('registry.sim', 'r.iccid', owner => 'r.group_client_id');
+    perform registry.audit_changes('registry.installation', 't.code', part => 's.iccid', owner => owner_of_terminal,
         joined => terminal || ' cross join lateral (select * from registry.sim where id = r.sim_id limit 1) s');
-    perform registry.audit_changes_of('credential', 't.code', owner => owner_of_terminal, joined => terminal);
-    perform registry.audit_changes_of('user_account', 'r.name', owner => owner_of_account, noise => '{second_factor_step}');
-    perform registry.audit_changes_of('api_key', 'r.prefix', part => 'r.name', owner => owner_of_account, noise => '{last_used_at}');
+    perform registry.audit_changes('registry.credential', 't.code', owner => owner_of_terminal, joined => terminal);
+    perform registry.audit_changes('registry.user_account', 'r.name', owner => owner_of_account, noise => '{second_factor_step}');
+    perform registry.audit_changes('registry.api_key', 'r.prefix', part => 'r.name', owner => owner_of_account, noise => '{last_used_at}');
+    perform registry.audit_changes('telemetry.replay', 'r.id::text');
     -- What ended by itself is swept away by whoever comes next.
-    perform registry.audit_changes_of('user_session', 'u.name', owner => 'registry.client_of_account(u.role, u.group_client_ids)',
+    perform registry.audit_changes('registry.user_session', 'u.name', owner => 'registry.client_of_account(u.role, u.group_client_ids)',
         joined => 'join registry.user_account u on u.id = r.user_id', noise => '{last_seen_at}', gone_is_news => '(row).expires_at > now()');
 end
 $audited$;
@@ -194,17 +195,24 @@ begin
 end
 $kept$;
 
--- An attempt that was refused, as whoever made it; it belongs to the client whose account it was made with.
+-- An attempt that was refused, as whoever acts. It belongs to the client whose account it was made
+-- with; what was typed as the name of nobody is not written down, for it may be a password.
 create or replace function registry.tell_refusal(account text, action text, reason text, times int4, keys text[]) returns void
 language sql security definer set search_path = pg_catalog, pg_temp
 begin atomic
     insert into registry.audit (tenant, actor, scope, action, outcome, reason, times, request, source, keys, size)
-    select coalesce(
-            (select registry.client_of_account(u.role, u.group_client_ids) from registry.user_account u where 'user:' || u.name = account),
-            (select registry.client_of_account(k.role, k.group_client_ids) from registry.api_key k where 'key:' || k.prefix = account), 0),
-        registry.acting(), registry.acting_scope(), tell_refusal.action, 'refused', tell_refusal.reason, tell_refusal.times,
-        nullif(current_setting('muster.request', true), ''), nullif(current_setting('muster.source', true), ''), tell_refusal.keys,
-        cardinality(tell_refusal.keys);
+    select coalesce(known.client, 0), registry.acting(), registry.acting_scope(), tell_refusal.action, 'refused', tell_refusal.reason,
+        tell_refusal.times, nullif(current_setting('muster.request', true), ''), nullif(current_setting('muster.source', true), ''),
+        found.keys, cardinality(found.keys)
+    from (select) one
+    left join (
+        select u.name, 'user:' || u.name as account, registry.client_of_account(u.role, u.group_client_ids) as client
+        from registry.user_account u where u.name = substring(tell_refusal.account from '^user:(.*)$')
+        union all
+        select k.prefix, 'key:' || k.prefix, registry.client_of_account(k.role, k.group_client_ids)
+        from registry.api_key k where k.prefix = substring(tell_refusal.account from '^key:(.*)$')) known on true
+    cross join lateral (
+        select case when known.account <> registry.acting() then tell_refusal.keys || known.name else tell_refusal.keys end as keys) found;
 end;
 revoke all on function registry.tell_refusal(text, text, text, int4, text[]) from public;
 grant execute on function registry.tell_refusal(text, text, text, int4, text[]) to muster_api;
