@@ -19,7 +19,15 @@ _LEAST_SCORE = 3  # of 4: more than 10^8 guesses by somebody who knows how peopl
 _PRODUCT = "muster"
 # OWASP ASVS 5, appendix C: m = 46 MiB, t = 1, p = 1
 _hashing = PasswordHash((Argon2Hasher(memory_cost=47_104, time_cost=1, parallelism=1),))
-_threads = ThreadPoolExecutor(2, "passwords")
+
+
+@cache
+def _nobodys() -> str:
+    return _hashing.hash("nobody's password")
+
+
+# Nobody's hash is there before the first password is: else the first unknown name would show.
+_threads = ThreadPoolExecutor(2, "passwords", initializer=_nobodys)
 
 
 def one_time() -> str:
@@ -67,8 +75,3 @@ def _kinds(password: str) -> int:
     """How many of the four kinds of character are in it."""
     kinds = (str.islower, str.isupper, str.isdigit, lambda c: not c.isalnum())
     return sum(any(kind(character) for character in password) for kind in kinds)
-
-
-@cache
-def _nobodys() -> str:
-    return _hashing.hash("nobody's password")

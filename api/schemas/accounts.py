@@ -109,7 +109,7 @@ class UserChange(Body):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.model_fields_set:
+        if all(getattr(self, name) is None for name in type(self).model_fields):
             raise ValueError("give at least one thing to change")
         return self
 

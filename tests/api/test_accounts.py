@@ -142,6 +142,7 @@ async def test_a_clients_administrator_manages_the_own_people_only(
             "elsewhere": await own.post(
                 f"{V1}/users", json=person | {"name": "x", "group_clients": [POWER]}
             ),
+            "nothing": await own.patch(f"{V1}/users/lan", json={"region": None}),
             "promote": await own.patch(f"{V1}/users/lan", json={"role": "admin"}),
             "pei": await own.get(f"{V1}/users/pei"),
             "pei's password": await own.post(f"{V1}/users/pei/password", json={}),
@@ -152,7 +153,7 @@ async def test_a_clients_administrator_manages_the_own_people_only(
     assert (made.status_code, listed) == (201, ["lan"])
     assert (changed.json()["role"], changed.json()["group_clients"]) == ("client_admin", [TRANSIT])
     assert {what: answer.status_code for what, answer in refused.items()} == {
-        "more": 403, "an agent": 403, "elsewhere": 404, "promote": 403, "pei": 404,
+        "more": 403, "an agent": 403, "elsewhere": 404, "nothing": 422, "promote": 403, "pei": 404,
         "pei's password": 404, "absent": 404,
     }  # fmt: skip
     assert everybody == ["ada", "jin", "lan", "pei", "sam"]
