@@ -22,7 +22,8 @@ class Behaviour:
 
     `interval_seconds` overrides every member's own; `jitter` moves each reading by up to that share
     of its interval; `duplicates` are sent twice; `late` are kept back for 3 to 30 intervals;
-    `broken` are spoilt in one of the ways that end in quarantine.
+    `broken` are spoilt in one of the ways that end in quarantine. With `receipts` a terminal keeps
+    what it sent until the platform's receipt, and sends again what has none.
     `catch_up_seconds` is how far back a terminal fills in readings after it was cut off, and
     `history_seconds` at its start, as if it had been out of reach for so long.
     """
@@ -34,6 +35,7 @@ class Behaviour:
     late: float = 0.0
     broken: float = 0.0
     qos: int = 1
+    receipts: bool = True
     zone: tzinfo = DEFAULT_ZONE
     catch_up_seconds: float = 3600.0
     history_seconds: float = 0.0

@@ -33,12 +33,18 @@ class Entry:
 
 @dataclass(slots=True)
 class Summary:
-    """What was sent so far."""
+    """What was sent so far; `receipted` of it have a fate, `refused` were told why not.
+
+    `resent` counts what was sent again for want of a receipt.
+    """
 
     connections: int = 0
     refusals: int = 0
     acknowledged: int = 0
     unacknowledged: int = 0
+    receipted: int = 0
+    refused: int = 0
+    resent: int = 0
     by_kind: Counter[str] = field(default_factory=Counter)
     by_expected: Counter[str] = field(default_factory=Counter)
 
@@ -54,6 +60,9 @@ class Summary:
             "sent": self.sent,
             "acknowledged": self.acknowledged,
             "unacknowledged": self.unacknowledged,
+            "receipted": self.receipted,
+            "refused": self.refused,
+            "resent": self.resent,
             "by_kind": dict(sorted(self.by_kind.items())),
             "by_expected": dict(sorted(self.by_expected.items())),
         }

@@ -5,8 +5,8 @@ import random
 import resource
 import time
 from collections.abc import Iterable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -15,6 +15,7 @@ from deploy.simulator.behaviour import Behaviour
 from deploy.simulator.fleet import Member
 from deploy.simulator.ledger import Entry, Ledger
 from deploy.simulator.script import Line, Message, Script
+from deploy.terminal import Kept
 from foundation.errors import Invalid
 from foundation.logs import get_logger
 from foundation.shutdown import paused
@@ -25,6 +26,8 @@ _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 60.0
 _CONNECTING_AT_ONCE = 32
 _ANSWER_SECONDS = 10.0
+_LAST_RECEIPT_SECONDS = 5.0
+_MOST_KEPT = 1_000
 
 
 class BrokerUrlInvalid(Invalid):
@@ -124,6 +127,10 @@ class Terminal:
         self._furthest_back_seconds = max(behaviour.catch_up_seconds, behaviour.history_seconds)
         self._unsent: tuple[Line, int, int] | None = None
         """The line in hand, when it was first sent (us) and how often, until it is acknowledged."""
+        self._kept = Kept(str(script.boot), most=_MOST_KEPT)
+        self._receipts_come = False
+        self._said: Message | None = None
+        """The line in hand as it was sent last."""
 
     async def live(self, gate: asyncio.Semaphore, stop: asyncio.Event) -> None:
         """Stay connected until `stop`, backing off with a random part after each failure."""
@@ -151,11 +158,15 @@ class Terminal:
                 await stack.enter_async_context(client)
             self._ledger.summary.connections += 1
             async with asyncio.TaskGroup() as group:
-                listening = group.create_task(_listen(client))
+                listening = group.create_task(self._listen(client))
+                await client.subscribe(self._broker.topic(self._script.member.code, "receipt"), 1)
                 await self._say(client, self._script.hello())
                 await self._say(client, self._script.status("online"))
+                insisting = group.create_task(self._insist(client))
                 await self._follow(client, stop)
+                await self._hear_the_last()
                 await self._say(client, self._script.status("offline"))
+                insisting.cancel()
                 listening.cancel()
 
     def _client(self) -> aiomqtt.Client:
@@ -188,8 +199,46 @@ class Terminal:
                 self._unsent = (line, 0, 0)
             line, first_sent_us, attempts = self._unsent
             self._unsent = (line, first_sent_us or _now_us(), attempts + 1)
-            await self._publish(client, line.message)
+            self._said = self._numbered(line.message)
+            await self._publish(client, self._said)
             self._settle(_now_us() if self._behaviour.qos else None)
+
+    def _numbered(self, message: Message) -> Message:
+        """The message as it goes out: kept until its receipt, if it is a new one with a number."""
+        if message.seq is None or message.expected == "duplicate" or not self._behaviour.receipts:
+            return message
+        kept = self._kept.keep(message.suffix, message.seq, message.payload)
+        return replace(message, payload=self._kept.sending(kept, time.monotonic()))
+
+    async def _insist(self, client: aiomqtt.Client) -> None:
+        """Send again what an earlier connection left without a receipt, and what waits too long."""
+        in_hand = None if self._unsent is None else self._unsent[0].message.seq
+        overdue = [kept for kept in self._kept if kept.seq != in_hand]
+        while True:
+            for kept in overdue:
+                payload = self._kept.sending(kept, time.monotonic())
+                self._ledger.summary.resent += 1
+                topic = self._broker.topic(self._script.member.code, kept.channel)
+                await client.publish(topic, payload, qos=self._behaviour.qos)
+            await asyncio.sleep(1)
+            overdue = self._kept.due(time.monotonic())
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        """Hear receipts; raises `MqttError` as soon as the connection ends."""
+        summary = self._ledger.summary
+        async for message in client.messages:
+            assert isinstance(message.payload, bytes)
+            before = len(self._kept)
+            summary.refused += len(self._kept.settle(message.payload))
+            summary.receipted += before - len(self._kept)
+            self._receipts_come = True
+
+    async def _hear_the_last(self) -> None:
+        """Wait for the receipts of what was sent last, where there are receipts at all."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_RECEIPT_SECONDS):
+                while self._receipts_come and len(self._kept):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
 
     async def _say(self, client: aiomqtt.Client, message: Message) -> None:
         """Send a message that is not part of the script, and record it."""
@@ -208,7 +257,8 @@ class Terminal:
         assert self._unsent is not None
         line, sent_us, attempts = self._unsent
         self._unsent = None
-        self._record(line.message, sent_us, acknowledged_us, attempts)
+        self._record(self._said or line.message, sent_us, acknowledged_us, attempts)
+        self._said = None
         self._limit.settled()
 
     def _record(
@@ -229,12 +279,6 @@ class Terminal:
                 attempts=attempts,
             )
         )
-
-
-async def _listen(client: aiomqtt.Client) -> None:
-    """Hear what the broker sends down; raises `MqttError` as soon as the connection ends."""
-    async for _ in client.messages:
-        pass
 
 
 def _now_us() -> int:

@@ -8,7 +8,7 @@ import heapq
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -79,6 +79,7 @@ class Script:
         self._seed = seed_for(member, behaviour.seed)
         self._interval = behaviour.interval_seconds or member.interval_seconds
         self._seq = 0
+        self._last: Message | None = None
 
     def hello(self) -> Message:
         """What the terminal says of itself at start."""
@@ -102,23 +103,30 @@ class Script:
             for past in range(min(number, last), last + 1):
                 yield Line(max(start, self.measured_at(past)), past, self._reading(past))
             return
-        waiting: list[Line] = []
+        waiting: list[tuple[float, int, int, bool]] = []  # when, in which order, reading, again
         order = 0
         while True:
             due = self.measured_at(number)
-            while waiting and waiting[0].at <= due:
-                yield heapq.heappop(waiting)
+            while waiting and waiting[0][0] <= due:
+                yield self._line(*heapq.heappop(waiting))
             for happening in self._happenings(number):
                 order += 1
                 yield Line(due, order, self._event(happening))
-            for delay, message in self._sent_of(number):
+            for delay, again in self._sent_of(number):
                 order += 1
-                line = Line(due + delay, order, message)
                 if delay:
-                    heapq.heappush(waiting, line)
+                    heapq.heappush(waiting, (due + delay, order, number, again))
                 else:
-                    yield line
+                    yield self._line(due, order, number, again)
             number += 1
+
+    def _line(self, at: float, order: int, number: int, again: bool) -> Line:
+        """Reading `number`, numbered as it is sent; `again` is the same as just before."""
+        if again and self._last is not None:
+            fate = "duplicate" if self._last.expected == "stored" else self._last.expected
+            return Line(at, order, replace(self._last, expected=fate))
+        self._last = self._reading(number)
+        return Line(at, order, self._last)
 
     def _number_after(self, seconds: float) -> int:
         return math.ceil((seconds - self._phase) / self._interval)
@@ -135,28 +143,26 @@ class Script:
     def _local(self, seconds: float) -> datetime:
         return datetime.fromtimestamp(seconds, self._behaviour.zone)
 
-    def _sent_of(self, number: int) -> Iterator[tuple[float, Message]]:
-        """(delay in seconds, message) of all that becomes of reading `number`."""
+    def _sent_of(self, number: int) -> Iterator[tuple[float, bool]]:
+        """(delay in seconds, whether again) of all that becomes of reading `number`."""
         behaviour, seed = self._behaviour, self._seed
         delay = 0.0
         if chance(seed, _LATE, number) < behaviour.late:
             delay = self._interval * (3.0 + 27.0 * chance(seed, _LATE_BY, number))
-        message = self._reading(number)
-        yield delay, message
+        yield delay, False
         if chance(seed, _DUPLICATE, number) < behaviour.duplicates:
-            fate = "duplicate" if message.expected == "stored" else message.expected
-            yield (
-                delay,
-                Message(
-                    message.suffix, message.payload, message.kind, fate, message.seq, message.ts_ms
-                ),
-            )
+            yield delay, True
 
     def _reading(self, number: int) -> Message:
         at = self.measured_at(number)
         self._seq += 1
         values = measured(self.member, self._seed, self._local(at))
-        document = {"ts": round(at * 1000), "seq": self._seq, "values": values}
+        document: dict[str, object] = {
+            "ts": round(at * 1000),
+            "seq": self._seq,
+            "boot": str(self.boot),
+            "values": values,
+        }
         payload, expected = encoded(document), "stored"
         if chance(self._seed, _BROKEN, number) < self._behaviour.broken:
             payload, expected = spoilt(document, self.member.metrics, self._seed, number)
@@ -171,12 +177,15 @@ class Script:
 
     def _event(self, happening: Happening) -> Message:
         ts_ms = round(happening.at.timestamp() * 1000)
+        self._seq += 1
         document: dict[str, object] = {
             "ts": ts_ms,
+            "seq": self._seq,
+            "boot": str(self.boot),
             "code": happening.code,
             "severity": happening.severity,
             "text": happening.text,
         }
         if happening.zone is not None:
             document["data"] = {"zone": happening.zone}
-        return Message("event", encoded(document), Kind.EVENT, "stored", ts_ms=ts_ms)
+        return Message("event", encoded(document), Kind.EVENT, "stored", self._seq, ts_ms)
