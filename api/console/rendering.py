@@ -14,7 +14,7 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from api.console import access, catalogue, words
+from api.console import access, catalogue, records, words
 from api.console.assets import Assets
 from api.console.catalogue import Language
 
@@ -81,6 +81,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "language": language,
         "words": words,
         "access": access,
+        "records": records,
         "asset": assets.address,
     }
     locale = language.locale

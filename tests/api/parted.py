@@ -95,11 +95,15 @@ ENTRIES: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A text that stands for one thing: who may meet it, from where and with which right."""
+    """A text that stands for one thing: who may meet it, from where and with which right.
+
+    The audit tells it to who supervises the client whose it is, too: to `told`.
+    """
 
     text: str
     viewers: frozenset[str]
     right: Right
+    told: frozenset[str] = _NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,9 @@ class Caller:
 
     def may_meet(self, word: Word) -> bool:
         """Whether a word may stand in an answer to this caller."""
-        return word.text == self.name or (self.sees(word.viewers) and word.right in self.rights)
+        may_read = self.sees(word.viewers) and word.right in self.rights
+        is_told = self.sees(word.told) and Right.AUDIT_READ in self.rights
+        return word.text == self.name or may_read or is_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +164,17 @@ async def build(database: Database) -> Parted:
     for code, viewers in FILES.items():
         words.append(Word(code, viewers, Right.GROUP_CLIENTS_READ))
         words.append(Word(TITLES[code], viewers, Right.GROUP_CLIENTS_READ))
-    words += [Word(name, viewers, Right.USERS_READ) for name, viewers in USERS.items()]
-    words += [Word(prefix, viewers, Right.API_KEYS_READ) for prefix, viewers in KEYS.items()]
+    for (name, viewers), prefix, told in zip(
+        USERS.items(), KEYS, (*FILES.values(), _NOBODY), strict=True
+    ):
+        words.append(Word(name, viewers, Right.USERS_READ, told))
+        words.append(Word(prefix, viewers, Right.API_KEYS_READ, told))
     for caller in callers:
         own = caller.role in (Role.CLIENT_ADMIN, Role.CLIENT_VIEWER)
         viewers = frozenset({caller.view} if own else ())
-        words.append(Word(caller.name, viewers, Right.USERS_READ))
-        words.append(Word(f"key of {caller.name}", viewers, Right.API_KEYS_READ))
+        told = FILES[CLIENTS[caller.view]] if own else _NOBODY
+        words.append(Word(caller.name, viewers, Right.USERS_READ, told))
+        words.append(Word(f"key of {caller.name}", viewers, Right.API_KEYS_READ, told))
     nobody = Caller("nobody", None, "nothing")
     return Parted(known, (nobody, *callers), tuple(words))
 
@@ -206,9 +216,9 @@ async def _terminals(conn: Connection) -> list[Word]:
                 imei=Imei.parse(imei), sim=sim,
             )
         )  # fmt: skip
-        words.append(Word(name, TERMINALS[code], Right.TERMINALS_READ))
-        words.append(Word(imei, TERMINALS[code], Right.TERMINALS_READ))
-        words.append(Word(iccid, TERMINALS[code], Right.SIMS_READ))
+        words.append(Word(name, TERMINALS[code], Right.TERMINALS_READ, FILES[owner]))
+        words.append(Word(imei, TERMINALS[code], Right.TERMINALS_READ, FILES[owner]))
+        words.append(Word(iccid, TERMINALS[code], Right.SIMS_READ, FILES[owner]))
     await enrolment.enrol(conn, SYSTEM, drafts)
     return words
 

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from playwright.sync_api import Browser, Page, expect
 
 from foundation.database import open_pool, transaction
-from registry import api_keys, users
+from registry import api_keys, terminals, users
+from registry.model import TerminalState
 from registry.scope import Role
 from tests.api.world import JIANGSU, PASSWORD, POWER, SYSTEM, World
 from tests.browser.conftest import PHONE, SCREENSHOTS, opened, serving
@@ -27,6 +28,8 @@ PAGES = {
     "account": "/account",
     "own-password": "/account/password",
     "second-factor": "/account/second-factor",
+    "audit": "/audit",
+    "audit-of": "/audit?key=METER-1",
 }
 
 
@@ -48,6 +51,7 @@ def peopled(house: World) -> World:
                 region=JIANGSU, must_change=True,
             )  # fmt: skip
             await users.change(conn, SYSTEM, "sam", disabled=True)
+            await terminals.move_to(conn, SYSTEM, "METER-1", TerminalState.MAINTENANCE)
             await api_keys.issue(
                 conn, SYSTEM, name="billing", role=Role.CLIENT_VIEWER, group_clients=[POWER]
             )
@@ -70,6 +74,9 @@ def test_every_page_is_readable(
         page.goto("/account/second-factor")
         page.click("main form button")
         look(page, f"second-factor-code-{locale}-{theme}")
+        page.goto("/audit?actor=system:tests&key=sam")
+        page.click("table[data-list] a >> nth=0")
+        look(page, f"audit-entry-{locale}-{theme}")
     with opened(chromium, address, user="tom", locale=locale, theme=theme) as page:
         page.goto("/users")
         look(page, f"users-client-{locale}-{theme}")

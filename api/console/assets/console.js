@@ -8,6 +8,7 @@ watchKeys();
 watchConnection();
 offerOtherTheme();
 submitFiltersOnChange();
+tellZone();
 askBeforeSending();
 offerCopies();
 // On a phone the navigation scrolls sideways: show where one is.
@@ -54,4 +55,12 @@ function offerCopies() {
     button.hidden = false;
     button.addEventListener("click", () => print());
   }
+}
+
+// Days that people choose are days of their own.
+function tellZone() {
+  const minutes = -new Date().getTimezoneOffset();
+  const part = (value) => String(Math.floor(Math.abs(value))).padStart(2, "0");
+  const zone = `${minutes < 0 ? "-" : "+"}${part(minutes / 60)}:${part(minutes % 60)}`;
+  for (const field of document.querySelectorAll("[data-zone]")) field.value = zone;
 }

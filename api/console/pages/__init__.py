@@ -10,6 +10,7 @@ from api.console.pages import (
     account,
     actions,
     api_keys,
+    audit,
     clients,
     files,
     overview,
@@ -24,7 +25,7 @@ from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFacto
 
 router = APIRouter(include_in_schema=False)
 for subject in (account, own, actions, files, overview, terminals, clients, profiles, quarantine,
-                users, api_keys):  # fmt: skip
+                users, api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
