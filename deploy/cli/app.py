@@ -21,6 +21,7 @@ COMMANDS = {
     "test": "checks",
     "terminal": "terminals",
     "publish": "terminals",
+    "audit": "audit",
     "user": "people",
     "key": "people",
     "accounts": "accounts",
