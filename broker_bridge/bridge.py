@@ -17,6 +17,7 @@ from itertools import count
 from broker_bridge import mqtt5_link, paho_link, topics
 from broker_bridge.asking import Asking
 from broker_bridge.batch import Batch
+from broker_bridge.flood import Flood
 from broker_bridge.flow import Flow
 from broker_bridge.hearing import Hearing
 from broker_bridge.losses import MARK_SECONDS, Losses
@@ -87,7 +88,8 @@ class Bridge:
         metrics.watch(self._session, directory)
         # Beyond the bound of unsettled messages nothing more comes: half of it is full, too.
         full_at = min(settings.batch_max_readings, 1 + settings.unsettled_max_messages // 2)
-        self._flow = Flow(self._routes.known, self._routes.find, full_at=full_at)
+        self._flood = Flood(settings.terminal_messages_per_second)
+        self._flow = Flow(self._routes.known, self._routes.find, self._flood, full_at=full_at)
         spools = settings.spool_max_bytes > 0
         self._spool = spool
         self._spooling = Spooling(spool, self._flow, self._session, metrics, enabled=spools)
@@ -113,6 +115,7 @@ class Bridge:
             asyncio.create_task(self._directory.follow(following)),
             asyncio.create_task(self._hearing.keep(self._pool, name, following)),
             asyncio.create_task(self._replayer.run(following)),
+            asyncio.create_task(self._flood.learn(self._pool, following)),
             asyncio.create_task(stop.wait()),
             asyncio.create_task(self._mark(following)),
         )

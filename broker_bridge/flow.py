@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from broker_bridge.batch import Batch, UntimedClock
+from broker_bridge.flood import Flood
 from broker_bridge.intake import take
 from broker_bridge.parcels import sender
 from broker_bridge.routes import Route
@@ -32,9 +33,15 @@ class Flow:
     """
 
     def __init__(
-        self, known: Mapping[str, Route], find: Callable[[str], Route | None], *, full_at: int
+        self,
+        known: Mapping[str, Route],
+        find: Callable[[str], Route | None],
+        flood: Flood,
+        *,
+        full_at: int,
     ) -> None:
         """`known` has the routes met so far."""
+        self._flood = flood
         self.away = False
         """Whether the database takes nothing."""
         self.clock = UntimedClock()
@@ -155,6 +162,8 @@ class Flow:
                 batch.refuse(delivery, ref, Reason.MALFORMED, "damaged in the spool")
             elif route is None:
                 batch.strangers.append(delivery)
+            elif said := self._flood.excess(route.ref, delivery.received_us):
+                batch.refuse(delivery, route.ref, Reason.FLOOD, said)
             else:
                 take(batch, route, delivery)
         return batch
@@ -172,11 +181,13 @@ class Flow:
             deliveries = self._sort_out(deliveries)
         batch = self.batch
         batch.deliveries += deliveries
-        known, find = self._known.get, self._find
+        known, find, excess = self._known.get, self._find, self._flood.excess
         for delivery in deliveries:
             route = known(delivery.topic) or find(delivery.topic)
             if route is None:
                 batch.strangers.append(delivery)
+            elif said := excess(route.ref, delivery.received_us):
+                batch.refuse(delivery, route.ref, Reason.FLOOD, said)
             else:
                 take(batch, route, delivery)
 

@@ -76,6 +76,7 @@ class Directory:
         self._pool = pool
         self._profiles: dict[ProfileId, DeviceProfile] = {}
         self._terminals: dict[str, TerminalRef] = {}
+        self._client_ids: dict[int, int] = {}
         self._absent = _Absent()
         self._asking = asyncio.Lock()  # one question at a time: a flood of strangers stays cheap
         self._position = "0"
@@ -206,9 +207,16 @@ class Directory:
         return differing
 
     def _ref(self, row: tuple[Any, ...]) -> TerminalRef:
-        terminal_id, code, profile_id, state, owner_since_us = row
+        terminal_id, code, profile_id, state, owner_since_us, client_id = row
+        if client_id is not None:  # one object for all terminals of a client
+            client_id = self._client_ids.setdefault(client_id, client_id)
         return TerminalRef(
-            terminal_id, code, self._profiles[profile_id], _STATES[state], owner_since_us
+            terminal_id,
+            code,
+            self._profiles[profile_id],
+            _STATES[state],
+            owner_since_us,
+            client_id,
         )
 
     def _take_profiles(self, found: Iterable[DeviceProfile]) -> frozenset[ProfileId]:
@@ -225,7 +233,12 @@ class Directory:
             for code, ref in self._terminals.items():
                 if ref.profile.id in live:  # replacing values while iterating is safe
                     self._terminals[code] = TerminalRef(
-                        ref.id, code, newer[ref.profile.id], ref.state, ref.owner_since_us
+                        ref.id,
+                        code,
+                        newer[ref.profile.id],
+                        ref.state,
+                        ref.owner_since_us,
+                        ref.client_id,
                     )
         return frozenset(newer)
 

@@ -1,16 +1,16 @@
 -- name: load_terminals
 -- Every terminal as the message path needs it.
-select id, code, profile_id, state, (extract(epoch from nullif(owner_since, '-infinity')) * 1000000)::bigint as owner_since_us
+select id, code, profile_id, state, (extract(epoch from nullif(owner_since, '-infinity')) * 1000000)::bigint as owner_since_us, group_client_id
 from registry.terminal;
 
 -- name: read_terminals
 -- The same of some terminals, by id.
-select id, code, profile_id, state, (extract(epoch from nullif(owner_since, '-infinity')) * 1000000)::bigint as owner_since_us
+select id, code, profile_id, state, (extract(epoch from nullif(owner_since, '-infinity')) * 1000000)::bigint as owner_since_us, group_client_id
 from registry.terminal where id = any (%(ids)s);
 
 -- name: read_terminal
 -- The same of one terminal, by code.
-select id, code, profile_id, state, (extract(epoch from nullif(owner_since, '-infinity')) * 1000000)::bigint as owner_since_us
+select id, code, profile_id, state, (extract(epoch from nullif(owner_since, '-infinity')) * 1000000)::bigint as owner_since_us, group_client_id
 from registry.terminal where code = %(code)s;
 
 -- name: position

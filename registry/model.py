@@ -151,7 +151,7 @@ class Tier:
     """A service level: what a group client may have, and how closely it is watched.
 
     A terminal is offline after `offline_factor` times its profile's expected interval; a quota
-    of None is no limit.
+    of None is no limit, and so is None for what its terminals may send a second.
     """
 
     code: str
@@ -160,6 +160,7 @@ class Tier:
     offline_factor: float
     history_days: int
     terminal_quota: int | None
+    messages_per_second: int | None = None
 
 
 class FileState(StrEnum):
@@ -259,7 +260,8 @@ class TerminalRef:
     """All that the message path needs to know of a terminal.
 
     `owner_since_us` (Unix microseconds) opens the present ownership interval, None is minus
-    infinity: a reading observed before it is the business of another owner.
+    infinity: a reading observed before it is the business of another owner. `client_id` is that
+    owner, None the operator.
     """
 
     id: TerminalId
@@ -267,6 +269,7 @@ class TerminalRef:
     profile: DeviceProfile
     state: TerminalState
     owner_since_us: int | None
+    client_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,11 +27,11 @@ on conflict (code) do update set title_zh = excluded.title_zh, title_en = exclud
 
 -- name: put_tier
 -- A service level as the reference data have it.
-insert into registry.tier (code, title_zh, title_en, offline_factor, history_days, terminal_quota)
-values (%(code)s, %(title_zh)s, %(title_en)s, %(offline_factor)s, %(history_days)s, %(terminal_quota)s)
+insert into registry.tier (code, title_zh, title_en, offline_factor, history_days, terminal_quota, messages_per_second)
+values (%(code)s, %(title_zh)s, %(title_en)s, %(offline_factor)s, %(history_days)s, %(terminal_quota)s, %(messages_per_second)s)
 on conflict (code) do update set title_zh = excluded.title_zh, title_en = excluded.title_en,
     offline_factor = excluded.offline_factor, history_days = excluded.history_days,
-    terminal_quota = excluded.terminal_quota;
+    terminal_quota = excluded.terminal_quota, messages_per_second = excluded.messages_per_second;
 
 -- name: insert_group_client
 -- Put a group client on the roll.

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from deploy.bench import flood as flood_bench
 from deploy.bench import ingest as ingest_bench
 from deploy.bench import latency as latency_bench
 from deploy.bench import peers as peers_bench
@@ -113,6 +114,28 @@ def latency(
         ("load, messages/s", "p50", "p99", "longest"),
         [
             [f"{one['rate'] or 0:,.0f}", *(str(one[name]) for name in ("p50", "p99", "longest"))]
+            for one in result["rounds"]
+        ],
+    )
+    _show_goals(result)
+
+
+@bench.command()
+def flood(
+    rounds: Annotated[int, typer.Option(min=1, help="How often everything is measured.")] = 3,
+    probes: Annotated[int, typer.Option(min=10, help="Readings that are waited for.")] = 200,
+    seconds: Annotated[float, typer.Option(min=5, help="How long everybody sends.")] = 50,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+) -> None:
+    """What others notice of one terminal at 10,000 messages/s, and of a client at 10x its tier."""
+    plan = ingest_bench.Plan(rounds=rounds, disk_messages=0)
+    asked = flood_bench.Flooding(probes=probes, seconds=seconds)
+    result = _measured(lambda tell: flood_bench.run(plan, asked, tell), json_file)
+    _table(
+        "Publish to query of others, ms",
+        ("beside", "p50", "p99", "longest", "stored", "flood"),
+        [
+            [str(one[name]) for name in ("turn", "p50", "p99", "longest", "stored", "flood")]
             for one in result["rounds"]
         ],
     )

@@ -216,8 +216,13 @@ def _tier(row: Row) -> Tier:
         title_en=row["title_en"],
         offline_factor=float(row["offline_factor"]),
         history_days=int(row["history_days"]),
-        terminal_quota=int(row["terminal_quota"]) if row["terminal_quota"] else None,
+        terminal_quota=_bound(row["terminal_quota"]),
+        messages_per_second=_bound(row["messages_per_second"]),
     )
+
+
+def _bound(text: str) -> int | None:
+    return int(text) if text else None
 
 
 def _check_tree(file: Path, regions: tuple[Region, ...]) -> None:

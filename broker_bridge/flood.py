@@ -1,0 +1,121 @@
+"""How much a terminal and a group client may send; the rest is flood, and costs next to nothing.
+
+A bucket of credits for each: a message takes one, each second gives back as many as may be sent in
+it. A bucket holds what may be sent in ten seconds, and one that has run dry for the first time in
+a while is filled once more, so that who was cut off can send what it has kept. Times are of arrival, so messages out of the spool are counted as they came.
+"""
+
+import asyncio
+from array import array
+from collections.abc import Mapping
+
+from foundation import queries
+from foundation.database import Pool, transaction
+from foundation.errors import MusterError
+from foundation.logs import get_logger
+from foundation.shutdown import paused
+from registry.model import TerminalRef
+
+log = get_logger(__name__)
+sql = queries.load("broker_bridge", "flood.sql")
+
+BURST_SECONDS = 10
+_LEARN_SECONDS = 60
+_ROOM = 1024
+_MOST_REMEMBERED = 10_000  # buckets that ran dry lately
+_UNBOUNDED = 2**30
+
+
+class Buckets:
+    """Credits by number; what is not known yet is full."""
+
+    def __init__(self, rate: int | None) -> None:
+        """`rate` is how many a second; None takes what each number is given in `rates`."""
+        self.rates: Mapping[int, int] = {}
+        self.spent = array("i", bytes(4 * _ROOM))
+        self._rate = rate
+        self._filled_us: dict[int, int] = {}
+
+    def take(self, number: int, at_us: int) -> bool:
+        """Take a credit of this bucket, which may have run dry; False if there is none."""
+        self.make_room(number)
+        rate = self._rate or self.rates.get(number)
+        most = _UNBOUNDED if rate is None else rate * BURST_SECONDS
+        spent = self.spent[number]
+        if rate is None:
+            spent = 0
+        elif spent >= most:
+            earned = int(rate * (at_us - self._filled_us.get(number, 0)) / 1_000_000)
+            if earned < 1:
+                return False
+            spent = max(0, spent - earned)
+            self._note(number, at_us)
+        self.spent[number] = spent + 1
+        return True
+
+    def make_room(self, number: int) -> None:
+        """Have a place for this bucket."""
+        size = len(self.spent)
+        if number >= size:
+            self.spent.extend(bytes(max(number + 1, size * 5 // 4) - size))
+
+    def most(self) -> int:
+        """How many credits the smallest bucket holds."""
+        if self._rate is not None:
+            return self._rate * BURST_SECONDS
+        return min(self.rates.values(), default=_UNBOUNDED // BURST_SECONDS) * BURST_SECONDS
+
+    def _note(self, number: int, at_us: int) -> None:
+        """When this bucket was filled last; who needs no such note is as full as can be."""
+        self._filled_us.pop(number, None)
+        self._filled_us[number] = at_us
+        if len(self._filled_us) > _MOST_REMEMBERED:
+            del self._filled_us[next(iter(self._filled_us))]
+
+
+class Flood:
+    """Who sends more than allowed: a terminal by our setting, a client by its tier."""
+
+    def __init__(self, terminal_rate: int) -> None:
+        self._terminal_rate = terminal_rate
+        self._terminals = Buckets(terminal_rate)
+        self._clients = Buckets(None)
+        self._terminal_spent, self._client_spent = self._terminals.spent, self._clients.spent
+        self._terminal_most, self._client_most = self._terminals.most(), self._clients.most()
+
+    def excess(self, ref: TerminalRef, at_us: int) -> str | None:
+        """Why a message of this terminal is too much, or None; called for each message."""
+        terminal, client = ref.id, ref.client_id or 0
+        try:
+            spent, of_client = self._terminal_spent[terminal], self._client_spent[client]
+        except IndexError:
+            self._terminals.make_room(terminal)
+            self._clients.make_room(client)
+            return self.excess(ref, at_us)
+        if spent < self._terminal_most and of_client < self._client_most:
+            self._terminal_spent[terminal] = spent + 1
+            self._client_spent[client] = of_client + 1
+            return None
+        if not self._terminals.take(terminal, at_us):
+            return f"the terminal sends more than {self._terminal_rate} messages/s"
+        if not self._clients.take(client, at_us):
+            rate = self._clients.rates[client]
+            return f"its group client sends more than its tier's {rate} messages/s"
+        return None
+
+    def allow(self, client_rates: Mapping[int, int]) -> None:
+        """What group clients may send a second, by number; others may send anything."""
+        self._clients.rates = client_rates
+        self._client_most = self._clients.most()
+
+    async def learn(self, pool: Pool, stop: asyncio.Event) -> None:
+        """Read what clients may send once a minute, until `stop`."""
+        while True:
+            try:
+                async with transaction(pool) as conn:
+                    cursor = await conn.execute(sql.read_client_rates)
+                    self.allow({row["id"]: row["rate"] async for row in cursor})
+            except MusterError as error:
+                log.debug("the tiers' rates are not known", reason=str(error))
+            if await paused(stop, _LEARN_SECONDS):
+                return
