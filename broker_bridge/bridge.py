@@ -83,7 +83,7 @@ class Bridge:
             max_messages=settings.unsettled_max_messages,
             max_bytes=settings.unsettled_max_bytes,
         )
-        self._hearing = Hearing(self._session)
+        self._hearing = Hearing(self._session, lambda: spool.oldest_us)
         self._settler = Settler(writer, self._session, metrics)
         metrics.watch(self._session, directory)
         # Beyond the bound of unsettled messages nothing more comes: half of it is full, too.

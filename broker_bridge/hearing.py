@@ -5,6 +5,7 @@ So a terminal's silence is told from ours: presence counts only the time in whic
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from broker_bridge.session import Session
 from foundation import queries
@@ -24,8 +25,12 @@ _BREAK_US = 5 * _SECOND_US  # between two turns: this process stood still
 class Hearing:
     """How far a bridge's session has been heard and settled."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(
+        self, session: Session, held_since_us: Callable[[], int | None] = lambda: None
+    ) -> None:
+        """`held_since_us` tells when the oldest message came that waits on the disk."""
         self._session = session
+        self._held_since_us = held_since_us
         self._since_us: int | None = None
         self._last_turn_us = 0
 
@@ -60,4 +65,7 @@ class Hearing:
         if session.unsettled():
             waiting_us = int(session.oldest_unsettled_seconds(now_us) * _SECOND_US)
             until_us = min(until_us, now_us - waiting_us)
+        held_since_us = self._held_since_us()
+        if held_since_us is not None:
+            until_us = min(until_us, held_since_us)
         return until_us, self._since_us

@@ -181,6 +181,7 @@ class Spool:
         self.oldest_us = left[0][0] if left else None
         if not left and self._number("pragma page_count") * _PAGE_BYTES > _LARGE_BYTES:
             self._execute("vacuum")
+            self._execute("pragma wal_checkpoint(truncate)")
         self._measure()
 
     def put_aside(self, kept: Kept, why: str) -> None:
