@@ -30,11 +30,13 @@ def _nobodys() -> str:
 _threads = ThreadPoolExecutor(2, "passwords", initializer=_nobodys)
 
 
-def one_time() -> str:
+def one_time(rules: Rules) -> str:
     """A random password to sign in with once, in characters that need no quoting anywhere."""
-    while (password := secrets.token_urlsafe(_ONE_TIME_BYTES)).startswith("-"):
-        pass
-    return password
+    size = max(_ONE_TIME_BYTES, rules.password_min_length)
+    while True:
+        password = secrets.token_urlsafe(size)
+        if not password.startswith("-") and _kinds(password) >= _LEAST_KINDS:
+            return password
 
 
 async def hashed(password: str, rules: Rules, name: str, field: str = "password") -> str:

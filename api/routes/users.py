@@ -22,6 +22,7 @@ from api.schemas.shapes import PageOf
 from api.strict import StrictRoute
 from registry import passwords, sessions, users
 from registry.model import RegionCode
+from registry.rules import Rules
 from registry.scope import Right, Role, Scope
 
 router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=StrictRoute)
@@ -69,7 +70,8 @@ async def appoint_user(
     body: UserBody,
 ) -> AppointedAnswer:
     """Give a person an account, no wider than the asker's own."""
-    made = passwords.one_time() if body.password is None else None
+    rules: Rules = request.app.state.rules
+    made = passwords.one_time(rules) if body.password is None else None
     user = await users.appoint(
         conn,
         scope,
@@ -79,7 +81,7 @@ async def appoint_user(
         region=None if body.region is None else RegionCode(body.region),
         group_clients=body.group_clients,
         must_change=True,
-        rules=request.app.state.rules,
+        rules=rules,
     )
     response.headers["Location"] = f"/api/v1/users/{user.name}"
     return AppointedAnswer(user=UserAnswer.model_validate(etags.tag(response, user)), password=made)
@@ -119,10 +121,9 @@ async def set_user_password(
     scope: Appointer, conn: Transaction, request: Request, name: str, body: PasswordBody
 ) -> PasswordAnswer:
     """A new password for somebody else, to be changed at the next sign-in; their sessions end."""
-    made = passwords.one_time() if body.password is None else None
-    await users.set_password(
-        conn, scope, name, made or body.password or "", rules=request.app.state.rules
-    )
+    rules: Rules = request.app.state.rules
+    made = passwords.one_time(rules) if body.password is None else None
+    await users.set_password(conn, scope, name, made or body.password or "", rules=rules)
     return PasswordAnswer(password=made)
 
 

@@ -52,7 +52,8 @@ def add(
     home: HomeOption = None,
 ) -> None:
     """Appoint a user and print a one-time password, to be changed at the first sign-in."""
-    password = passwords.one_time()
+    rules = Rules.of(settings.load())
+    password = passwords.one_time(rules)
 
     async def appoint(conn: Connection, scope: Scope) -> User:
         return await users.appoint(
@@ -64,7 +65,7 @@ def add(
             region=None if region is None else RegionCode(region),
             group_clients=client or (),
             must_change=True,
-            rules=Rules.of(settings.load()),
+            rules=rules,
         )
 
     _do(home, appoint)
@@ -77,8 +78,9 @@ def first(name: Name = seed.FIRST_ADMIN) -> None:
 
     Connects by MUSTER_DATABASE_URL as `muster migrate` does, and loads regions and profiles, too.
     """
-    password = passwords.one_time()
-    asyncio.run(seed.found(settings.load().database(), password, name=name, once=True))
+    chosen = settings.load()
+    password = passwords.one_time(Rules.of(chosen))
+    asyncio.run(seed.found(chosen.database(), password, name=name, once=True))
     _tell_password(name, password)
 
 
@@ -136,8 +138,9 @@ def enable(name: Name, home: HomeOption = None) -> None:
 @user.command()
 def password(name: Name, home: HomeOption = None) -> None:
     """Print a one-time password for a user who forgot theirs; their sessions end."""
-    fresh = passwords.one_time()
-    _do(home, lambda conn, scope: users.set_password(conn, scope, name, fresh))
+    rules = Rules.of(settings.load())
+    fresh = passwords.one_time(rules)
+    _do(home, lambda conn, scope: users.set_password(conn, scope, name, fresh, rules=rules))
     _tell_password(name, fresh)
 
 

@@ -108,6 +108,17 @@ async def test_the_least_length_is_the_deployments() -> None:
         await passwords.hashed(GOOD, Rules(password_min_length=24), "li")
 
 
+async def test_a_password_that_is_made_fits_the_rules() -> None:
+    """However strict they are; no two are the same, and none looks like an option."""
+    strict = Rules(password_min_length=64, password_composition=True)
+    made = {passwords.one_time(strict) for _ in range(200)}
+
+    assert len(made) == 200
+    assert not [password for password in made if password.startswith("-")]
+    await passwords.hashed(made.pop(), strict, "li")
+    assert len(passwords.one_time(DEFAULT)) >= 20
+
+
 async def test_what_was_hashed_as_of_old_is_hashed_anew_at_sign_in(pool: Pool) -> None:
     """The password stays; what is kept of it is as strong as today's."""
     old = Argon2Hasher(memory_cost=19_456, time_cost=2, parallelism=1).hash(GOOD)

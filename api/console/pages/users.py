@@ -87,7 +87,7 @@ async def show_form(screen: Appointing) -> Response:
 @router.post("/new")
 async def appoint(screen: Appointing, given: Annotated[Given, Depends()]) -> Response:
     """A new user with a one-time password, shown once, or the form again with what is wrong."""
-    password, lot = passwords.one_time(), given.lot
+    password, lot = passwords.one_time(_rules(screen)), given.lot
     try:
         async with screen.attempt():
             user = await users.appoint(
@@ -134,7 +134,7 @@ async def change_standing(
 @router.post("/{user}/password")
 async def reset_password(screen: Appointing, user: str) -> Response:
     """A one-time password, shown once; their sessions end."""
-    password = passwords.one_time()
+    password = passwords.one_time(_rules(screen))
     try:
         async with screen.attempt():
             await users.set_password(
