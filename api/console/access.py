@@ -73,6 +73,7 @@ PROBLEMS = {
     ),
     "password_wrong": _("This is not your present password."),
     "passwords_differ": _("The two new passwords differ: type both again."),
+    "rate_limited": _("You ask more often than is allowed. Wait a moment, then try again."),
     "reach_exceeded": _("You can give away no more than you may see and do yourself."),
     "region_not_found": _("There is no such region."),
     "scope_invalid": _(

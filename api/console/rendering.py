@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from babel.dates import format_timedelta
 from babel.numbers import format_decimal, format_percent
@@ -125,6 +125,11 @@ def iso(instant: datetime) -> str:
 
 
 def _here(request: Request) -> str:
+    """Where a visitor comes back to: this address, or the page whose form led here."""
+    if request.method != "GET":
+        origin = urlsplit(request.headers.get("referer", ""))
+        is_ours = origin.netloc == request.headers.get("host")
+        return origin.path if is_ours and origin.path else "/"
     query = f"?{request.url.query}" if request.url.query else ""
     return request.url.path + query
 

@@ -315,6 +315,20 @@ async def test_without_a_key_to_seal_it_a_second_factor_is_refused(
     assert "MUSTER_SECRET_KEY_FILE" in trouble(refused.text)
 
 
+async def test_a_page_that_a_form_led_to_leads_back_to_the_form(house: World, app: FastAPI) -> None:
+    """Language and theme are changed there without asking for what only a form may ask for."""
+    back = re.compile(
+        r'action="/preferences">\s*<input type="hidden" name="return_to" value="([^"]*)"'
+    )
+    places = []
+    async with asking(app, house.keys["admin"]) as client:
+        for referrer in ("http://127.0.0.1/users/new?q=1", "http://elsewhere.example/users/new"):
+            client.headers["referer"] = referrer
+            places += back.findall((await appointed(client, "pei", role="admin")).text)
+
+    assert places == ["/users/new", "/"]
+
+
 async def test_the_navigation_offers_what_the_role_includes(house: World, app: FastAPI) -> None:
     """A viewer finds no administration; the pages themselves refuse them, too."""
     async with asking(app) as client:
