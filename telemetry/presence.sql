@@ -3,8 +3,9 @@
 select turn, as_of from telemetry.presence_clock for update;
 
 -- name: read_hearing
--- Of each bridge, how far its batches and its hearing have come.
-select name, last_n, heard_until, listening_since, session_lost_at from telemetry.bridge;
+-- Of each bridge, how far its batches and its hearing have come, and since when its broker has told of every session.
+select name, last_n, heard_until, listening_since, greatest(session_lost_at, broker_started_at) as told_since
+from telemetry.bridge;
 
 -- name: advance_clock
 -- How far presence is known now.

@@ -74,7 +74,7 @@ class Watch:
                 "as_of": as_of,
                 "listening_since": at(hearing.since_us) if hearing else None,
                 "sessions_known_since": max(
-                    (b["session_lost_at"] for b in bridges if b["session_lost_at"]), default=None
+                    (b["told_since"] for b in bridges if b["told_since"]), default=None
                 ),
             },
         )

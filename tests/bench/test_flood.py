@@ -11,7 +11,7 @@ from deploy.bench.stand import Stand, built
 PLAN = Plan(rounds=1, terminals=30, connections=3, disk_messages=0)
 FLOODING = Flooding(
     probes=3,
-    seconds=6,
+    seconds=5,
     steady_rate=100,
     terminal_rate=12_000,
     tier_rate=50,

@@ -263,11 +263,12 @@ async def test_who_speaks_has_a_session(world: World) -> None:
     assert (await world.known("M-2")).data is DataState.NEVER
 
 
-async def test_what_was_said_of_a_lost_session_is_unknown(world: World) -> None:
-    """While the broker had forgotten us, wills went nowhere; what comes later is believed."""
+@pytest.mark.parametrize("event", ["session_lost_at", "broker_started_at"])
+async def test_what_was_said_of_a_lost_session_is_unknown(world: World, event: str) -> None:
+    """While the broker was away or had forgotten us, wills went nowhere; later words count."""
     await world.told(("M-1", True, NOON), ("M-2", True, NOON), ("M-3", False, NOON))
     await world.look(NOON)
-    execute(world.database, "update telemetry.bridge set session_lost_at = %s", NOON + 5 * SECOND)
+    execute(world.database, f"update telemetry.bridge set {event} = %s", NOON + 5 * SECOND)
     await world.came("M-2", when=NOON + 6 * SECOND)
     await world.look(NOON + 7 * SECOND)
 
