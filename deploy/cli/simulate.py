@@ -167,7 +167,8 @@ def _measures(profile: dict[str, Any]) -> tuple[Any, float]:
 def _show(summary: Summary, terminals: int, seconds: float) -> None:
     told = summary.document()
     table = Table(title=f"{terminals} terminals, {seconds:.1f} s", show_header=False)
-    for name in ("connections", "refusals", "sent", "acknowledged", "unacknowledged"):
+    counted = ("sent", "acknowledged", "unacknowledged", "receipted", "refused", "resent")
+    for name in ("connections", "refusals", *counted):
         table.add_row(name, str(told[name]))
     for what, count in told["by_kind"].items():
         table.add_row(f"sent: {what}", str(count))
