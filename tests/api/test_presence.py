@@ -146,3 +146,17 @@ async def test_the_page_replays_one_message_or_what_is_found(house: World, app: 
     assert 'action="/quarantine/replay"' in listed
     assert "1 of 1 messages wait for a bridge." in one.text
     assert found.status_code == 200
+
+
+async def test_the_overview_says_when_nobody_listens(heard: World, app: FastAPI) -> None:
+    """Presence that has stood still for a minute is said to; one that goes on is not."""
+    said = "is known until"
+    async with asking(app) as client:
+        await sign_in(client, "ada")
+        now = (await client.get("/")).text
+        with psycopg.connect(heard.database.superuser) as conn:
+            conn.execute("update telemetry.presence_clock set as_of = %s", (minutes_ago(2),))
+        later = (await client.get("/")).text
+
+    assert said not in now
+    assert said in later

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -21,6 +22,7 @@ OnScreen = Annotated[Screen, Shows(Right.TERMINALS_READ)]
 router = APIRouter()
 
 _NEWEST_REFUSALS = 6
+_STOPPED = timedelta(minutes=1)
 # A region's tile changes its tone where fewer than these shares of its terminals report.
 _WARN_BELOW, _BAD_BELOW = 0.96, 0.90
 
@@ -74,11 +76,13 @@ async def overview(screen: OnScreen) -> Response:
     conn, scope = screen.conn, screen.scope
     counts = await terminals.count_by_state(conn, scope)
     silence = await presence.silence(conn, scope)
+    known_until = (await presence.clock(conn, scope)).as_of
     defined = await profiles.list_all(conn, scope)
     example = next((p for p in defined if p.sector is Sector.POWER), next(iter(defined), None))
     return screen.show(
         "overview.html",
         fleet=fleet(counts, silence),
+        stopped_at=known_until if is_old(known_until, datetime.now(UTC)) else None,
         tiles=tiles(await regions.list_all(conn, scope), silence),
         sectors=sectors(silence),
         quarantine=await _refused(screen),
@@ -87,6 +91,11 @@ async def overview(screen: OnScreen) -> Response:
         sample=sample(example) if example else '{"voltage_a": 231.2}',
         may_register=screen.may(Right.TERMINALS_REGISTER),
     )
+
+
+def is_old(known_until: datetime | None, now: datetime) -> bool:
+    """Whether presence has not been followed for so long that people should be told."""
+    return known_until is not None and now - known_until > _STOPPED
 
 
 def fleet(counts: dict[TerminalState, int], silence: Iterable[Silence]) -> Fleet:
