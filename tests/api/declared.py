@@ -182,7 +182,7 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"POST {_V1}/api-keys", Right.API_KEYS_ISSUE, FILE, json=_VIEWER),
     Ask(f"GET {_V1}/api-keys/{{prefix}}", Right.API_KEYS_READ, KEY),
     Ask(f"DELETE {_V1}/api-keys/{{prefix}}", Right.API_KEYS_ISSUE, KEY),
-    Ask(f"GET {_V1}/audit?action=none", Right.AUDIT_READ, NOTHING),
+    Ask(f"GET {_V1}/audit?limit=1000", Right.AUDIT_READ, NOTHING),
     Ask(f"GET {_V1}/audit?tenant={{name}}&action=none", Right.AUDIT_READ, FILE),
     Ask(f"GET {_V1}/audit/{{entry}}", Right.AUDIT_READ, ENTRY),
     # Oneself
