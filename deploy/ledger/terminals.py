@@ -1,6 +1,8 @@
 """The terminals of a ledger, one process: each numbers its messages and keeps them for a receipt.
 
-What has no receipt is sent again after each connection, and when no receipt has come for a while.
+What has no receipt is sent again after each connection, and when no receipt has come for a while:
+the oldest first and never more than a few ahead of the receipts, or a fleet that sends all it keeps
+again would keep a platform that is behind from ever catching up.
 Prints a JSON line a second with what it has done so far; a line on its standard input ends the
 load, and the last line comes when every message has its receipt.
 """
@@ -20,12 +22,12 @@ import uvloop
 
 from deploy.ledger.script import Kind, Script
 
-_WINDOW = 2000  # kept by one terminal; then it stops measuring until a receipt comes
+_MOST_KEPT = 2000  # by one terminal; then it stops measuring until a receipt comes
+_WINDOW = 20  # sent ahead of the receipts
 _CHUNK = 64
 _TICK_SECONDS = 0.02
 _RETRY_SECONDS = 0.5
-_RESEND_SECONDS = (10.0, 160.0)  # doubled from the first to the second: a fleet that sends all it
-# keeps again and again would keep a platform that is behind from ever catching up
+_RESEND_SECONDS = (10.0, 160.0)  # doubled from the first to the second
 _KEEP_ALIVE_SECONDS = 10
 
 
@@ -70,12 +72,13 @@ class Terminal(asyncio.Protocol):
         self._packet_id = 0
         self._progress_at = 0.0
         self._patience = _RESEND_SECONDS[0]
+        self._ahead_of_receipts = 0
 
     # What it measures.
 
     def measure(self) -> bool:
         """One message more, unless it keeps too many already."""
-        if len(self.kept) >= _WINDOW:
+        if len(self.kept) >= _MOST_KEPT:
             return False
         if not self._ahead:
             said = self._script.messages(self._number, self.last + 1, _CHUNK)
@@ -86,8 +89,7 @@ class Terminal(asyncio.Protocol):
         if not self.kept:
             self._progress_at = time.monotonic()
         self.kept.append((self.last, payload, kind))
-        if self._ready:
-            self._publish(self.last, payload, kind)
+        self._pump()
         return True
 
     def look_after(self) -> None:
@@ -99,9 +101,15 @@ class Terminal(asyncio.Protocol):
 
     def _send_again(self) -> None:
         self._progress_at = time.monotonic()
-        self.resent += len(self.kept)
-        for number, payload, kind in self.kept:
-            self._publish(number, payload, kind)
+        self.resent += self._ahead_of_receipts
+        self._ahead_of_receipts = 0
+        self._pump()
+
+    def _pump(self) -> None:
+        """Send what is next, as far as the window lets us."""
+        while self._ready and self._ahead_of_receipts < min(len(self.kept), _WINDOW):
+            self._publish(*self.kept[self._ahead_of_receipts])
+            self._ahead_of_receipts += 1
 
     def _publish(self, number: int, payload: bytes, kind: int) -> None:
         assert self._transport is not None
@@ -188,8 +196,10 @@ class Terminal(asyncio.Protocol):
     def _forget(self, upto: int) -> None:
         while self.kept and self.kept[0][0] <= upto:
             self.kept.popleft()
+            self._ahead_of_receipts = max(0, self._ahead_of_receipts - 1)
             self.receipted += 1
             self._progress_at, self._patience = time.monotonic(), _RESEND_SECONDS[0]
+        self._pump()
 
 
 async def _keep_connected(terminal: Terminal, host: str, port: int) -> None:
