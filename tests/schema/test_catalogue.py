@@ -20,7 +20,6 @@ THE_SAME_FOR_ALL = {
     "registry.tier": "reference data",
     "registry.profile": "global to read, the headquarters' to define",
     "registry.profile_metric": "global to read, the headquarters' to define",
-    "visible.presence_clock": "up to when presence is known, of nobody in particular",
 }
 # The extension's own: names of tables, times and sizes of chunks, which everybody may read; never
 # a chunk itself.

@@ -130,6 +130,51 @@ async def test_what_names_no_terminal_is_for_who_sees_everything(
     assert await seen(pool, await client_scope(pool, "power-js"), query) == []
 
 
+async def test_a_former_owner_is_not_told_what_came_again(pool: Pool, database: Database) -> None:
+    """The same bytes, refused again in the next owner's time, stay one message of the first."""
+    [terminal] = await register(pool, "m-1")
+    measure(database, terminal.id, range(1))
+    with psycopg.connect(database.superuser, autocommit=True) as conn:
+        conn.execute(
+            "update telemetry.quarantine set count = 5, last_received_at = %s", (NOON + 9 * MINUTE,)
+        )
+    query = "select count, last_received_at from visible.quarantine"
+    old = await client_scope(pool, "power-js")
+    owner = await seen(pool, old, query)
+    async with transaction(pool, everything.settings()) as scoped:
+        await ownership.transfer(scoped, everything, "m-1", "power-zj", effective_at=NOON + MINUTE)
+
+    whole = [{"count": 5, "last_received_at": NOON + 9 * MINUTE}]
+    assert owner == whole
+    assert await seen(pool, old, query) == [{"count": 1, "last_received_at": NOON}]
+    assert await seen(pool, everything, query) == whole
+    assert await seen(pool, await client_scope(pool, "power-zj"), query) == []
+
+
+async def test_what_was_before_its_owner_stays_with_the_former(
+    pool: Pool, database: Database
+) -> None:
+    """Modems and profiles that came to an end before the transfer are the former owner's past."""
+    [terminal] = await register(pool, "m-1")
+    with psycopg.connect(database.superuser, autocommit=True) as conn:
+        conn.execute(
+            "insert into registry.hardware values (%s, '490154203237518', %s, %s),"
+            " (%s, '356938035643809', %s, null)",
+            (terminal.id, NOON - 9 * MINUTE, NOON, terminal.id, NOON),
+        )
+    async with transaction(pool, everything.settings()) as scoped:
+        await ownership.transfer(scoped, everything, "m-1", "power-zj", effective_at=NOON + MINUTE)
+
+    new = await client_scope(pool, "power-zj")
+    assert await seen(pool, new, "select imei from registry.hardware") == [
+        {"imei": "356938035643809"}
+    ]
+    window = f"{terminal.id}, '{NOON - 9 * MINUTE}'::timestamptz, '{NOON}'::timestamptz"
+    query = f"select registry.profiles_in_window({window}) as id"
+    assert await seen(pool, new, query) == []
+    assert len(await seen(pool, await client_scope(pool, "power-js"), query)) == 1
+
+
 async def test_scaled_metrics_are_plain_numbers_to_people(pool: Pool, database: Database) -> None:
     """A metric with decimals is a bigint underneath and the number it was in the view."""
     [terminal] = await register(pool, "m-1")

@@ -11,12 +11,15 @@ from telemetry.latest l join registry.ownership o on o.terminal_id = l.terminal_
     and l.time >= o.valid_from and (o.valid_to is null or l.time < o.valid_to);
 
 -- A refused message belongs to the owner of the moment it came; what names no terminal, or tells of
--- another owner's time, is for who sees everything.
+-- another owner's time, is for who sees everything. Whether the same bytes came again in the time of
+-- another owner is that owner's: a former one is told of the first time only.
 create view visible.quarantine with (security_barrier) as
-select q.id, q.received_at, q.last_received_at, q.count, q.bridge, q.topic, q.terminal_id,
+select q.id, q.received_at, case when k.own then q.last_received_at else q.received_at end as last_received_at,
+    case when k.own then q.count else 1 end as count, q.bridge, q.topic, q.terminal_id,
     o.terminal_code as terminal, q.reason, q.detail, q.payload, q.payload_bytes, q.resolved_at
 from telemetry.quarantine q join registry.ownership o on o.terminal_id = q.terminal_id
     and q.received_at >= o.valid_from and (o.valid_to is null or q.received_at < o.valid_to)
+cross join lateral (select o.valid_to is null or q.last_received_at < o.valid_to or (select registry.scope_everything()) as own) k
 where q.reason <> 'other_owner' or (select registry.scope_everything())
 union all
 select q.id, q.received_at, q.last_received_at, q.count, q.bridge, q.topic, null, null, q.reason, q.detail, q.payload, q.payload_bytes, q.resolved_at
