@@ -139,8 +139,6 @@ class Flow:
         """The newest parcel could not be written: its deliveries wait before all others."""
         self._is_writing = False
         self.behind = deliveries + self.behind
-        if self._written <= self._drained:  # nothing lies there, and nothing is marked
-            self._drained = self._packed
         if not self.away:
             self._let_go()
 
