@@ -84,9 +84,11 @@ on conflict (terminal_id, metric) do update set time = excluded.time, number = e
 where excluded.time > l.time;
 
 -- name: keep_receipts
--- Numbers that have a fate now; what a terminal gave up without ever sending it is recorded as a gap.
+-- Numbers that have a fate now; what a terminal gave up without ever sending it is recorded as a gap. (Functions of ours
+-- are called for the few that need them: one costs as much as all the rest of a row.)
 with said as (
-    select s.terminal_id, s.boot, s.numbers, int8multirange(int8range(1, s.first_kept)) as let_go
+    select s.terminal_id, s.boot, s.numbers, s.first_kept,
+        case when s.first_kept > 1 then s.numbers + int8multirange(int8range(1, s.first_kept)) else s.numbers end as kept
     from unnest(%(terminal_ids)s::int4[], %(boots)s::text[], %(numbers)s::text[]::int8multirange[], %(firsts)s::int8[])
         s(terminal_id, boot, numbers, first_kept)),
 given_up as (
@@ -94,12 +96,16 @@ given_up as (
     select 'given_up', %(bridge)s, s.terminal_id, coalesce(r.kept_at, now()), now(), s.boot,
         lower(m.missing), upper(m.missing) - 1, upper(m.missing) - lower(m.missing)
     from said s left join telemetry.receipt r on r.terminal_id = s.terminal_id and r.boot = s.boot
-    cross join lateral unnest(s.let_go - s.numbers - coalesce(r.numbers, '{}')) m(missing))
+    cross join lateral unnest(int8multirange(int8range(1, s.first_kept)) - s.numbers - coalesce(r.numbers, '{}')) m(missing)
+    where s.first_kept > 1)
 insert into telemetry.receipt as r (terminal_id, boot, numbers)
-select s.terminal_id, s.boot, telemetry.first_numbers(s.numbers + s.let_go) from said s order by s.terminal_id, s.boot
+select s.terminal_id, s.boot, case when pg_column_size(s.kept) < 2000 then s.kept else telemetry.first_numbers(s.kept) end
+from said s order by s.terminal_id, s.boot
 on conflict (terminal_id, boot) do update
-set numbers = telemetry.first_numbers(r.numbers + excluded.numbers), kept_at = now()
-returning r.terminal_id, r.boot, telemetry.last_without_gap(r.numbers) as seq;
+set kept_at = now(), numbers = case when pg_column_size(r.numbers) + pg_column_size(excluded.numbers) < 2000 then r.numbers + excluded.numbers
+    else telemetry.first_numbers(r.numbers + excluded.numbers) end
+returning r.terminal_id, r.boot, case when int8multirange(int8range(1, upper(r.numbers))) = r.numbers then upper(r.numbers) - 1
+    else telemetry.last_without_gap(r.numbers) end as seq;
 
 -- name: forget_receipts
 -- Boots that have been silent for so long that whatever they still hold would be refused.
