@@ -24,6 +24,7 @@ from registry import audit
 log = get_logger(__name__)
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_AT_THE_DOOR = frozenset({413, 429, 431})  # turned away unread, so that a flood costs nothing
 _WINDOW_SECONDS = 60.0
 _PATIENCE_SECONDS = 2.0
 _MOST_OF_ONE = 20
@@ -164,7 +165,7 @@ class Witness:
 
 def _matters(scope: Scope, status: int) -> bool:
     """Whether it was a change that was refused, a wrong key, or something without a right to it."""
-    if not 400 <= status < 500:
+    if not 400 <= status < 500 or status in _AT_THE_DOOR:
         return False
     if scope["method"] not in _SAFE_METHODS or status == 403:
         return True

@@ -77,10 +77,11 @@ async def test_a_refused_attempt_is_told(
 
 
 async def test_reading_what_is_not_there_is_no_attempt(house: World, app: FastAPI) -> None:
-    """A mistyped code, a wrong query, a visit without a sign-in: nobody asked for a change."""
+    """A mistyped code, a wrong query, a visit without a sign-in; nor what nobody has read."""
     async with asking(app, house.keys["power"]) as client:
         await client.get("/api/v1/terminals/BUS-1")
         await client.get("/api/v1/terminals?limit=0")
+        assert (await client.post("/api/v1/terminals", content=b" " * 2_000_000)).status_code == 413
     async with asking(app) as client:
         await client.get("/api/v1/terminals")
         await client.get("/")

@@ -1,5 +1,6 @@
 """What the database writes down of every change, whoever makes it and however."""
 
+import re
 from typing import Any
 
 import psycopg
@@ -113,8 +114,8 @@ def test_what_sounds_secret_is_never_written_or_explained(database: Database) ->
     kept_back = {(table, column) for table, names in SECRET.items() for column in names}
 
     assert found - set(HARMLESS) == kept_back
-    assert [(t, c) for t, c in kept_back if f"(row).{c}" in written[f"registry.{t}"]] == []
-    assert "(row).created_at" in written["registry.credential"]
+    assert [(t, c) for t, c in kept_back if re.search(rf"\b{c}\b", written[f"registry.{t}"])] == []
+    assert "created_at" in written["registry.credential"]
 
 
 async def test_no_secret_is_in_any_entry(pool: Pool, database: Database) -> None:

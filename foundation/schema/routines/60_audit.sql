@@ -40,16 +40,15 @@ create or replace function registry.audit_changes(relation regclass, key text, p
     joined text default '', noise text[] default '{}', new_is_news text default 'true', gone_is_news text default 'true') returns void
 language plpgsql as $$
 declare
-    side text := format('select %s as key, %s::text as part, coalesce(%s, 0) as tenant, r as row from %%s r %s', key, part, owner, joined);
-    shown text;
+    side text := format('select %s as key, %s::text as part, coalesce(%s, 0) as tenant, r as %%s from %%s r %s', key, part, owner, joined);
+    shown text; -- the changed rows without what is secret
     hidden text[];
     secrets text;
     same text;
 begin
     -- What is secret, or can be tried against a secret, is never written: only that it changed.
     select case when bool_or(a.secret)
-            then 'row_to_json((select x from (select ' || string_agg(format('(row).%I', a.name), ', ') filter (where not a.secret) || ') x))'
-            else 'row_to_json(row)' end,
+            then '(select ' || string_agg(quote_ident(a.name), ', ') filter (where not a.secret) || ' from changed)' else 'changed' end,
         coalesce(array_agg(a.name) filter (where a.secret), '{}') || noise,
         'array_remove(array[' || coalesce(string_agg(
             format('case when (n.row).%1$I is distinct from (o.row).%1$I then %1$L end', a.name), ', ')
@@ -65,12 +64,10 @@ begin
         order by c.attnum) a;
     execute format('create or replace trigger audit_insert after insert on %s referencing new table as changed
         for each statement execute function registry.tell_changes(%L)', relation,
-        format('select tenant, key, part, json_build_object(''key'', key, ''part'', part, ''after'', %s) as change
-            from (%s) n where %s', shown, format(side, 'changed'), new_is_news));
+        format('select tenant, key, part, n as change from (%s) n where %s', format(side, 'after', shown), new_is_news));
     execute format('create or replace trigger audit_delete after delete on %s referencing old table as changed
         for each statement execute function registry.tell_changes(%L)', relation,
-        format('select tenant, key, part, json_build_object(''key'', key, ''part'', part, ''before'', %s) as change
-            from (%s) o where %s', shown, format(side, 'changed'), gone_is_news));
+        format('select tenant, key, part, o as change from (%s) o where %s', format(side, 'before', shown), gone_is_news));
     -- What changes hands is told of the old owner as it leaves, of the new one as it comes, and whole of the operator.
     execute format('create or replace trigger audit_update after update on %s
         referencing old table as former new table as changed for each statement execute function registry.tell_changes(%L)', relation,
@@ -90,7 +87,7 @@ begin
                 union all select o.tenant, d.before, null where n.tenant <> o.tenant and o.tenant <> 0
                 union all select n.tenant, null, d.after where n.tenant <> o.tenant and n.tenant <> 0) told
             where d.after is not null or s.secret <> '{}'$query$,
-            format(side, 'former'), format(side, 'changed'), same, hidden, hidden, secrets));
+            format(side, 'row', 'former'), format(side, 'row', 'changed'), same, hidden, hidden, secrets));
 end $$;
 revoke all on function registry.audit_changes(regclass, text, text, text, text, text[], text, text) from public;
 
@@ -100,7 +97,7 @@ declare
     -- Looked up one by one: of three million terminals a statement touches a few.
     terminal constant text := 'cross join lateral (select * from registry.terminal where id = r.terminal_id limit 1) t';
     owner_of_account constant text := 'registry.client_of_account(r.role, r.group_client_ids)';
-    first_is_told_with_the_terminal constant text := '(row).valid_from <> ''-infinity''';
+    first_is_told_with_the_terminal constant text := '(after).valid_from <> ''-infinity''';
 begin
     perform registry.audit_changes('registry.region', 'r.code::text');
     perform registry.audit_changes('registry.industry', 'r.code');
@@ -119,13 +116,15 @@ begin
     perform registry.audit_changes('registry.sim', 'r.iccid', owner => 'r.group_client_id');
     perform registry.audit_changes('registry.installation', 't.code', part => 's.iccid', owner => owner_of_terminal,
         joined => terminal || ' cross join lateral (select * from registry.sim where id = r.sim_id limit 1) s');
-    perform registry.audit_changes('registry.credential', 't.code', owner => owner_of_terminal, joined => terminal);
+    -- Every terminal is registered with a credential: one of the same moment is told with it.
+    perform registry.audit_changes('registry.credential', 't.code', owner => owner_of_terminal, joined => terminal,
+        new_is_news => '(after).created_at <> (select registered_at from registry.terminal where id = (after).terminal_id)');
     perform registry.audit_changes('registry.user_account', 'r.name', owner => owner_of_account, noise => '{second_factor_step}');
     perform registry.audit_changes('registry.api_key', 'r.prefix', part => 'r.name', owner => owner_of_account, noise => '{last_used_at}');
     perform registry.audit_changes('telemetry.replay', 'r.id::text');
     -- What ended by itself is swept away by whoever comes next.
     perform registry.audit_changes('registry.user_session', 'u.name', owner => 'registry.client_of_account(u.role, u.group_client_ids)',
-        joined => 'join registry.user_account u on u.id = r.user_id', noise => '{last_seen_at}', gone_is_news => '(row).expires_at > now()');
+        joined => 'join registry.user_account u on u.id = r.user_id', noise => '{last_seen_at}', gone_is_news => '(before).expires_at > now()');
 end
 $audited$;
 
