@@ -4,6 +4,7 @@
 kind that it names, and about what is not there. A route without a line fails the build.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,6 +81,11 @@ class Ask(_Body):
     def route(self) -> str:
         """Method and template."""
         return self.address.partition("?")[0]
+
+    @property
+    def title(self) -> str:
+        """The address without times, which are not the same in every process of a test run."""
+        return re.sub(r"(?<=[?&])(from|to)=[^&]*&?", "", self.address).rstrip("?&")
 
     @property
     def method(self) -> str:

@@ -12,7 +12,7 @@ from tests.api.parted import Caller, Parted
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-each_ask = pytest.mark.parametrize("ask", ROUTES, ids=lambda ask: ask.address.split("&")[0])
+each_ask = pytest.mark.parametrize("ask", ROUTES, ids=lambda ask: ask.title)
 
 EVERYTHING = {
     "everything": True,

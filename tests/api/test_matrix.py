@@ -15,7 +15,7 @@ from tests.api.parted import Parted
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-each_ask = pytest.mark.parametrize("ask", ROUTES, ids=lambda ask: ask.address.split("&")[0])
+each_ask = pytest.mark.parametrize("ask", ROUTES, ids=lambda ask: ask.title)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
