@@ -1,10 +1,11 @@
 """Creations that are sent again, and changes of what somebody else changed meanwhile."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import uuid4
 
-import httpx
 import psycopg
 import pytest
 from fastapi import FastAPI
@@ -13,7 +14,7 @@ from fastapi.routing import APIRoute
 
 from api.idempotency import REPLAYED
 from foundation.database import open_pool, transaction
-from registry import idempotency
+from registry import api_keys, idempotency
 from registry.scope import Scope
 from tests.api.conftest import asking
 from tests.api.world import SUZHOU, World
@@ -84,18 +85,18 @@ async def test_what_was_refused_may_be_tried_again(house: World, app: FastAPI) -
 
 
 async def test_the_same_creation_at_the_same_time_happens_once(house: World, app: FastAPI) -> None:
-    """One of many makes it; the others are told to wait, or get its answer; none takes part."""
-    key = fresh()
+    """While one is under way another is told to wait, at once; afterwards it may go on."""
+    key, url = fresh(), f"{TERMINALS}/METER-1/credential"
     async with asking(app, house.keys["admin"]) as client:
-        answers: list[httpx.Response] = await asyncio.gather(
-            *[client.post(TERMINALS, json=meter("NEW-1"), headers=key) for _ in range(12)]
-        )
-    made = [answer for answer in answers if answer.status_code == 201]
-    waiting = [answer for answer in answers if answer.status_code == 409]
-    assert len(made) + len(waiting) == 12
-    assert len({answer.content for answer in made}) == 1
-    assert [REPLAYED in answer.headers for answer in made].count(False) == 1
-    assert {answer.json()["code"] for answer in waiting} <= {"idempotency_key_in_use"}
+        async with transaction(app.state.pool) as conn:
+            scope = await api_keys.authenticate(conn, house.keys["admin"])
+        async with transaction(app.state.pool, scope.settings()) as conn:
+            await idempotency.begin(conn, scope, key["Idempotency-Key"], b"")
+            early = await client.post(url, headers=key)
+            other = await client.post(url, headers=fresh())
+        late = await client.post(url, headers=key)
+    assert (early.status_code, early.json()["code"]) == (409, "idempotency_key_in_use")
+    assert (other.status_code, late.status_code) == (201, 201)
 
 
 async def test_a_key_is_its_senders_own(house: World, app: FastAPI) -> None:
@@ -175,11 +176,11 @@ async def test_answers_are_forgotten_after_a_day(house: World, app: FastAPI) -> 
 
 
 def test_every_creation_may_be_sent_again(app: FastAPI) -> None:
-    """A route that answers 201 takes an Idempotency-Key, and no other route says it does."""
+    """A route that answers 201 or 202 takes an Idempotency-Key, and no other says it does."""
     creating, taking = set(), set()
     for path, methods in app.openapi()["paths"].items():
         for method, operation in methods.items():
-            if "201" in operation["responses"]:
+            if {"201", "202"} & set(operation["responses"]):
                 creating.add((method, path))
             if any(p["name"] == "idempotency-key" for p in operation.get("parameters", ())):
                 taking.add((method, path))
@@ -215,20 +216,35 @@ async def test_a_change_of_what_was_changed_meanwhile_is_told_so(
     assert (blind.status_code, blind.json()["code"]) == (409, "transition_refused")
 
 
+@contextmanager
+def held(house: World, rows: str) -> Iterator[psycopg.Connection[tuple[int]]]:
+    """Rows that nobody else can change meanwhile; the connection tells who waits for them."""
+    with psycopg.connect(house.database.superuser) as conn:
+        assert conn.execute(f"select 1 from {rows} for update".encode()).fetchall()
+        yield conn
+
+
+async def until_waiting(conn: psycopg.Connection[tuple[int]], sessions: int) -> None:
+    """Return when so many sessions wait for a lock."""
+    waiting = "select count(*) from pg_locks where not granted"
+    async with asyncio.timeout(30):
+        while conn.execute(waiting).fetchall() != [(sessions,)]:  # noqa: ASYNC110 - another's
+            await asyncio.sleep(0.02)
+
+
 async def test_of_changes_at_the_same_time_one_is_made(house: World, app: FastAPI) -> None:
-    """Many hold the same ETag: the first wins, each other one is 412."""
+    """Both hold the same ETag, and both saw that it is still the one: who is second is 412."""
     url = f"{TERMINALS}/METER-3"
     async with asking(app, house.keys["admin"]) as client:
-        tag = (await client.get(url)).headers["etag"]
-        answers = await asyncio.gather(
-            *[
-                client.patch(url, json={"state": state}, headers={"If-Match": tag})
-                for state in ("provisioned", "testing") * 4
-            ]
-        )
-        version = (await client.get(url)).json()["version"]
-    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
-    assert tag == f'"{version - 1}"'
+        tag = {"If-Match": (await client.get(url)).headers["etag"]}
+        with held(house, "registry.terminal where code = 'METER-3'") as conn:
+            first = asyncio.create_task(client.patch(url, json={"state": "testing"}, headers=tag))
+            await until_waiting(conn, 1)
+            second = asyncio.create_task(client.patch(url, json={"state": "retired"}, headers=tag))
+            await until_waiting(conn, 2)
+        answers = [(await first).status_code, (await second).status_code]
+        state = (await client.get(url)).json()["state"]
+    assert (answers, state) == ([200, 412], "testing")
 
 
 @pytest.mark.parametrize(
