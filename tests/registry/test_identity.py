@@ -204,6 +204,28 @@ async def test_a_key_ends_when_it_was_to_end(pool: Pool, database: Database) -> 
                 await api_keys.authenticate(conn, secret)
 
 
+async def test_nobody_waits_for_who_notes_the_use_of_a_key(pool: Pool, database: Database) -> None:
+    """A request that takes long holds up no other one of the same key, or of the same session."""
+    await appoint(pool)
+    async with transaction(pool, everything.settings()) as conn:
+        issued = await api_keys.issue(conn, everything, name="slow", role=Role.ADMIN)
+        opened = await sessions.open(conn, "li", PASSWORD)
+    with psycopg.connect(database.owner, autocommit=True) as owner:
+        owner.execute(
+            "update registry.user_session set last_seen_at = now() - interval '2 minutes'"
+        )
+
+    async with transaction(pool) as slow, transaction(pool) as quick:
+        for conn in (slow, quick):
+            await conn.execute("set local lock_timeout = '100ms'")
+            await api_keys.authenticate(conn, issued.secret)
+            await sessions.authenticate(conn, opened.token)
+
+    with psycopg.connect(database.owner) as owner:
+        noted = owner.execute("select last_used_at is not null from registry.api_key").fetchone()
+    assert noted == (True,)
+
+
 async def test_nobody_gives_away_more_than_the_own(pool: Pool) -> None:
     """A client's administrator issues and revokes keys of the own client, in its roles only."""
     async with transaction(pool, everything.settings()) as conn:

@@ -47,9 +47,13 @@ create or replace function registry.find_key(wanted_hash bytea)
 returns table (id int4, prefix text, role text, region_low int4, region_high int4, group_client_ids int4[])
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
+    -- Whoever is noting it already is enough: nobody waits for a request that takes long.
     update registry.api_key k set last_used_at = now()
-    where k.hash = wanted_hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())
-        and (k.last_used_at is null or k.last_used_at < now() - interval '1 minute');
+    where k.id = (
+        select due.id from registry.api_key due
+        where due.hash = wanted_hash and due.revoked_at is null and (due.expires_at is null or due.expires_at > now())
+            and (due.last_used_at is null or due.last_used_at < now() - interval '1 minute')
+        for no key update skip locked);
     select k.id, k.prefix, k.role, r.code, r.last_code, k.group_client_ids
     from registry.api_key k left join registry.region r on r.code = k.region_code
     where k.hash = wanted_hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > now());
@@ -62,8 +66,11 @@ returns table (name text, role text, region_low int4, region_high int4, group_cl
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
     update registry.user_session s set last_seen_at = now()
-    where s.token_hash = wanted_hash and s.expires_at > now()
-        and s.last_seen_at between now() - make_interval(secs => idle_seconds) and now() - interval '1 minute';
+    where s.token_hash = (
+        select due.token_hash from registry.user_session due
+        where due.token_hash = wanted_hash and due.expires_at > now()
+            and due.last_seen_at between now() - make_interval(secs => idle_seconds) and now() - interval '1 minute'
+        for no key update skip locked);
     select u.name, u.role, r.code, r.last_code, u.group_client_ids, u.password_changed_at, u.must_change_password,
         u.second_factor_at is not null, s.second_factor_at is not null
     from registry.user_session s join registry.user_account u on u.id = s.user_id
