@@ -1,6 +1,6 @@
 """The one list of unsettled deliveries, under any order of arrivals, settlements and losses."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hypothesis import settings
@@ -20,6 +20,7 @@ class Ledger:
         self.epoch = epoch
         self.acknowledged: list[Delivery] = []
         self.published: list[tuple[str, bytes]] = []
+        self.on_publish: Callable[[list[tuple[str, bytes]]], None] = lambda sent: None
         self.paused = False
         self.closed = False
         self.heard_us = 0
@@ -31,6 +32,7 @@ class Ledger:
     def publish(self, messages: Iterable[tuple[str, bytes]], *, retained: bool = False) -> int:
         sent = list(messages)
         self.published += sent
+        self.on_publish(sent)
         return len(sent)
 
     def pause(self) -> None:
