@@ -45,6 +45,12 @@ class Contender:
     who: Who
     child: Child
     stand: Stand
+    metrics_port: int | None = None
+
+    def figure(self, name: str) -> float:
+        """A metric of the bridge now, without labels; 0 if it does not answer."""
+        found = re.search(rf"^{name} (\S+)$", _metrics(self.metrics_port), re.MULTILINE)
+        return 0.0 if found is None else float(found[1])
 
     def finished_us(self, messages: int, seconds: float) -> int:
         """When the last of `messages` was received or committed; `RoundFailed` if some are lost."""
@@ -80,6 +86,7 @@ def contending(
     too, asks the broker to remember it, as all others do anyway.
     """
     url = f"mqtt://{BRIDGE}@{broker.host}:{broker.port}"
+    port = free_port() if who is Who.BRIDGE else None
     password = stand.password_file.read_text("utf-8")
     said = stand.directory / f"{who}.log" if on_trial else None
     to_database = [url, password, TOPIC, stand.dsn(), str(qos)]
@@ -99,7 +106,6 @@ def contending(
             arguments = [str(stand.telegraf), *to_database, str(log)]
             child = Child("deploy.bench.telegraf", arguments, said=said)
         case Who.BRIDGE:
-            port = free_port()
             child = Child("broker_bridge", [], _bridge_settings(stand, broker, port), said=said)
     with child:
         if who is Who.BRIDGE:
@@ -108,10 +114,10 @@ def contending(
             wait_until(lambda: telegraf.is_connected(stand), child, _READY_SECONDS, "Telegraf")
         else:
             child.read(_READY_SECONDS)
-        yield Contender(who, child, stand)
+        yield Contender(who, child, stand, port)
 
 
-def _bridge_settings(stand: Stand, broker: Broker, port: int) -> dict[str, str]:
+def _bridge_settings(stand: Stand, broker: Broker, port: int | None) -> dict[str, str]:
     return {
         "MUSTER_DATABASE_URL": stand.dsn("muster_bridge"),
         "MUSTER_BROKER_URL": f"mqtt://{BRIDGE}@{broker.host}:{broker.port}",
@@ -123,13 +129,17 @@ def _bridge_settings(stand: Stand, broker: Broker, port: int) -> dict[str, str]:
     }
 
 
-def _is_connected(port: int) -> bool:
+def _is_connected(port: int | None) -> bool:
+    return _CONNECTED.search(_metrics(port)) is not None
+
+
+def _metrics(port: int | None) -> str:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            text = answer.read().decode()
+            text: str = answer.read().decode()
     except OSError:
-        return False
-    return _CONNECTED.search(text) is not None
+        return ""
+    return text
 
 
 def _last_commit_us(stand: Stand, child: Child, messages: int, seconds: float) -> int:

@@ -16,6 +16,7 @@ from deploy.bench import flood as flood_bench
 from deploy.bench import ingest as ingest_bench
 from deploy.bench import latency as latency_bench
 from deploy.bench import peers as peers_bench
+from deploy.bench import spool as spool_bench
 from deploy.bench import telegraf
 from deploy.bench.contenders import Who
 from deploy.ledger import faults as ledger_faults
@@ -140,6 +141,18 @@ def flood(
         ],
     )
     _show_goals(result)
+
+
+@bench.command()
+def spool(
+    rounds: Annotated[int, typer.Option(min=1, help="Turns with and without the database.")] = 3,
+    messages: Annotated[int, typer.Option(min=1000, help="Messages a turn.")] = 200_000,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+) -> None:
+    """Ingest while the database is away, and the way back, against ingest with it (QoS 1)."""
+    plan = ingest_bench.Plan(rounds=rounds, messages=messages, disk_messages=0)
+    result = _measured(lambda tell: spool_bench.run(plan, tell), json_file)
+    _show(result)
 
 
 @bench.command()

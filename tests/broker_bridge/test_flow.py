@@ -5,6 +5,7 @@ that outlive a crash. Senders share slots, as a million of them would.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import settings
@@ -20,6 +21,7 @@ from hypothesis.stateful import (
 from broker_bridge import flow as flows
 from broker_bridge import parcels
 from broker_bridge.batch import Batch
+from broker_bridge.flood import Flood
 from broker_bridge.flow import Flow
 from broker_bridge.parcels import Parcel, pack, unpack
 from broker_bridge.session import Broker, Delivery, Session
@@ -57,7 +59,7 @@ class BridgeCore(RuleBasedStateMachine):
         self.arrived: list[Delivery] = []
         self.writing: tuple[int, list[Delivery]] | None = None
         self.storing: tuple[Batch, int | None] | None = None  # of the spool: up to which parcel
-        self.flow = Flow({}, lambda topic: None, full_at=FULL_AT)
+        self.flow = Flow({}, lambda topic: None, Flood(1000), full_at=FULL_AT)
         for number, parcel in self.disk:
             self.flow.remember(number, parcels.senders(parcel.topics))
         self.session = Session(
@@ -274,3 +276,58 @@ def test_no_order_of_events_loses_a_message_or_its_place(monkeypatch: pytest.Mon
         BridgeCore,
         settings=settings(max_examples=100, stateful_step_count=40, deadline=None),
     )
+
+
+def numbered(*messages: str) -> list[Delivery]:
+    """`A1` is terminal A's first message."""
+    return [
+        Delivery(f"m2m/v1/{said[0]}/telemetry", said.encode(), 1, False, 0, 1, 1)
+        for said in messages
+    ]
+
+
+def payloads(deliveries: Sequence[Delivery]) -> list[str]:
+    """What was said."""
+    return [delivery.payload.decode() for delivery in deliveries]
+
+
+@pytest.fixture
+def draining(monkeypatch: pytest.MonkeyPatch) -> Flow:
+    """A1 was drained; B1 is in a parcel that is still being written."""
+    monkeypatch.setattr(flows, "PARCEL_MESSAGES", 1)
+    monkeypatch.setattr(flows, "_BATCHES_AHEAD", 1)
+    flow = Flow({}, lambda topic: None, Flood(1000), full_at=1)
+    flow.hold()
+    flow.receive(numbered("A1", "B1"))
+    assert payloads(flow.next_parcel()[1]) == ["A1"]
+    flow.written()
+    assert payloads(flow.next_parcel()[1]) == ["B1"]
+    flow.drained(1)
+    return flow
+
+
+def test_whose_parcel_is_being_written_stays_behind_it(draining: Flow) -> None:
+    """Others go straight on."""
+    draining.receive(numbered("B2", "A2"))
+
+    assert payloads(draining.behind) == ["B2"]
+    assert payloads(draining.batch.deliveries) == ["A2"]
+
+
+def test_what_went_behind_comes_before_what_had_to_wait(draining: Flow) -> None:
+    """A sender that is let go finds its messages in order, those that no batch had room for too."""
+    draining.receive(numbered("B2", "A2"))
+    draining.receive(numbered("B3"))
+    draining.written()
+    draining.drained(2)
+
+    batches = [payloads(draining.next_batch().deliveries) for _ in range(4)]
+    assert [said for batch in batches for said in batch if said[0] == "B"] == ["B2", "B3"]
+
+
+def test_what_cannot_be_written_comes_before_what_came_later(draining: Flow) -> None:
+    """A disk that is full changes nothing of the order."""
+    draining.receive(numbered("B2"))
+    draining.put_back(numbered("B1"))
+
+    assert payloads(draining.behind) == ["B1", "B2"]
