@@ -25,6 +25,7 @@ THINGS = {
     "profile": _("device profile"),
     "profile_metric": _("metric of a profile"),
     "region": _("region"),
+    "replay": _("replay of refused messages"),
     "sim": _("SIM"),
     "terminal": _("terminal"),
     "terminal_gateway": _("gateway of a terminal"),
@@ -38,6 +39,7 @@ DEEDS = {"insert": _("added"), "update": _("changed"), "delete": _("removed")}
 
 # Where thing and deed together have a word of their own.
 ACTIONS = {
+    "many": _("many more attempts"),
     "api_key.insert": _("API key issued"),
     "credential.insert": _("password of a terminal issued"),
     "credential.delete": _("password of a terminal revoked"),
@@ -54,6 +56,7 @@ REASONS = {
     "code_wrong": _("wrong code of a second factor"),
     "cross_site": _("asked for by a page of another site"),
     "group_client_not_found": _("no such group client, or not theirs"),
+    "many": _("more of them than are told one by one"),
     "not_found": _("no such thing, or not theirs"),
     "not_permitted": _("the role does not include it"),
     "not_signed_in": _("wrong name, password, key or session"),

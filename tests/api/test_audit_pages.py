@@ -5,6 +5,7 @@ import re
 import psycopg
 from fastapi import FastAPI
 
+from api.console import records
 from registry.scope import Right
 from tests.api.conftest import asking
 from tests.api.test_account_pages import appointed
@@ -35,6 +36,41 @@ async def test_a_change_stands_with_who_what_before_and_after(house: World, app:
         r"<code>state</code></td><td class=\"wrap\">registered</td><td class=\"wrap\">provisioned<"
     )
     assert re.search(states, told)
+    assert "127.0.0.1" in told
+
+
+async def test_what_was_refused_says_why(house: World, app: FastAPI) -> None:
+    """By program and by form: the right that lacks, the name that is taken, the wrong password."""
+    async with asking(app, house.keys["power"]) as viewer:
+        await viewer.post("/api/v1/terminals/METER-1/credential")
+    async with asking(app, house.keys["admin"]) as admin, asking(app) as stranger:
+        await appointed(admin, "pei", role="admin")
+        await sign_in(stranger, "jin", "not the password at all")
+        page = (await admin.get("/audit?outcome=refused")).text
+        told = [(await admin.get(f"/audit/{entry}")).text for entry, _ in ENTRY.findall(page)]
+        done = deeds((await admin.get("/audit?outcome=done&key=METER-1")).text)
+
+    assert deeds(page) == [
+        "POST /signin", "POST /users/new", "POST /api/v1/terminals/{code}/credential",
+    ]  # fmt: skip
+    assert "wrong name, password, key or session" in told[0]
+    assert "<code>user_name_taken</code>" in told[1]
+    assert "the role does not include it" in told[2]
+    assert all("127.0.0.1" in each for each in told)
+    assert not any(deed.startswith("POST") for deed in done)
+
+
+def test_whatever_the_database_tells_of_has_a_word(house: World) -> None:
+    """Each table whose changes are audited is named in the reader's language, and no other."""
+    with psycopg.connect(house.database.superuser) as conn:
+        found = conn.execute(
+            "select c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid"
+            " where t.tgname = 'audit_update'"
+        )
+        told = {name for (name,) in found}
+    whole = {name for name in told if all(f"{name}.{d}" in records.ACTIONS for d in records.DEEDS)}
+
+    assert told - whole == set(records.THINGS)
 
 
 async def test_a_clients_administrator_reads_of_the_own_client_only(
