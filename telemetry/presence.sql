@@ -69,10 +69,10 @@ where t.state = 'in_service'
 group by 1, 2 order by 1, 2;
 
 -- name: list_terminals
--- Terminals in scope by what is known of them, by code.
+-- Terminals in scope by what is known of them, by code. One row each (limit 1), or the barrier would not be walked by key.
 select t.id, t.code from registry.terminal t
 join registry.profile p on p.id = t.profile_id
-left join visible.presence s on s.terminal_id = t.id
+left join lateral (select s.data_at, s.silent_since, s.session_up from visible.presence s where s.terminal_id = t.id limit 1) s on true
 where t.code > %(after)s
     and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
         or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))

@@ -8,15 +8,16 @@ grant update on telemetry.presence_clock to muster_jobs;
 -- Presence as its owner of now may know it: nothing of an earlier owner's time.
 drop view if exists visible.presence, visible.presence_change, visible.presence_clock;
 create view visible.presence with (security_barrier) as
-select p.terminal_id, o.terminal_code as terminal,
-    case when p.data_at >= o.valid_from then p.data_at end as data_at,
-    case when p.data_at >= o.valid_from then p.silent_since end as silent_since,
-    k.session_up, case when k.session_up is not null then greatest(p.session_since, o.valid_from) end as session_since
-from telemetry.presence p
-join registry.ownership o on o.terminal_id = p.terminal_id and o.valid_to is null
-cross join telemetry.presence_clock c
-cross join lateral (select case when c.sessions_known_since is null
-    or greatest(p.session_since, case when p.session_up then p.data_at end) >= c.sessions_known_since then p.session_up end as session_up) k;
+select p.terminal_id, t.code as terminal,
+    case when p.data_at >= t.owner_since then p.data_at end as data_at,
+    case when p.data_at >= t.owner_since then p.silent_since end as silent_since,
+    case when (select sessions_known_since from telemetry.presence_clock) is null
+            or greatest(p.session_since, case when p.session_up then p.data_at end) >= (select sessions_known_since from telemetry.presence_clock)
+        then p.session_up end as session_up,
+    case when (select sessions_known_since from telemetry.presence_clock) is null
+            or greatest(p.session_since, case when p.session_up then p.data_at end) >= (select sessions_known_since from telemetry.presence_clock)
+        then case when p.session_since < t.owner_since then t.owner_since else p.session_since end end as session_since
+from telemetry.presence p join registry.terminal t on t.id = p.terminal_id;
 
 create view visible.presence_change with (security_barrier) as
 select h.time, h.terminal_id, o.terminal_code as terminal, h.fact, h.present
