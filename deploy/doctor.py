@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from deploy.embedded.home import Home
+from deploy.spooled import spooled
 from foundation.migrate import schema_is_current, scripts
 from foundation.settings import Settings
 
@@ -45,6 +46,7 @@ def examine(settings: Settings, home: Home) -> list[Finding]:
     return [
         *_machine(home),
         *_processes(home),
+        *_spool(home),
         *_database(settings, home),
         *_broker(settings, home),
     ]
@@ -76,6 +78,22 @@ def _processes(home: Home) -> Iterator[Finding]:
             yield Finding(process.name, Verdict.OK, said)
         else:
             yield Finding(process.name, Verdict.BAD, said, f"See {home.logs / process.name}.log.")
+
+
+def _spool(home: Home) -> Iterator[Finding]:
+    if home.supervisor() is None:
+        return
+    waiting = spooled(home.read_state())
+    if waiting is None:
+        return
+    if waiting.is_full:
+        remedy = "Bring the database back, or raise MUSTER_SPOOL_MAX_BYTES."
+        yield Finding("spool", Verdict.BAD, "It is full: nothing more is acknowledged.", remedy)
+    elif waiting.messages:
+        remedy = "The database does not take what comes, or is catching up: see the bridge's log."
+        yield Finding("spool", Verdict.WARN, waiting.told(), remedy)
+    else:
+        yield Finding("spool", Verdict.OK, waiting.told())
 
 
 def _database(settings: Settings, home: Home) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from deploy.embedded.home import LOOPBACK, Home, State
 from deploy.embedded.progress import Progress
 from deploy.embedded.supervisor import end_leftovers
 from deploy.embedded.worker import answers
+from deploy.spooled import spooled
 from foundation import logs, settings
 from foundation.errors import Refused
 from foundation.settings import Settings
@@ -145,6 +146,7 @@ def _document(home: Home, state: State, *, healthy: bool) -> dict[str, object]:
         "broker": {"host": state.broker_host, "port": state.broker_port, "tls": state.broker_tls},
         "database": state.database,
         "metrics": state.metrics,
+        "spool": None if (waiting := spooled(state)) is None else asdict(waiting),
         "processes": [
             {name: value for name, value in asdict(one).items() if name != "started_ticks"}
             for one in (state.supervisor, *state.processes)
@@ -163,6 +165,9 @@ def _show(home: Home, state: State, *, healthy: bool) -> None:
         fared = f", started again {one.restarts} times" if one.restarts else ""
         fared += f", last exit code {one.last_exit}" if one.last_exit is not None else ""
         print(f"  {one.name:<10} {one.state}{f' (pid {one.pid})' if one.pid else ''}{fared}")
+    waiting = spooled(state)
+    if waiting is not None and waiting.messages:
+        print(f"  spool      {waiting.told()}")
 
 
 def _show_addresses(home: Home, state: State) -> None:

@@ -12,8 +12,8 @@ ROLES = {"postgres": "postgres", "bridge": "muster_bridge", "jobs": "muster_jobs
 
 
 def main() -> None:
-    """Write `secrets/*` (0600) and make `accounts/` and `broker/` (0700)."""
-    for name in ("secrets", "accounts", "broker"):
+    """Write `secrets/*` (0600) and make `accounts/`, `broker/` and `spool/` (0700)."""
+    for name in ("secrets", "accounts", "broker", "spool"):
         (HERE / name).mkdir(mode=0o700, exist_ok=True)
     for name in ("admin", "broker", "secret_key"):
         keep(name, secrets.token_urlsafe(24))
