@@ -48,9 +48,13 @@ class Writer:
         """What this bridge had seen of its broker when the writer was last opened."""
 
     def cut(self) -> None:
-        """End whatever the connection waits for, as if the network had."""
-        if self._conn is not None and not self._conn.closed:
-            with socket.socket(fileno=os.dup(self._conn.fileno())) as wire, suppress(OSError):
+        """End whatever the connection waits for, as if the network had; the next act has another.
+
+        Who waits may be slow to notice, and still be in the middle of a transaction.
+        """
+        conn, self._conn = self._conn, None
+        if conn is not None and not conn.closed:
+            with socket.socket(fileno=os.dup(conn.fileno())) as wire, suppress(OSError):
                 wire.shutdown(socket.SHUT_RDWR)
 
     async def open(self) -> None:
@@ -102,25 +106,28 @@ class Writer:
         again, meets its keys. Raises errors of ours only.
         """
         await self.open()
-        assert self._conn is not None
+        conn = self._conn
+        assert conn is not None
         with translated():
-            async with self._conn.transaction():
-                work = Transaction(self._conn, self._name, self._tables)
+            async with conn.transaction():
+                work = Transaction(conn, self._name, self._tables)
                 yield work
                 n = await work.feed(self._last_n + 1)
-        self._last_n = n
+        if conn is self._conn:
+            self._last_n = n
 
     async def note_broker(self, seen: Seen, losses: Sequence[Loss]) -> None:
         """Note what was seen of the broker, and record what it has lost as gaps."""
         await self.open()
-        assert self._conn is not None
+        conn = self._conn
+        assert conn is not None
         lost = sum(loss.kind is not GapKind.BROKER_DROPPED for loss in losses)
         with translated():
-            async with self._conn.transaction():
-                await self._conn.execute(
+            async with conn.transaction():
+                await conn.execute(
                     sql.note_broker, asdict(seen) | {"name": self._name, "lost": lost}
                 )
-                await gaps.record(self._conn, self._name, losses)
+                await gaps.record(conn, self._name, losses)
 
 
 class Transaction:

@@ -1,5 +1,6 @@
 """The writer against a real TimescaleDB: any pattern, duplicates, merges, refused rows."""
 
+import asyncio
 import itertools
 from datetime import UTC, datetime
 
@@ -216,6 +217,31 @@ async def test_a_writer_is_not_refused_by_its_own_dead_connection(database: Data
         with pytest.raises(psycopg.OperationalError):
             await ghost.execute("select 1")
         await ghost.close()
+
+
+async def test_a_writer_that_was_cut_goes_on_at_once(
+    database: Database, meter: DeviceProfile
+) -> None:
+    """Who still waits on the old connection is in nobody's way, and fails in the end."""
+    sent = [(1, NOON_US, {"a": 1.0})]
+
+    async with writing(database) as writer:
+
+        async def wait_long() -> None:
+            async with writer.transaction() as work:
+                begun.set()
+                await work._conn.execute("select pg_sleep(60)")
+
+        begun = asyncio.Event()
+        waiting = asyncio.create_task(wait_long())
+        await begun.wait()
+        writer.cut()
+        again = await store(writer, rows_of(meter, sent))
+        with pytest.raises(Unavailable):
+            await waiting
+
+    assert again.inserted.all()
+    assert read(database, "select n, rows from telemetry.batch") == [{"n": 1, "rows": 1}]
 
 
 async def test_an_event_is_kept_once(database: Database) -> None:
