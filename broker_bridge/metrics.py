@@ -61,7 +61,7 @@ class BridgeMetrics:
         self.spool_bytes = gauge("spool_bytes", "Bytes that they are.")
         self.spool_oldest = gauge("spool_oldest_seconds", "Age of the oldest of them.")
         self.spool_room = gauge("spool_room_bytes", "Bytes that the spool takes before it is full.")
-        self.spool_full = gauge("spool_full", "1 when the spool refused what it was given last.")
+        self.spool_full = gauge("spool_full", "1 while the spool refuses what it is given.")
         self.spool_damaged = gauge("spool_damaged", "Messages set aside, damaged on the disk.")
         self.connected = gauge("connected", "1 while the broker has us.")
         self.unsettled = gauge("unsettled", "Messages delivered and not yet settled.")

@@ -88,7 +88,7 @@ class Spool:
         self.room = 0
         """How many bytes it takes before it is full."""
         self.is_full = False
-        """Whether it has just refused what was given."""
+        """Whether it has refused what was given, and nothing was taken out since."""
         self.set_aside = 0
         """Messages that were damaged on the disk and are kept apart, as far as they are known."""
 
@@ -179,6 +179,7 @@ class Spool:
         self.bytes -= sum(size for _, size in gone)
         left = self._execute("select first_received_us from parcel order by id limit 1")
         self.oldest_us = left[0][0] if left else None
+        self.is_full = False
         if not left and self._number("pragma page_count") * _PAGE_BYTES > _LARGE_BYTES:
             self._execute("vacuum")
             self._execute("pragma wal_checkpoint(truncate)")

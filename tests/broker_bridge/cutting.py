@@ -25,6 +25,10 @@ class CuttingProxy:
         self._dsn = dsn
         self.cut: Cut | None = None
         self.cuts = 0
+        self.copied_only = False
+        """Whether only the COMMIT of a connection that copied rows is cut."""
+        self.closes = False
+        """Whether nobody gets through any more after a cut, until this is taken back."""
 
     async def __aenter__(self) -> Self:
         self._listener = await asyncio.start_server(self._carry, "127.0.0.1", 0)
@@ -40,11 +44,17 @@ class CuttingProxy:
         return make_conninfo(self._dsn, host="127.0.0.1", port=port)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.closes and self.cuts:
+            writer.close()
+            return
         answers, requests = await asyncio.open_connection(*self._server)
+        copied = False
         back = asyncio.create_task(_pass_on(answers, writer))
         try:
             while data := await reader.read(65_536):
-                if self.cut is not None and _COMMIT in data:
+                copied = copied or b"from stdin" in data.lower()
+                wanted = copied or not self.copied_only
+                if self.cut is not None and wanted and _COMMIT in data:
                     cut, self.cut = self.cut, None
                     self.cuts += 1
                     if cut is Cut.AFTER:
