@@ -1,8 +1,9 @@
-"""How much a terminal and a group client may send; the rest is flood, and costs next to nothing.
+"""How much a terminal and a group client may send; the rest is flood, and is not even decoded.
 
 A bucket of credits for each: a message takes one, each second gives back as many as may be sent in
-it. A bucket holds what may be sent in ten seconds, and one that has run dry for the first time in
-a while is filled once more, so that who was cut off can send what it has kept. Times are of arrival, so messages out of the spool are counted as they came.
+it. A bucket holds what may be sent in ten seconds, and one that has run dry for the first time in a
+while is filled once more, so that who was cut off can send what it has kept. Times are of arrival,
+so messages out of the spool are counted as they came.
 """
 
 import asyncio
