@@ -67,10 +67,11 @@ class _Worker:
 def environments(
     settings: Settings, workers: int, given: Mapping[str, str]
 ) -> list[dict[str, str]]:
-    """The environment of each worker: its name, account and door for metrics, else as given.
+    """The environment of each worker: its name, account, spool and door for metrics, else as given.
 
     `bridge-1` and three workers are `bridge-1`, `bridge-2` and `bridge-3`, each its own account at
-    the broker with the same password; metrics are served on ports in a row.
+    the broker with the same password; metrics are served on ports in a row, and each spool is a
+    directory in the one that was named.
     """
     if workers > 1 and settings.shared_group is None:
         raise WorkersWithoutShare
@@ -87,6 +88,8 @@ def environments(
             "MUSTER_BROKER_URL": url._replace(netloc=f"{quote(name)}@{where}").geturl(),
             "MUSTER_METRICS_LISTEN": f"{host}:{int(port) + number - 1}",
         }
+        if settings.spool is not None:
+            own["MUSTER_SPOOL"] = str(settings.spool / name)
         found.append(dict(given) | own)
     return found
 

@@ -28,6 +28,7 @@ _SETTINGS = {
     "broker_url": "mqtts://bridge-1@broker.example:8884",
     "metrics_listen": "127.0.0.1:9464",
     "shared_group": "bridges",
+    "spool": "/var/spool/muster",
 }
 
 
@@ -38,6 +39,7 @@ def test_each_worker_has_a_name_an_account_and_a_door_of_its_own() -> None:
     assert [one["MUSTER_BRIDGE_NAME"] for one in found] == ["bridge-1", "bridge-2", "bridge-3"]
     assert found[2]["MUSTER_BROKER_URL"] == "mqtts://bridge-3@broker.example:8884"
     assert found[2]["MUSTER_METRICS_LISTEN"] == "127.0.0.1:9466"
+    assert found[2]["MUSTER_SPOOL"] == "/var/spool/muster/bridge-3"
     assert found[2]["HOME"] == "/x"
 
 
