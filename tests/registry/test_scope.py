@@ -76,9 +76,11 @@ def test_scraper_reads_metrics_and_nothing_else() -> None:
     assert ROLES[Role.SCRAPER] == {Right.ACCOUNT_READ, Right.METRICS_SCRAPE}
 
 
-def test_agent_sees_neither_sims_nor_raw_payloads() -> None:
+def test_agent_sees_no_sims_no_raw_payloads_and_no_audit() -> None:
     """A sales agent is not of the house."""
-    assert ROLES[Role.SUPERVISOR] - ROLES[Role.AGENT] == {Right.SIMS_READ, Right.QUARANTINE_READ}
+    withheld = {Right.SIMS_READ, Right.QUARANTINE_READ, Right.AUDIT_READ}
+
+    assert ROLES[Role.SUPERVISOR] - ROLES[Role.AGENT] == withheld
 
 
 @pytest.mark.parametrize(
