@@ -217,4 +217,4 @@ def check_words(words: Sequence[Word], caller: Caller, told: str, request: str) 
         for word in words
         if word.text in told and word.text not in request and not caller.may_meet(word)
     ]
-    assert met == [], f"{caller.name} meets words of others: {request[:300]}"
+    assert met == [], f"{caller.name} meets {met} of others: {request[:300]}"
