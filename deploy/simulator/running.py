@@ -125,6 +125,8 @@ class Terminal:
         self._limit = limit
         self._lines = script.lines(time.time() - behaviour.history_seconds)
         self._furthest_back_seconds = max(behaviour.catch_up_seconds, behaviour.history_seconds)
+        self._next: Line | None = None
+        """The line that is waited for: drawn from the script, not yet due, still to be sent."""
         self._unsent: tuple[Line, int, int] | None = None
         """The line in hand, when it was first sent (us) and how often, until it is acknowledged."""
         self._kept = Kept(str(script.boot), most=_MOST_KEPT)
@@ -188,15 +190,16 @@ class Terminal:
         """Send line after line when it is due; a line in hand from before comes first."""
         while not stop.is_set():
             if self._unsent is None:
-                line = next(self._lines, None)
+                line = self._next = self._next or next(self._lines, None)
                 if line is None:
                     await stop.wait()
                     return
                 if line.at < time.time() - self._furthest_back_seconds:
+                    self._next = None
                     continue
                 if await paused(stop, line.at - time.time()) or not self._limit.take():
                     return
-                self._unsent = (line, 0, 0)
+                self._unsent, self._next = (line, 0, 0), None
             line, first_sent_us, attempts = self._unsent
             self._unsent = (line, first_sent_us or _now_us(), attempts + 1)
             self._said = self._numbered(line.message)

@@ -120,11 +120,15 @@ async def test_the_silent_city_stays_silent(broker: TestBroker) -> None:
     assert readings == {"m2m/v1/SILENT/telemetry": 1, "m2m/v1/LOUD/telemetry": 20}
 
 
+@pytest.mark.parametrize("interval_seconds", [0.05, 0.6], ids=["sending", "waiting"])
 async def test_a_fleet_comes_back_after_the_broker_restarts(
-    broker: TestBroker, tmp_path: Path
+    broker: TestBroker, tmp_path: Path, interval_seconds: float
 ) -> None:
-    """Every terminal notices, connects again, and what was cut off in the air is sent again."""
-    members = [member("smart_meter", code=f"M-{k}", interval_seconds=0.05) for k in range(10)]
+    """Every terminal notices, connects again, and leaves out no number: neither what was cut off
+    in the air nor the line it was waiting to send."""
+    members = [
+        member("smart_meter", code=f"M-{k}", interval_seconds=interval_seconds) for k in range(10)
+    ]
     broker.admit(*(m.code for m in members))
     path, stop = tmp_path / "ledger.jsonl", asyncio.Event()
 
@@ -134,9 +138,11 @@ async def test_a_fleet_comes_back_after_the_broker_restarts(
         )
         await until(lambda: ledger.summary.acknowledged > 50)
         broker.server.stop()
+        told = ledger.summary.by_kind["reading"]
         broker.server.start()
         async with listening(broker) as heard:
             await until(lambda: ledger.summary.connections >= 20)
+            await until(lambda: ledger.summary.by_kind["reading"] >= told + 3 * len(members))
             await until(
                 lambda: len({t for t, _ in heard if t.endswith("telemetry")}) == len(members)
             )
