@@ -4,7 +4,7 @@ import json
 
 from broker_bridge import failpoints
 from broker_bridge.batch import Batch
-from broker_bridge.decoders import DecodedEvent, Undecodable, decode_events
+from broker_bridge.decoders import DecodedEvent, Undecodable, decode_events, fit
 from broker_bridge.decoders.document import exactly, levels, load
 from broker_bridge.routes import Route
 from broker_bridge.session import Delivery
@@ -31,10 +31,13 @@ def take(batch: Batch, route: Route, delivery: Delivery) -> None:
             elif route.decode is None:
                 batch.refuse(delivery, ref, Reason.MALFORMED, f"no codec {ref.profile.codec}")
             else:
-                readings, refused = route.decode(delivery.payload, delivery.received_us)
-                batch.add(delivery, ref, readings)
-                if refused:
-                    batch.refuse_parts(delivery, ref.id, refused)
+                options = ref.profile.codec_options
+                (said,) = route.decode(delivery.payload, delivery.received_us, options)
+                if said.units is not None:
+                    said = fit(said, ref.profile)
+                batch.add(delivery, ref, said.readings)
+                if said.refused:
+                    batch.refuse_parts(delivery, ref.id, said.refused)
         elif route.channel is Channel.EVENT:
             if not ref.state.stores_readings:
                 _refuse_state(batch, route, delivery)

@@ -1,7 +1,7 @@
 """What is owned and what it measures: the values every room above passes around; no I/O."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, NamedTuple, NewType, TypeVar
@@ -71,8 +71,8 @@ UNDEFINED_PROFILE = ProfileId(0)
 class DeviceProfile:
     """What a kind of terminal measures, how it says it, and how often; `version` counts from 1.
 
-    `code` is the name of the profile's table. A reading is accepted from `clock_back_seconds`
-    before our clock to `clock_ahead_seconds` after it.
+    `code` is the name of the profile's table; `codec_options` are those of `codecs.CODECS`. A
+    reading is accepted from `clock_back_seconds` before our clock to `clock_ahead_seconds` after.
     """
 
     id: ProfileId
@@ -81,6 +81,7 @@ class DeviceProfile:
     title_zh: str
     title_en: str
     codec: str
+    codec_options: Mapping[str, str | bool] = field(default_factory=dict, hash=False)
     expected_interval_seconds: int
     clock_back_seconds: int = 2_592_000
     clock_ahead_seconds: int = 600

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from foundation.errors import Invalid
+from registry import codecs
 from registry.model import UNDEFINED_PROFILE, DeviceProfile, Metric, MetricType, Sector
 from registry.reserved_names import (
     RESERVED_CODES,
@@ -130,6 +131,12 @@ def _name(name: str) -> str:
     return name
 
 
+def _codec(codec: str) -> str:
+    if codec not in codecs.CODECS:
+        raise PydanticCustomError("codec", f"it is none of {', '.join(codecs.CODECS)}")
+    return codec
+
+
 def _table_name(code: str) -> str:
     if code in RESERVED_CODES or code.endswith(RESERVED_SUFFIXES):
         raise PydanticCustomError("name", "this name is kept for a table of Muster itself")
@@ -167,11 +174,23 @@ class _Head(_Document):
     sector: Annotated[Sector, Field(strict=False)]
     title_zh: Title
     title_en: Title
-    codec: Literal["json"]
+    codec: Annotated[str, AfterValidator(_codec)]
+    codec_options: dict[str, str | bool] = {}
     expected_interval_seconds: Annotated[int, Field(ge=1, le=2_678_400)]
     clock_back_seconds: Annotated[int, Field(ge=0, le=315_360_000)] = 2_592_000
     clock_ahead_seconds: Annotated[int, Field(ge=0, le=86_400)] = 600
     chunk_days: Literal[1, 7, 30] = 7
+
+    @field_validator("codec_options")
+    @classmethod
+    def _belong_to_the_codec(
+        cls, options: dict[str, str | bool], earlier: ValidationInfo
+    ) -> dict[str, str | bool]:
+        codec = earlier.data.get("codec")
+        why = None if codec is None else codecs.fault(codec, options)
+        if why is not None:
+            raise PydanticCustomError("codec", "{why}", {"why": why})
+        return options
 
 
 class _Metric(_Document):

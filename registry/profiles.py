@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from foundation import queries
 from foundation.database import Connection
 from registry.errors import MetricNotFound, ProfileNotFound
@@ -26,6 +28,7 @@ async def define(conn: Connection, scope: Scope, profile: DeviceProfile) -> Devi
             "title_zh": profile.title_zh,
             "title_en": profile.title_en,
             "codec": profile.codec,
+            "codec_options": Jsonb(dict(profile.codec_options)),
             "expected_interval_seconds": profile.expected_interval_seconds,
             "clock_back_seconds": profile.clock_back_seconds,
             "clock_ahead_seconds": profile.clock_ahead_seconds,

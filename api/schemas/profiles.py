@@ -28,6 +28,7 @@ class ProfileAnswer(Answer):
     title_zh: str = Field(examples=["三相智能电表"])
     title_en: str = Field(examples=["Three-phase smart meter"])
     codec: str = Field(examples=["json"])
+    codec_options: dict[str, str | bool] = Field(examples=[{}])
     expected_interval_seconds: int = Field(examples=[60])
     clock_back_seconds: int
     clock_ahead_seconds: int

@@ -7,7 +7,7 @@
 
 from typing import Any
 
-from broker_bridge.decoders.decoded import Decoded, RefusedPart, Scalar
+from broker_bridge.decoders.decoded import Decoded, Options, RefusedPart, Said, Scalar
 from broker_bridge.decoders.document import (
     HEADER,
     INT64,
@@ -29,7 +29,7 @@ MAX_KEYS = 1_000  # of one reading
 _OUTER = HEADER | {"values"}
 
 
-def decode(payload: bytes, received_us: int) -> tuple[list[Decoded], list[RefusedPart]]:
+def decode(payload: bytes, received_us: int, options: Options) -> tuple[Said]:
     """The readings in a payload and what of it is refused; see `decoded.Decode`.
 
     A value is refused alone: an object or list is `wrong_type`, an integer beyond 64 bits
@@ -48,8 +48,8 @@ def decode(payload: bytes, received_us: int) -> tuple[list[Decoded], list[Refuse
     else:
         # Each key as written has a colon: no more colons than keys, and no key stands twice.
         if payload.count(b":") == colons:
-            return readings, []
-    return _read(exactly(payload, document))
+            return (Said(readings, ()),)
+    return (Said(*_read(exactly(payload, document))),)
 
 
 def _plain(item: Any) -> Decoded | None:
