@@ -25,6 +25,7 @@ from telemetry.rows import Column, Flags, storage
 _EVER = -(2**63)  # owned since
 _READINGS = f"/{Channel.TELEMETRY}"
 _SECOND_US = 1_000_000
+_SET_BACK_US = 300 * _SECOND_US  # no message waits so long for one that came after it
 
 # Delivery, terminal id (0 is unknown), time (Unix us), owned since, whether it brought readings.
 _Note: TypeAlias = tuple[Delivery, int, int, int, bool]
@@ -76,12 +77,22 @@ class UntimedClock:
     """Times for readings that tell none: when they came, no two the same."""
 
     def __init__(self) -> None:
-        self._last_us = 0
+        self.last_us = 0
 
     def stamp(self, received_us: int) -> int:
-        """`received_us`, or as little after it as keeps it apart from the stamp before."""
-        self._last_us = max(self._last_us + 1, received_us)
-        return self._last_us
+        """`received_us`, or as little after it as keeps it apart from the stamp before.
+
+        When our clock was set back, so is this one: else all that comes would be of the future.
+        """
+        if received_us < self.last_us - _SET_BACK_US:
+            self.last_us = received_us
+        else:
+            self.last_us = max(self.last_us + 1, received_us)
+        return self.last_us
+
+    def go_on_from(self, other: "UntimedClock") -> None:
+        """Give none of the times that the other one gave."""
+        self.last_us = max(self.last_us, other.last_us)
 
 
 @dataclass(slots=True)

@@ -324,7 +324,7 @@ class Bridge:
         for turn in count():
             if await paused(ending, MARK_SECONDS):
                 return
-            mark = self._losses.mark_topic, b"%d" % now_us()
+            mark = self._losses.mark_topic, self._losses.next_mark(now_us())
             self._session.publish([mark], retained=True)
             if turn % _TURNS_BETWEEN_NOTES == 0:
                 self._broker_to_note = True

@@ -36,6 +36,7 @@ class Losses:
         self._begun = False
         self._early: list[Callable[[], None]] = []
         self._uptime_seconds: int | None = None
+        self._knows_start = False
         self._gone_us: int | None = None
         self._listened = False
         self._accounted = True
@@ -58,10 +59,14 @@ class Losses:
         if not self._begun:
             self._early.append(partial(self.connected, now_us, session_present=session_present))
             return
-        self._accounted = False
+        self._accounted = self._knows_start = False
         if not session_present and self.seen.session:
             self._account(GapKind.SESSION_LOST, now_us)
         self.seen = replace(self.seen, session=True)
+
+    def next_mark(self, now_us: int) -> bytes:
+        """What to have the broker keep now: the time, and more than the last one in any case."""
+        return b"%d" % max(now_us, (self.seen.marked_us or 0) + 1)
 
     def disconnected(self, now_us: int) -> None:
         """The connection ended."""
@@ -90,14 +95,17 @@ class Losses:
             self._account(GapKind.BROKER_RESTARTED, self._gone_us or now_us, number)
 
     def _hear_uptime(self, uptime_seconds: int, now_us: int) -> None:
-        """Has it restarted since we last heard of it, and did we listen?"""
+        """Has it restarted since we last heard of it, and did we listen?
+
+        Within one connection it has not: if it seems to have, then our clock was set.
+        """
         started_us = now_us - uptime_seconds * _SECOND_US
         known_us = self.seen.started_us
         fell = self._uptime_seconds is not None and uptime_seconds < self._uptime_seconds
         again = fell or (known_us is not None and started_us > known_us + _STALE_US)
-        if again and not self._listened and not self.seen.stopped:
+        if again and not (self._knows_start or self._listened or self.seen.stopped):
             self._account(GapKind.BROKER_RESTARTED, started_us)
-        self._uptime_seconds = uptime_seconds
+        self._uptime_seconds, self._knows_start = uptime_seconds, True
         first_us = started_us if again or known_us is None else min(started_us, known_us)
         self.seen = replace(self.seen, started_us=first_us, stopped=False)
 

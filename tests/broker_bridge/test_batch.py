@@ -207,6 +207,15 @@ def test_readings_without_a_time_get_one_each() -> None:
     assert clock.stamp(NOON_US) == NOON_US + 3
 
 
+def test_readings_without_a_time_follow_a_clock_that_was_set_back() -> None:
+    """Else they would be of the future, and refused; a message that waited a while does not."""
+    clock = UntimedClock()
+    clock.stamp(NOON_US)
+
+    assert clock.stamp(NOON_US - 10_000_000) == NOON_US + 1
+    assert clock.stamp(NOON_US - 3_600_000_000) == NOON_US - 3_600_000_000
+
+
 def test_a_row_of_what_was_delivered_before_is_doubtful() -> None:
     """Only rows with a part in a message marked DUP are merged at once."""
     sealed = seal(
