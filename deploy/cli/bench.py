@@ -181,6 +181,9 @@ def ledger(
         _table("Faults", ("", "what"), [[n, str(f.__doc__)] for n, f in ledger_faults.ALL.items()])
         _table("Mutations", ("", "what"), [[n, m.what] for n, m in mutations.ALL.items()])
         return
+    impossible = {} if fault else ledger_faults.impossible(plain=plain)
+    for name, why in impossible.items():
+        print(f"{name} is left out: {why}.")
     plan = ledger_bench.Plan(
         seed=secrets.randbelow(2**31) if seed is None else seed,
         messages=messages,
@@ -189,7 +192,8 @@ def ledger(
         rounds=rounds,
         calm_seconds=calm_seconds,
         faults=tuple(
-            _known(fault, ledger_faults.ALL, "--fault") or ledger_faults.possible(plain=plain)
+            _known(fault, ledger_faults.ALL, "--fault")
+            or [name for name in ledger_faults.ALL if name not in impossible]
         ),
         plain=plain,
         mutation=next(

@@ -64,6 +64,12 @@ class Broker(UnpackedServer):
         if self._process and self._process.poll() is None:
             self._process.send_signal(signal.SIGHUP)
 
+    def change(self, **settings: str) -> None:
+        """Change settings of those that a broker reads again while it runs."""
+        self._given |= settings
+        self.prepare()
+        self.reload()
+
     def prepare(self) -> None:
         """Write configuration and ACL, and an empty account file if there is none."""
         self.account.make_directory(self.directory)
