@@ -281,6 +281,7 @@ class Terminal:
     `group_client_code` is None, too, where the asker may not see the owner's file. A terminal is
     silent when no data came for `silent_after_seconds`.
     `region_code` is where it is installed, `latitude` and `longitude` (WGS-84) exactly where.
+    `ownership_epoch` grows with every change of owner: what was ordered before one is void.
     """
 
     id: TerminalId
@@ -302,6 +303,7 @@ class Terminal:
     version: int
     group_client_name: str | None
     silent_after_seconds: int
+    ownership_epoch: int
 
 
 @dataclass(frozen=True, slots=True)

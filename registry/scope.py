@@ -40,6 +40,8 @@ class Right(StrEnum):
     TERMINALS_REGISTER = "terminals.register"
     TERMINALS_RETIRE = "terminals.retire"
     TERMINALS_TRANSFER = "terminals.transfer"
+    TRANSFERS_READ = "transfers.read"
+    TRANSFERS_SIGN = "transfers.sign"
     USERS_APPOINT = "users.appoint"
     USERS_READ = "users.read"
 
@@ -96,6 +98,7 @@ _WATCHING = frozenset(
         Right.SIMS_READ,
         Right.TELEMETRY_READ,
         Right.TERMINALS_READ,
+        Right.TRANSFERS_READ,
     }
 )
 
@@ -116,11 +119,12 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.TERMINALS_REGISTER,
             Right.TERMINALS_RETIRE,
             Right.TERMINALS_TRANSFER,
+            Right.TRANSFERS_SIGN,
         },
         Role.SUPERVISOR: _WATCHING | {Right.AUDIT_READ},
         Role.ACCOUNT_MANAGER: _WATCHING | {Right.GROUP_CLIENTS_CHANGE},
-        # An agent is not of the house: no SIM numbers, no raw payloads.
-        Role.AGENT: _WATCHING - {Right.QUARANTINE_READ, Right.SIMS_READ},
+        # An agent is not of the house: no SIM numbers, no raw payloads, no dealings of clients.
+        Role.AGENT: _WATCHING - {Right.QUARANTINE_READ, Right.SIMS_READ, Right.TRANSFERS_READ},
         Role.CLIENT_ADMIN: _WATCHING
         | {
             Right.API_KEYS_ISSUE,
@@ -128,6 +132,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.AUDIT_READ,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
+            Right.TRANSFERS_SIGN,
             Right.USERS_APPOINT,
             Right.USERS_READ,
         },

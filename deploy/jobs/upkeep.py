@@ -13,7 +13,7 @@ from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.settings import Settings
 from foundation.shutdown import paused
-from registry import directory, idempotency
+from registry import directory, due_transfers, idempotency
 from registry.scope import Scope
 from telemetry import batches, completeness, gauges, latest, quarantine, receipts, watch
 
@@ -26,6 +26,7 @@ WATCH_SECONDS = 2
 ACCOUNT_SECONDS = 2
 SWEEP_SECONDS = 60
 COUNT_SECONDS = 15
+TRANSFER_SECONDS = 1
 RETRY_SECONDS = 2
 _LEADER = "select pg_try_advisory_lock(hashtextextended('muster jobs', 0))"
 
@@ -96,6 +97,13 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
         shown.batches.labels(completeness.FOLLOWER).inc(taken)
         return 0 if taken >= completeness.MOST_BATCHES else ACCOUNT_SECONDS
 
+    async def transfer() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            if await due_transfers.execute_next(conn, SYSTEM):
+                return 0
+            await due_transfers.expire(conn, SYSTEM)
+        return TRANSFER_SECONDS
+
     async def sweep() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             await batches.forget(conn, FEED_KEPT_SECONDS)
@@ -119,7 +127,14 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
         return COUNT_SECONDS
 
     async with asyncio.TaskGroup() as tasks:
-        for job in (follow_latest, follow_presence, follow_completeness, sweep, count):
+        for job in (
+            follow_latest,
+            follow_presence,
+            follow_completeness,
+            transfer,
+            sweep,
+            count,
+        ):
             tasks.create_task(_repeat(job, shown, over), name=job.__name__)
 
 
