@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deploy import reference, seed_accounts, seed_fleet
+from deploy import reference, seed_accounts, seed_fleet, seed_transfers
 from deploy.reference import Reference
 from foundation.database import Connection, open_pool, transaction
 from registry import credentials, group_clients, profiles, regions, terminals, users
@@ -48,7 +48,10 @@ async def seed(dsn: str, home: Path, *, fleet: int) -> dict[str, Any]:
             defined = await _define(conn, built_in)
             terminal = await _demonstrate(conn, country, kept.get("terminal", {}))
             members = await seed_fleet.enrol(conn, scope, home, country, defined, fleet)
-            accounts = await seed_accounts.ensure(conn, scope, kept, await _customers(conn))
+            customers = await _customers(conn)
+            accounts = await seed_accounts.ensure(conn, scope, kept, customers)
+            if fleet:
+                await seed_transfers.waiting(conn, scope, customers)
         # Not before the commit: a file must not name a terminal that is not on the roll.
         if fleet:
             seed_fleet.write(home, members)

@@ -1,17 +1,17 @@
 """The demo fleet: planned by `reference.fleet`, put on the roll, written out for the simulator."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
+from deploy import seed_transfers
 from deploy.reference import Reference
 from deploy.reference.fleet import Fleet, FleetClient, FleetTerminal
 from deploy.simulator import fleet as simulated
 from deploy.simulator.curves.vehicle_tracker import REPLAYS
 from deploy.simulator.fleet import FleetMissing, Identity, Member
 from foundation.database import Connection
-from registry import credentials, enrolment, group_clients, ownership
+from registry import credentials, enrolment, group_clients
 from registry.enrolment import Draft, InstalledSim
 from registry.errors import GroupClientNotFound, TerminalNotFound
 from registry.model import DeviceProfile, GroupClientId
@@ -124,17 +124,16 @@ class _Enroller:
             elif secret := await self._issued(code):
                 members.append(self._member(terminal, secret))
         await enrolment.enrol(self._conn, self._scope, (drafts[str(t.code)] for t in fresh))
-        yesterday = datetime.now(UTC) - timedelta(days=1)
+        handed: dict[str, str] = {}
         for terminal in fresh:
             if terminal.previous_client_code is not None:
-                await ownership.transfer(
-                    self._conn,
-                    self._scope,
-                    str(terminal.code),
-                    terminal.client_code,
-                    effective_at=yesterday,
+                handed |= await seed_transfers.yesterday(
+                    self._conn, self._scope, str(terminal.code), terminal.client_code
                 )
-        return members
+        return [
+            member.model_copy(update={"password": handed.get(member.code, member.password)})
+            for member in members
+        ]
 
     async def _issued(self, code: str) -> str | None:
         """A new credential in place of one that was lost with the fleet file."""
