@@ -32,6 +32,7 @@ from api.routes import (
     sessions,
     telemetry,
     terminals,
+    transfers,
     users,
 )
 from api.throttle import Devices, Throttle
@@ -44,7 +45,7 @@ from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, group_clients, profiles, terminals, telemetry, completeness, presence,
+_NOUNS = (regions, group_clients, profiles, terminals, transfers, telemetry, completeness, presence,
           quarantine, sessions, me, users, api_keys, audit)  # fmt: skip
 
 

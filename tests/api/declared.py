@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from registry.scope import Right
+from tests.api.dealing import AWAITED, DEALS, DEALT, RECEIVED
 from tests.api.parted import (
     A_DAY,
     ENTRIES,
@@ -44,6 +45,10 @@ MOMENT = Kind("moment of a terminal", MOMENTS)
 FILE = Kind("group client", FILES)
 ITEM = Kind("refused message", REFUSED)
 REPLAY = Kind("replay", REPLAYS)
+TRANSFER = Kind("transfer", {**DEALS, **DEALT})
+OPEN_TRANSFER = Kind("open transfer", DEALS)
+AWAITED_TRANSFER = Kind("transfer that waits for consent", AWAITED)
+DONE_TRANSFER = Kind("transfer to oneself", RECEIVED)
 ENTRY = Kind("audit entry", ENTRIES)
 PROFILE = Kind("profile", {"smart_meter": EVERYBODY})
 REGION = Kind("region", {"320500": EVERYBODY})
@@ -140,6 +145,18 @@ ROUTES: tuple[Ask, ...] = (
         json={"state": "retired"}),
     Ask(f"POST {_V1}/terminals/{{code}}/credential", Right.CREDENTIALS_ISSUE, TERMINAL),
     Ask(f"DELETE {_V1}/terminals/{{code}}/credential", Right.CREDENTIALS_REVOKE, TERMINAL),
+    # What becomes of them
+    Ask(f"GET {_V1}/transfers", Right.TRANSFERS_READ, NOTHING),
+    Ask(f"GET {_V1}/transfers?state=proposed&terminal=DEAL-05", Right.TRANSFERS_READ, NOTHING),
+    Ask(f"POST {_V1}/transfers", Right.TRANSFERS_SIGN, TERMINAL,
+        json={"terminals": ["{name}"], "to": "nobody-co"}),
+    Ask(f"GET {_V1}/transfers/{{transfer}}", Right.TRANSFERS_READ, TRANSFER),
+    Ask(f"GET {_V1}/transfers/{{transfer}}/terminals", Right.TRANSFERS_READ, TRANSFER),
+    Ask(f"POST {_V1}/transfers/{{transfer}}/consent", Right.TRANSFERS_SIGN, AWAITED_TRANSFER,
+        json={"evidence": "letter 7"}, ok=200),
+    Ask(f"POST {_V1}/transfers/{{transfer}}/withdrawal", Right.TRANSFERS_SIGN, OPEN_TRANSFER,
+        json={"reason": "not now"}, ok=200),
+    Ask(f"POST {_V1}/transfers/{{transfer}}/credentials", Right.CREDENTIALS_ISSUE, DONE_TRANSFER),
     # What they said
     Ask(f"GET {_SAID}/latest", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/telemetry?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
@@ -239,6 +256,17 @@ ROUTES: tuple[Ask, ...] = (
     Ask("POST /terminals/{code}/state", Right.TERMINALS_CHANGE, TERMINAL,
         form={"state": "maintenance"}, ok=303),
     Ask("POST /terminals/{code}/credential", Right.CREDENTIALS_ISSUE, TERMINAL),
+    Ask("GET /transfers", Right.TRANSFERS_READ, NOTHING),
+    Ask("GET /transfers?state=all&terminal=DEAL-05", Right.TRANSFERS_READ, NOTHING),
+    Ask("GET /transfers/new", Right.TRANSFERS_SIGN, NOTHING),
+    Ask("POST /transfers/new", Right.TRANSFERS_SIGN, TERMINAL,
+        form={"terminals": "{name}", "to": "nobody-co"}, ok=303),
+    Ask("GET /transfers/{transfer}", Right.TRANSFERS_READ, TRANSFER),
+    Ask("POST /transfers/{transfer}/consent", Right.TRANSFERS_SIGN, AWAITED_TRANSFER,
+        form={"evidence": "letter 7"}, ok=303),
+    Ask("POST /transfers/{transfer}/withdrawal", Right.TRANSFERS_SIGN, OPEN_TRANSFER,
+        form={"reason": "not now"}, ok=303),
+    Ask("POST /transfers/{transfer}/credentials", Right.CREDENTIALS_ISSUE, DONE_TRANSFER),
     Ask("GET /group-clients", Right.GROUP_CLIENTS_READ, NOTHING),
     Ask("GET /group-clients/{code}", Right.GROUP_CLIENTS_READ, FILE),
     Ask("GET /profiles", Right.PROFILES_READ, NOTHING),

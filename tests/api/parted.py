@@ -4,6 +4,8 @@ HOME-01   suzhou-power's, in Suzhou                    BRANCH1   its branch's, i
 AWAY-01   suzhou-power's, in Hangzhou                  GUEST-1   hangzhou-transit's, in Suzhou
 TRAM-01   hangzhou-transit's, in Hangzhou              MOVED-1   that went from power to transit
 
+Beside them stands what clients below these two have to do with each other: `dealing`.
+
 Each has words that stand nowhere else: `World.words` says who may meet them.
 """
 
@@ -21,7 +23,8 @@ from registry.enrolment import Draft, InstalledSim
 from registry.identifiers import Iccid, Imei, Imsi, TerminalCode
 from registry.model import RegionCode, TerminalState
 from registry.scope import ROLES, Right, Role
-from tests.api import world
+from tests.api import dealing, world
+from tests.api.dealing import Word
 from tests.api.world import (
     HANGZHOU,
     JIANGSU,
@@ -94,19 +97,6 @@ ENTRIES: Mapping[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """A text that stands for one thing: who may meet it, from where and with which right.
-
-    The audit tells it to who supervises the client whose it is, too: to `told`.
-    """
-
-    text: str
-    viewers: frozenset[str]
-    right: Right
-    told: frozenset[str] = _NOBODY
-
-
-@dataclass(frozen=True, slots=True)
 class Caller:
     """Somebody who asks: by `key` at the JSON routes, by user `name` at the pages."""
 
@@ -158,6 +148,7 @@ async def build(database: Database) -> Parted:
         cursor = await conn.execute("select code, id from registry.terminal")
         ids = {row["code"]: row["id"] async for row in cursor}
         await ownership.transfer(conn, SYSTEM, "MOVED-1", TRANSIT, effective_at=minutes_ago(A_DAY))
+        words += await dealing.build(conn)
     known = world.World(database, small.keys, ids)
     words += _said(known)
     words += [Word(code, viewers, Right.TERMINALS_READ) for code, viewers in MOMENTS.items()]

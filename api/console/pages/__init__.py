@@ -18,6 +18,7 @@ from api.console.pages import (
     profiles,
     quarantine,
     terminals,
+    transfers,
     users,
 )
 from api.problems import Problem
@@ -25,7 +26,7 @@ from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFacto
 
 router = APIRouter(include_in_schema=False)
 for subject in (account, own, actions, files, overview, terminals, clients, profiles, quarantine,
-                users, api_keys, audit):  # fmt: skip
+                transfers, users, api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
