@@ -30,6 +30,7 @@ from api.routes import (
     quarantine,
     regions,
     sessions,
+    sims,
     telemetry,
     terminals,
     transfers,
@@ -45,8 +46,8 @@ from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, group_clients, profiles, terminals, transfers, telemetry, completeness, presence,
-          quarantine, sessions, me, users, api_keys, audit)  # fmt: skip
+_NOUNS = (regions, group_clients, profiles, terminals, sims, transfers, telemetry, completeness,
+          presence, quarantine, sessions, me, users, api_keys, audit)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -11,7 +11,7 @@ from typing import Any
 from deploy import reference, seed_accounts, seed_fleet, seed_transfers
 from deploy.reference import Reference
 from foundation.database import Connection, open_pool, transaction
-from registry import credentials, group_clients, profiles, regions, terminals, users
+from registry import credentials, group_clients, networks, profiles, regions, terminals, users
 from registry.errors import GroupClientNotFound, TerminalNotFound, UsersThere
 from registry.identifiers import TerminalCode
 from registry.model import (
@@ -44,7 +44,7 @@ async def seed(dsn: str, home: Path, *, fleet: int) -> dict[str, Any]:
     kept = _kept(home / CREDENTIALS_FILE)
     async with await open_pool(dsn, name="seed", max_size=1) as pool:
         async with transaction(pool, scope.settings()) as conn:
-            await regions.put(conn, scope, country.regions, country.industries, country.tiers)
+            await _describe(conn, country)
             defined = await _define(conn, built_in)
             terminal = await _demonstrate(conn, country, kept.get("terminal", {}))
             members = await seed_fleet.enrol(conn, scope, home, country, defined, fleet)
@@ -74,7 +74,7 @@ async def found(
         there = await users.any_there(conn, scope)
         if there and once:
             raise UsersThere
-        await regions.put(conn, scope, country.regions, country.industries, country.tiers)
+        await _describe(conn, country)
         await _define(conn, reference.profiles())
         if not there:
             await users.appoint(
@@ -93,6 +93,12 @@ def _kept(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     return found
+
+
+async def _describe(conn: Connection, country: Reference) -> None:
+    """The country as the reference data have it now."""
+    await regions.put(conn, scope, country.regions, country.industries, country.tiers)
+    await networks.put(conn, scope, country.networks, country.number_ranges)
 
 
 async def _define(conn: Connection, built_in: tuple[DeviceProfile, ...]) -> list[DeviceProfile]:

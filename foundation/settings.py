@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     unsettled_max_bytes: int = Field(
         64 * 1024 * 1024, ge=65_536, description="Unsettled bytes at which reading pauses."
     )
+    foreign_sims: Literal["warn", "refuse"] = Field(
+        "warn", description="What becomes of SIMs that are not of the home operator's networks."
+    )
     terminal_messages_per_second: int = Field(
         2000, ge=1, le=1_000_000, description="What one terminal may send; more is a `flood`."
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, NamedTuple, NewType, TypeVar
 
-from registry.identifiers import Eid, Iccid, Imei, Imsi, Msisdn, WireName
+from registry.identifiers import Imei, WireName
 
 TerminalId = NewType("TerminalId", int)
 GroupClientId = NewType("GroupClientId", int)
@@ -329,38 +329,11 @@ class SimState(StrEnum):
 
 
 class SetBy(StrEnum):
-    """Who put a SIM in its state; a state set by the system cannot be left by a user."""
+    """Who put a SIM in its state; what the system imposed cannot be left by a user."""
 
     CLIENT = "client"
     OPERATOR = "operator"
     SYSTEM = "system"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sim:
-    """A SIM on the roll; `eid` is the chip of an embedded one.
-
-    Beside its `state` stand why and by whom it was set, the state that is `intended` and the
-    `pending_job` that is to bring it there.
-    """
-
-    id: SimId
-    iccid: Iccid
-    imsi: Imsi | None
-    msisdn: Msisdn | None
-    eid: Eid | None
-    state: SimState
-    reason: str | None
-    set_by: SetBy
-    intended: SimState | None
-    pending_job: str | None
-    since: datetime
-    apn: str | None
-    plan: str | None
-    group_client_id: GroupClientId | None
-    region_code: RegionCode
-    registered_at: datetime
-    version: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,37 +196,6 @@ where t.id = c.terminal_id and t.code = %(code)s
     and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
         or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])));
 
--- name: insert_sim
--- Put a SIM on the roll.
-insert into registry.sim (iccid, imsi, msisdn, eid, state, apn, plan, group_client_id, region_code)
-values (%(iccid)s, %(imsi)s, %(msisdn)s, %(eid)s, %(state)s, %(apn)s, %(plan)s, %(group_client_id)s, %(region)s);
-
--- name: find_sim
--- One SIM in scope, by ICCID.
-select s.id, s.iccid, s.imsi, s.msisdn, s.eid, s.state, s.reason, s.set_by, s.intended, s.pending_job, s.since, s.apn, s.plan,
-    s.group_client_id, s.region_code, s.registered_at, s.version
-from registry.sim s
-where s.iccid = %(iccid)s
-    and (%(everything)s or s.region_code between %(region_low)s and %(region_high)s
-        or s.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])));
-
--- name: open_installation
--- A SIM is in a terminal from an instant on, if it has come.
-insert into registry.installation (sim_id, terminal_id, valid_from)
-select %(sim_id)s, %(terminal_id)s, coalesce(%(at)s, now()) where coalesce(%(at)s, now()) <= now()
-returning sim_id, terminal_id, valid_from, valid_to;
-
--- name: end_installation
--- A SIM is in no terminal from an instant on, if it has come.
-update registry.installation set valid_to = coalesce(%(at)s, now())
-where sim_id = %(sim_id)s and valid_to is null and coalesce(%(at)s, now()) <= now()
-returning sim_id, terminal_id, valid_from, valid_to;
-
--- name: find_installed_sim
--- The SIM that is in a terminal now.
-select s.iccid from registry.installation i join registry.sim s on s.id = i.sim_id
-where i.terminal_id = %(terminal_id)s and i.valid_to is null;
-
 -- name: insert_wire_name
 -- A name by which a terminal is known behind its gateway.
 insert into registry.wire_name (terminal_id, gateway_id, kind, value)

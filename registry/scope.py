@@ -31,7 +31,9 @@ class Right(StrEnum):
     QUARANTINE_REPLAY = "quarantine.replay"
     REGIONS_DEFINE = "regions.define"
     REGIONS_READ = "regions.read"
+    SIMS_CHANGE = "sims.change"
     SIMS_INSTALL = "sims.install"
+    SIMS_MOVE = "sims.move"
     SIMS_READ = "sims.read"
     SIMS_REGISTER = "sims.register"
     TELEMETRY_READ = "telemetry.read"
@@ -113,7 +115,9 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.GROUP_CLIENTS_CHANGE,
             Right.GROUP_CLIENTS_REGISTER,
             Right.QUARANTINE_REPLAY,
+            Right.SIMS_CHANGE,
             Right.SIMS_INSTALL,
+            Right.SIMS_MOVE,
             Right.SIMS_REGISTER,
             Right.TERMINALS_CHANGE,
             Right.TERMINALS_REGISTER,
@@ -133,6 +137,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
             Right.TRANSFERS_SIGN,
+            Right.SIMS_MOVE,  # as a client does: suspend and take into use again
             Right.USERS_APPOINT,
             Right.USERS_READ,
         },

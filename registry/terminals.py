@@ -7,7 +7,7 @@ from typing import Any
 
 from foundation import queries
 from foundation.database import Connection
-from registry import enrolment, group_clients, keyset, profiles
+from registry import enrolment, group_clients, keyset, profiles, regions
 from registry.credentials import Credential
 from registry.enrolment import Draft
 from registry.errors import TerminalNotFound, TransitionRefused
@@ -166,7 +166,7 @@ async def list_page(
         ways, within = [_BY_CLIENT], region or _EVERYWHERE
     elif region is not None:
         ways, within = [_BY_REGION], region
-    elif scope.everything or (scope.region and await _is_whole(conn, scope)):
+    elif scope.everything or await regions.covers_all(conn, scope):
         ways, within = [_BY_CODE], _EVERYWHERE
     else:
         ways, within = [_BY_REGION, _ELSEWHERE], scope.region or _NOWHERE
@@ -192,11 +192,6 @@ async def list_these(conn: Connection, scope: Scope, terminal_ids: Sequence[int]
     wanted = scope.parameters() | {"ids": list(terminal_ids)}
     cursor = await conn.execute(sql.list_these_terminals, wanted)
     return [_terminal(row) async for row in cursor]
-
-
-async def _is_whole(conn: Connection, scope: Scope) -> bool:
-    row = await (await conn.execute(sql.covers_every_region, scope.parameters())).fetchone()
-    return bool(row and row["whole"])
 
 
 async def _profile_id(conn: Connection, profile: str) -> int:

@@ -5,7 +5,7 @@
 
 from enum import StrEnum
 
-from registry.model import FileState, MetricType, Sector, SimState, Standing, TerminalState
+from registry.model import FileState, MetricType, Sector, Standing, TerminalState
 from telemetry.gaps import GapKind
 from telemetry.model import Reason, SessionState
 
@@ -89,17 +89,6 @@ MOVES = {
     TerminalState.MAINTENANCE: _("Put into maintenance"),
     TerminalState.ISOLATED: _("Isolate"),
     TerminalState.RETIRED: _("Retire for good"),
-}
-
-SIM_STATES = {
-    SimState.INVENTORY: _("in inventory"),
-    SimState.TESTING: _("in testing"),
-    SimState.SILENT: _("silent period"),
-    SimState.ACTIVE: _("active"),
-    SimState.SUSPENDED: _("suspended"),
-    SimState.PRE_CANCELLED: _("pre-cancelled"),
-    SimState.CANCELLED: _("cancelled"),
-    SimState.TRANSFERRING: _("being transferred"),
 }
 
 SECTORS = {

@@ -13,7 +13,7 @@ from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.settings import Settings
 from foundation.shutdown import paused
-from registry import directory, due_transfers, idempotency
+from registry import directory, due_transfers, idempotency, sims
 from registry.scope import Scope
 from telemetry import batches, completeness, gauges, latest, quarantine, receipts, watch
 
@@ -25,6 +25,7 @@ IDLE_SECONDS = 0.2
 WATCH_SECONDS = 2
 ACCOUNT_SECONDS = 2
 SWEEP_SECONDS = 60
+PERIODS_SECONDS = 5
 COUNT_SECONDS = 15
 TRANSFER_SECONDS = 1
 RETRY_SECONDS = 2
@@ -120,6 +121,11 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             await idempotency.forget(conn, SYSTEM)
         return SWEEP_SECONDS
 
+    async def end_sim_periods() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            ended = await sims.end_periods(conn, SYSTEM)
+        return 0 if ended == sims.MOST_ENDED else PERIODS_SECONDS
+
     async def count() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             figures = await gauges.count(conn)
@@ -133,6 +139,7 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             follow_completeness,
             transfer,
             sweep,
+            end_sim_periods,
             count,
         ):
             tasks.create_task(_repeat(job, shown, over), name=job.__name__)

@@ -21,6 +21,7 @@ from tests.api.parted import (
     REFUSED,
     REPLAYS,
     SESSIONS,
+    SIMS,
     TERMINALS,
     USERS,
 )
@@ -41,6 +42,7 @@ class Kind:
 
 NOTHING = Kind("nothing")
 TERMINAL = Kind("terminal", TERMINALS)
+SIM = Kind("SIM", SIMS)
 MOMENT = Kind("moment of a terminal", MOMENTS)
 FILE = Kind("group client", FILES)
 ITEM = Kind("refused message", REFUSED)
@@ -120,6 +122,7 @@ _PROFILE = {
     "codec": "json", "expected_interval_seconds": 300, "metrics": [_METRIC],
 }  # fmt: skip
 _TERMINAL = {"code": "NEW-1", "profile": "smart_meter", "region": "{city}"}
+_SIM = {"iccid": "89860425102099340002", "region": "{city}"}
 _CLIENT = {
     "code": "new-co", "name": "New", "region": "{city}", "industry": "power", "tier": "gold",
 }  # fmt: skip
@@ -157,6 +160,26 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"POST {_V1}/transfers/{{transfer}}/withdrawal", Right.TRANSFERS_SIGN, OPEN_TRANSFER,
         json={"reason": "not now"}, ok=200),
     Ask(f"POST {_V1}/transfers/{{transfer}}/credentials", Right.CREDENTIALS_ISSUE, DONE_TRANSFER),
+    # SIMs
+    Ask(f"GET {_V1}/sims", Right.SIMS_READ, NOTHING),
+    Ask(f"GET {_V1}/sims?state=active&installed=true&plan=p&apn=a", Right.SIMS_READ, NOTHING),
+    Ask(f"GET {_V1}/sims?iccid=898604251020993&imsi=46&msisdn=1", Right.SIMS_READ, NOTHING),
+    Ask(f"GET {_V1}/sims?group_client={{name}}", Right.SIMS_READ, FILE),
+    Ask(f"GET {_V1}/sims?region={{name}}", Right.SIMS_READ, REGION),
+    Ask(f"GET {_V1}/sims?activates_within_days=30", Right.SIMS_READ, NOTHING),
+    Ask(f"GET {_V1}/sims/activations", Right.SIMS_READ, NOTHING),
+    Ask(f"POST {_V1}/sims", Right.SIMS_REGISTER, NOTHING, json=_SIM),
+    Ask(f"POST {_V1}/sims", Right.SIMS_REGISTER, FILE, json=_SIM | {"group_client": "{name}"}),
+    Ask(f"GET {_V1}/sims/{{iccid}}", Right.SIMS_READ, SIM),
+    Ask(f"PATCH {_V1}/sims/{{iccid}}", Right.SIMS_CHANGE, SIM, json={"apn": "cmiot"}),
+    Ask(f"PUT {_V1}/sims/{{iccid}}/state", Right.SIMS_MOVE, SIM, json={"state": "suspended"}),
+    Ask(f"GET {_V1}/sims/{{iccid}}/states", Right.SIMS_READ, SIM),
+    Ask(f"GET {_V1}/sims/{{iccid}}/installations", Right.SIMS_READ, SIM),
+    Ask(f"DELETE {_V1}/sims/{{iccid}}/installation", Right.SIMS_INSTALL, SIM),
+    Ask(f"POST {_V1}/sims/{{iccid}}/installation", Right.SIMS_INSTALL, SIM,
+        json={"terminal": "no-such"}, ok=404),
+    Ask(f"POST {_V1}/sims/placements", Right.SIMS_INSTALL, NOTHING,
+        json={"placements": [{"iccid": "89860425102099349999", "terminal": "OLD-1"}]}, ok=404),
     # What they said
     Ask(f"GET {_SAID}/latest", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/telemetry?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
@@ -267,6 +290,17 @@ ROUTES: tuple[Ask, ...] = (
     Ask("POST /transfers/{transfer}/withdrawal", Right.TRANSFERS_SIGN, OPEN_TRANSFER,
         form={"reason": "not now"}, ok=303),
     Ask("POST /transfers/{transfer}/credentials", Right.CREDENTIALS_ISSUE, DONE_TRANSFER),
+    Ask("GET /sims", Right.SIMS_READ, NOTHING),
+    Ask("GET /sims?ahead=30", Right.SIMS_READ, NOTHING),
+    Ask("GET /sims?client={name}", Right.SIMS_READ, FILE),
+    Ask("GET /sims/new", Right.SIMS_REGISTER, NOTHING),
+    Ask("POST /sims/new", Right.SIMS_REGISTER, NOTHING,
+        form={key: str(value) for key, value in _SIM.items()}, ok=303),
+    Ask("GET /sims/{iccid}", Right.SIMS_READ, SIM),
+    Ask("POST /sims/{iccid}/state", Right.SIMS_MOVE, SIM, form={"state": "suspended"}, ok=303),
+    Ask("POST /sims/{iccid}/service", Right.SIMS_CHANGE, SIM,
+        form={"apn": "cmiot"}, ok=303),
+    Ask("POST /sims/{iccid}/installation", Right.SIMS_INSTALL, SIM, form={}, ok=303),
     Ask("GET /group-clients", Right.GROUP_CLIENTS_READ, NOTHING),
     Ask("GET /group-clients/{code}", Right.GROUP_CLIENTS_READ, FILE),
     Ask("GET /profiles", Right.PROFILES_READ, NOTHING),

@@ -18,11 +18,11 @@ import psycopg
 from stdnum import luhn
 
 from foundation.database import Connection, open_pool, transaction
-from registry import api_keys, enrolment, group_clients, ownership, profiles, users
+from registry import api_keys, enrolment, group_clients, ownership, profiles, sims, users
 from registry.enrolment import Draft, InstalledSim
 from registry.identifiers import Iccid, Imei, Imsi, TerminalCode
-from registry.model import RegionCode, TerminalState
-from registry.scope import ROLES, Right, Role
+from registry.model import RegionCode, SimState, TerminalState
+from registry.scope import ROLES, Right, Role, Scope
 from tests.api import dealing, world
 from tests.api.dealing import Word
 from tests.api.world import (
@@ -39,7 +39,13 @@ from tests.api.world import (
 from tests.conftest import Database
 
 BRANCH = "power-branch"
+OPERATOR = Scope.of_role("user:operator", Role.ADMIN)
 A_DAY = 24 * 60  # minutes
+
+
+def _with_luhn(digits: str) -> str:
+    return digits + str(luhn.calc_check_digit(digits))
+
 
 # What a caller looks from: a region, a client, everything, nothing.
 REGIONS = {"jiangsu": JIANGSU, "zhejiang": ZHEJIANG}
@@ -59,6 +65,9 @@ TERMINALS: Mapping[str, frozenset[str]] = {
     "GUEST-1": frozenset({"jiangsu", "zhejiang", "transit"}),
     "TRAM-01": frozenset({"zhejiang", "transit"}),
     "MOVED-1": frozenset({"zhejiang", "transit"}),
+}
+SIMS: Mapping[str, frozenset[str]] = {
+    _with_luhn(f"8986042510209934{k:03}"): viewers for k, viewers in enumerate(TERMINALS.values())
 }
 # Who sees some moment of it: of MOVED-1 its former owner sees the own past, and so does Jiangsu.
 MOMENTS: Mapping[str, frozenset[str]] = {**TERMINALS} | {"MOVED-1": EVERYBODY - {"nothing"}}
@@ -197,7 +206,7 @@ async def _terminals(conn: Connection) -> list[Word]:
             ("MOVED-1", POWER, HANGZHOU),
         )
     ):
-        imei, iccid = _with_luhn(f"8612340567800{k}"), _with_luhn(f"8986042510209934{k:03}")
+        imei, iccid = _with_luhn(f"8612340567800{k}"), list(SIMS)[k]
         sim = InstalledSim(Iccid.parse(iccid), Imsi.parse(f"46004000000000{k}"))
         name = f"name of {code}"
         drafts.append(
@@ -211,6 +220,14 @@ async def _terminals(conn: Connection) -> list[Word]:
         words.append(Word(imei, TERMINALS[code], Right.TERMINALS_READ, FILES[owner]))
         words.append(Word(iccid, TERMINALS[code], Right.SIMS_READ, FILES[owner]))
     await enrolment.enrol(conn, SYSTEM, drafts)
+    for draft, viewers, letter in zip(drafts, TERMINALS.values(), _LETTERS, strict=False):
+        assert draft.sim is not None
+        told = next(FILES[code] for code, owner in ids.items() if owner == draft.group_client_id)
+        for state in (SimState.SUSPENDED, SimState.ACTIVE):
+            reason = f"{state} for {letter}"
+            await sims.move(conn, OPERATOR, draft.sim.iccid, state, reason=reason)
+            seen = _PAST if str(draft.code) == "MOVED-1" else viewers
+            words.append(Word(reason, seen, Right.SIMS_READ, told))
     return words
 
 
@@ -321,10 +338,6 @@ _ACCOUNTS = (
 )
 
 _LETTERS = ("alder", "birch", "cedar", "ebony", "hazel", "larch", "maple", "olive", "rowan")
-
-
-def _with_luhn(digits: str) -> str:
-    return digits + str(luhn.calc_check_digit(digits))
 
 
 def _payload(k: int) -> bytes:

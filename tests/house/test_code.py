@@ -142,7 +142,7 @@ def test_every_door_has_a_plate(package: ModuleType) -> None:
     assert silent == []
 
 
-PURE = ("registry.model", "registry.identifiers", "registry.profile_document",
+PURE = ("registry.model", "registry.identifiers", "registry.sim_model", "registry.profile_document",
         "registry.reserved_names", "telemetry.model", "telemetry.tables", "broker_bridge.topics",
         "broker_bridge.batch", "broker_bridge.decoders")  # fmt: skip
 WORLDLY = {"asyncio", "psycopg", "psycopg_pool", "socket", "os", "pathlib", "threading", "time",

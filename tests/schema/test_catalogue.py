@@ -18,6 +18,8 @@ THE_SAME_FOR_ALL = {
     "registry.region": "reference data",
     "registry.industry": "reference data",
     "registry.tier": "reference data",
+    "registry.network": "reference data",
+    "registry.number_range": "reference data",
     "registry.profile": "global to read, the headquarters' to define",
     "registry.profile_metric": "global to read, the headquarters' to define",
 }

@@ -8,7 +8,7 @@ from foundation.database import Connection, Pool, open_pool, transaction
 from foundation.errors import NotFound, NotPermitted
 from registry import group_clients, ownership, sims, terminals, wire_names
 from registry.identifiers import Iccid, WireName
-from registry.model import RegionRange
+from registry.model import RegionRange, SimState
 from registry.scope import Role, Scope
 from tests.conftest import Database
 from tests.country import HANGZHOU, NANJING, everything, register
@@ -17,11 +17,14 @@ JIANGSU_RANGE = RegionRange(320000, 329999)
 
 # Whose rows are of somebody; what is left out is the same for everybody.
 SCOPED = ("group_client", "terminal", "terminal_card", "terminal_profile", "terminal_gateway",
-          "wire_name", "hardware", "sim", "installation", "ownership", "audit")  # fmt: skip
+          "wire_name", "hardware", "sim", "sim_card", "sim_state_change", "installation",
+          "ownership", "audit")  # fmt: skip
 NOT_SCOPED = {
     "region": "reference data",
     "industry": "reference data",
     "tier": "reference data",
+    "network": "reference data",
+    "number_range": "reference data",
     "profile": "global to read, the headquarters' to define",
     "profile_metric": "global to read, the headquarters' to define",
     "change": "ids and times only",
@@ -42,6 +45,7 @@ async def populate(pool: Pool) -> None:
         card = Iccid.parse("89860012345678901234")
         await sims.register(conn, everything, iccid=card, region=HANGZHOU, group_client="power-zj")
         await sims.install(conn, everything, card, "zj")
+        await sims.move(conn, everything, card, SimState.TRANSFERRING)
         await conn.execute(
             "insert into registry.hardware (terminal_id, imei, valid_from)"
             " select id, '490154203237518', now() from registry.terminal where code = 'zj'"

@@ -21,10 +21,10 @@ from registry.model import (
     Page,
     RegionLevel,
     Sector,
-    Sim,
     TerminalState,
 )
 from registry.scope import Right
+from registry.sim_model import Sim
 from telemetry import completeness, presence, reader
 from telemetry.model import LatestValue, QuarantineItem, Search, Value
 

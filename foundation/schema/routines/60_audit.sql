@@ -113,7 +113,10 @@ begin
         joined => terminal || ' cross join lateral (select * from registry.terminal where id = r.gateway_id limit 1) g');
     perform registry.audit_changes('registry.wire_name', 't.code', part => 'r.value', owner => owner_of_terminal, joined => terminal);
     perform registry.audit_changes('registry.hardware', 't.code', part => 'r.imei', owner => owner_of_terminal, joined => terminal);
-    perform registry.audit_changes('registry.sim', 'r.iccid', owner => 'r.group_client_id');
+    -- What follows from the columns told is not told again.
+    perform registry.audit_changes('registry.sim', 'r.iccid', owner => 'r.group_client_id', noise => '{period_until,activates_at}');
+    perform registry.audit_changes('registry.network', 'r.prefix');
+    perform registry.audit_changes('registry.number_range', 'r.prefix');
     perform registry.audit_changes('registry.installation', 't.code', part => 's.iccid', owner => owner_of_terminal,
         joined => terminal || ' cross join lateral (select * from registry.sim where id = r.sim_id limit 1) s');
     -- Every terminal is registered with a credential: one of the same moment is told with it.
