@@ -57,6 +57,15 @@ class Settings(BaseSettings):
     broker_ca_file: Path | None = Field(
         None, description="CA certificate that signs an `mqtts://` broker; default: the system's."
     )
+    broker_hook_secret: SecretStr | None = Field(
+        None,
+        min_length=24,
+        description="What brokers show to /broker/...: 24 random characters or more; none: closed.",
+    )
+    terminal_ca: Path | None = Field(
+        None,
+        description="Directory of the CA that signs terminals' certificates (`muster ca init`).",
+    )
     home: Path | None = Field(
         None, description="Where `muster up` keeps its state; default `.muster` in the checkout."
     )
@@ -104,6 +113,12 @@ class Settings(BaseSettings):
     )
     limit_client: Allowance = Field(
         "24000/60", description="Requests of all keys and users of one group client together."
+    )
+    limit_broker: Allowance = Field(
+        "120000/60", description="Terminals that one broker asks to let in."
+    )
+    limit_broker_terminal: Allowance = Field(
+        "60/60", description="Times that one terminal is let in, however its broker is asked."
     )
     metrics_listen: Listen = Field(
         "127.0.0.1:9464", description="host:port of /metrics and /health of bridge and jobs."

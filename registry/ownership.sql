@@ -17,7 +17,10 @@ from registry.terminal t where t.id = %(terminal_id)s for update;
 
 -- name: revoke_credentials
 -- What the former owner knows lets nobody in any more.
-update registry.credential set revoked_at = now() where terminal_id = any (%(ids)s::int4[]) and revoked_at is null;
+with passwords as (
+    update registry.credential set revoked_at = now() where terminal_id = any (%(ids)s::int4[]) and revoked_at is null)
+update registry.certificate set revoked_at = now(), reason = 'privilege_withdrawn'
+where terminal_id = any (%(ids)s::int4[]) and revoked_at is null;
 
 -- name: end_ownerships
 -- The open intervals end.

@@ -179,23 +179,6 @@ update registry.installation set valid_to = now() where terminal_id = %(terminal
 -- Free the names of a terminal for another one.
 delete from registry.wire_name where terminal_id = %(terminal_id)s;
 
--- name: issue_credential
--- Give a terminal in scope a verifier, in place of the one it had.
-insert into registry.credential (terminal_id, verifier)
-select t.id, %(verifier)s from registry.terminal t
-where t.code = %(code)s
-    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
-        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
-on conflict (terminal_id) do update set verifier = %(verifier)s, created_at = now(), revoked_at = null;
-
--- name: revoke_credential
--- Take the credential of a terminal in scope out of force.
-update registry.credential c set revoked_at = coalesce(c.revoked_at, now())
-from registry.terminal t
-where t.id = c.terminal_id and t.code = %(code)s
-    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
-        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])));
-
 -- name: insert_wire_name
 -- A name by which a terminal is known behind its gateway.
 insert into registry.wire_name (terminal_id, gateway_id, kind, value)

@@ -7,7 +7,8 @@ from typing import Any
 
 from foundation import queries
 from foundation.database import Connection
-from registry import enrolment, group_clients, keyset, profiles, regions
+from registry import credentials, enrolment, group_clients, keyset, profiles, regions
+from registry.certificates import RevocationReason
 from registry.credentials import Credential
 from registry.enrolment import Draft
 from registry.errors import TerminalNotFound, TransitionRefused
@@ -100,6 +101,7 @@ async def move_to(conn: Connection, scope: Scope, code: str, state: TerminalStat
         now = (await find(conn, scope, code)).state
         raise TransitionRefused(f"A terminal cannot go from {now.value} to {state.value}.")
     if state is TerminalState.RETIRED:
+        await credentials.cut_off(conn, scope, code, RevocationReason.CESSATION_OF_OPERATION)
         await conn.execute(sql.close_hardware, {"terminal_id": row["id"]})
         await conn.execute(sql.close_installation, {"terminal_id": row["id"]})
         await conn.execute(sql.delete_wire_names, {"terminal_id": row["id"]})

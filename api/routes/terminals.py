@@ -132,4 +132,4 @@ async def revoke_credential(
     scope: Annotated[Scope, Needs(Right.CREDENTIALS_REVOKE)], conn: Transaction, code: str
 ) -> None:
     """Cut a terminal off from the broker within 5 seconds."""
-    await credentials.revoke(conn, scope, code)
+    await credentials.cut_off(conn, scope, code)

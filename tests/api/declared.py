@@ -13,6 +13,7 @@ from registry.scope import Right
 from tests.api.dealing import AWAITED, DEALS, DEALT, RECEIVED
 from tests.api.parted import (
     A_DAY,
+    CERTIFICATES,
     ENTRIES,
     EVERYBODY,
     FILES,
@@ -57,6 +58,9 @@ REGION = Kind("region", {"320500": EVERYBODY})
 USER = Kind("user", USERS)
 KEY = Kind("API key", KEYS)
 SESSION_OF_BO = Kind("session of bo.branch", {SESSIONS["bo.branch"]: USERS["bo.branch"]})
+CERTIFICATE_OF_AWAY = Kind(
+    "certificate of AWAY-01", {CERTIFICATES["AWAY-01"]: TERMINALS["AWAY-01"]}
+)
 SESSION = Kind("own session", dict.fromkeys(SESSIONS.values(), frozenset()), personal=True)
 
 OPEN, SIGNED_IN = "open", "signed in"
@@ -102,7 +106,7 @@ class Ask(_Body):
     def is_page(self) -> bool:
         """Whether people read the answer."""
         return not self.address.partition(" ")[2].startswith(
-            ("/api/", "/health/", "/metrics", "/openapi.json", "/assets/")
+            ("/api/", "/broker/", "/health/", "/metrics", "/openapi.json", "/assets/")
         )
 
     @property
@@ -128,6 +132,7 @@ _CLIENT = {
 }  # fmt: skip
 _SIGN_IN = {"name": "ada", "password": PASSWORD}
 _VIEWER = {"name": "new.viewer", "role": "client_viewer", "group_clients": ["{name}"]}
+_CONNECT = {"username": "HOME-01", "clientid": "HOME-01", "password": "x"}
 _CODE = {"code": "000000"}
 _VIEWER_FORM = {"name": "new.viewer", "role": "client_viewer", "clients": "{name}"}
 _NEW_PASSWORD = "five other words are enough"
@@ -180,6 +185,14 @@ ROUTES: tuple[Ask, ...] = (
         json={"terminal": "no-such"}, ok=404),
     Ask(f"POST {_V1}/sims/placements", Right.SIMS_INSTALL, NOTHING,
         json={"placements": [{"iccid": "89860425102099349999", "terminal": "OLD-1"}]}, ok=404),
+    Ask(f"GET {_V1}/terminals/{{code}}/credential", Right.TERMINALS_READ, TERMINAL),
+    Ask(f"GET {_V1}/terminals/{{code}}/certificates", Right.TERMINALS_READ, TERMINAL),
+    Ask(f"POST {_V1}/terminals/{{code}}/certificates", Right.CREDENTIALS_ISSUE, TERMINAL,
+        json={"csr": "none"}, ok=409),  # the country has no authority
+    Ask(f"GET {_V1}/terminals/{{code}}/certificates/{{serial}}", Right.TERMINALS_READ,
+        CERTIFICATE_OF_AWAY, fill={"code": "AWAY-01"}),
+    Ask(f"DELETE {_V1}/terminals/{{code}}/certificates/{{serial}}", Right.CREDENTIALS_REVOKE,
+        CERTIFICATE_OF_AWAY, fill={"code": "AWAY-01"}),
     # What they said
     Ask(f"GET {_SAID}/latest", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/telemetry?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
@@ -260,6 +273,13 @@ ROUTES: tuple[Ask, ...] = (
     Ask("GET /health/ready", OPEN, NOTHING),
     Ask("GET /openapi.json", OPEN, NOTHING),
     Ask("GET /metrics", OPEN, NOTHING),  # on loopback, where these ask from
+    # Brokers show a secret of their own, and no key or session of anybody's is one
+    Ask("POST /broker/authenticate", OPEN, NOTHING, json=_CONNECT, ok=401),
+    Ask("POST /broker/authorize", OPEN, NOTHING, json=_CONNECT, ok=401),
+    Ask("POST /broker/rabbitmq/user", OPEN, NOTHING, form=_CONNECT, ok=401),
+    Ask("POST /broker/rabbitmq/vhost", OPEN, NOTHING, form=_CONNECT, ok=401),
+    Ask("POST /broker/rabbitmq/resource", OPEN, NOTHING, form=_CONNECT, ok=401),
+    Ask("POST /broker/rabbitmq/topic", OPEN, NOTHING, form=_CONNECT, ok=401),
     # Pages
     Ask("GET /signin", OPEN, NOTHING),
     Ask("POST /signin", OPEN, NOTHING, form=_SIGN_IN, ok=303),

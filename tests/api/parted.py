@@ -69,6 +69,8 @@ TERMINALS: Mapping[str, frozenset[str]] = {
 SIMS: Mapping[str, frozenset[str]] = {
     _with_luhn(f"8986042510209934{k:03}"): viewers for k, viewers in enumerate(TERMINALS.values())
 }
+# The number of a certificate of each.
+CERTIFICATES = {code: f"c0ffee{k:010x}" for k, code in enumerate(TERMINALS)}
 # Who sees some moment of it: of MOVED-1 its former owner sees the own past, and so does Jiangsu.
 MOMENTS: Mapping[str, frozenset[str]] = {**TERMINALS} | {"MOVED-1": EVERYBODY - {"nothing"}}
 FILES: Mapping[str, frozenset[str]] = {
@@ -247,6 +249,13 @@ def _said(known: world.World) -> list[Word]:
                 " values (%(id)s, 'meter_address', %(name)s)",
                 given,
             )
+            conn.execute(
+                "insert into registry.certificate"
+                " (terminal_id, serial, fingerprint, not_before, not_after)"
+                " values (%s, %s, %s, now(), now() + interval '1 day')",
+                (known.ids[code], serial := CERTIFICATES[code], serial.zfill(64)),
+            )
+            words.append(Word(serial, TERMINALS[code], Right.TERMINALS_READ))
             conn.execute(
                 "insert into registry.terminal_gateway values (%(id)s, %(gateway)s, now(), null)",
                 given,

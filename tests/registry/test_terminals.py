@@ -176,10 +176,10 @@ async def test_credentials_are_issued_and_revoked_in_scope_only(pool: Pool) -> N
     await register(pool, "m-2", region=ZHEJIANG, group_client="power-zj")
 
     async with transaction(pool, operator_js.settings()) as conn:
-        await credentials.revoke(conn, operator_js, "m-1")
+        await credentials.cut_off(conn, operator_js, "m-1")
         issued = await credentials.issue(conn, operator_js, "m-1")
         with pytest.raises(TerminalNotFound):
-            await credentials.revoke(conn, operator_js, "m-2")
+            await credentials.cut_off(conn, operator_js, "m-2")
         with pytest.raises(TerminalNotFound):
             await credentials.issue(conn, operator_js, "m-2")
 

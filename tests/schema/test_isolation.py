@@ -18,7 +18,7 @@ JIANGSU_RANGE = RegionRange(320000, 329999)
 # Whose rows are of somebody; what is left out is the same for everybody.
 SCOPED = ("group_client", "terminal", "terminal_card", "terminal_profile", "terminal_gateway",
           "wire_name", "hardware", "sim", "sim_card", "sim_state_change", "installation",
-          "ownership", "audit")  # fmt: skip
+          "ownership", "audit", "certificate")  # fmt: skip
 NOT_SCOPED = {
     "region": "reference data",
     "industry": "reference data",
@@ -30,7 +30,8 @@ NOT_SCOPED = {
     "change": "ids and times only",
 }
 SECRET = ("credential", "user_account", "api_key", "user_session", "group_client_lineage",
-          "broker_login", "idempotency", "audit_seal", "audit_head")  # fmt: skip
+          "broker_login", "broker_revocation", "idempotency", "audit_seal",
+          "audit_head")  # fmt: skip
 
 
 async def populate(pool: Pool) -> None:
@@ -46,6 +47,12 @@ async def populate(pool: Pool) -> None:
         await sims.register(conn, everything, iccid=card, region=HANGZHOU, group_client="power-zj")
         await sims.install(conn, everything, card, "zj")
         await sims.move(conn, everything, card, SimState.TRANSFERRING)
+        await conn.execute(
+            "insert into registry.certificate"
+            " (terminal_id, serial, fingerprint, not_before, not_after)"
+            " select id, 'c0ffee', repeat('0', 64), now(), now() + interval '1 day'"
+            " from registry.terminal where code = 'zj'"
+        )
         await conn.execute(
             "insert into registry.hardware (terminal_id, imei, valid_from)"
             " select id, '490154203237518', now() from registry.terminal where code = 'zj'"
@@ -99,7 +106,14 @@ async def test_another_clients_scope_sees_nothing_of_it(pool: Pool) -> None:
         codes = await seen_codes(conn, "terminal", "code")
         seen = {
             relation: await count(conn, relation)
-            for relation in ("wire_name", "terminal_gateway", "hardware", "sim", "installation")
+            for relation in (
+                "wire_name",
+                "terminal_gateway",
+                "hardware",
+                "sim",
+                "installation",
+                "certificate",
+            )
         }
 
     assert codes == {"js", "js-away"}
@@ -152,6 +166,7 @@ async def test_the_api_can_read_no_secret(pool: Pool, database: Database) -> Non
         "select * from registry.user_session",
         "select * from registry.group_client_lineage",
         "select * from registry.broker_login",
+        "select * from registry.broker_revocation",
         "select * from telemetry.meter",
         "select * from telemetry.event",
         "select * from telemetry.latest",

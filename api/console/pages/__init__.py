@@ -36,7 +36,7 @@ _STEPS = {
     PasswordChangeNeeded.code: "/account/password",
     SecondFactorNeeded.code: "/account/second-factor",
 }
-_NOT_PAGES = ("/api/", "/health/", "/metrics", "/openapi.json", "/assets/")
+_NOT_PAGES = ("/api/", "/broker/", "/health/", "/metrics", "/openapi.json", "/assets/")
 
 
 def is_page(request: Request) -> bool:

@@ -163,10 +163,15 @@ grant select (terminal_id, created_at, revoked_at) on registry.credential to mus
 grant select on registry.change to muster_bridge, muster_jobs, muster_inspect;
 grant delete on registry.change to muster_jobs;
 
--- Who may connect to the broker, and with what.
+-- Whether a terminal in that state may connect to the broker; an isolated one, to be heard.
+create or replace function registry.may_connect(state text) returns boolean
+language sql immutable parallel safe
+return state in ('provisioned', 'testing', 'in_service', 'maintenance', 'isolated');
+
+-- Who may connect to the broker, and with what password.
 create or replace view registry.broker_login with (security_barrier) as
 select t.code, c.verifier
 from registry.credential c join registry.terminal t on t.id = c.terminal_id
-where c.revoked_at is null and t.state in ('provisioned', 'testing', 'in_service', 'maintenance', 'isolated');
+where c.revoked_at is null and registry.may_connect(t.state);
 revoke all on registry.broker_login from public;
 grant select on registry.broker_login to muster_jobs;

@@ -122,6 +122,7 @@ begin
     -- Every terminal is registered with a credential: one of the same moment is told with it.
     perform registry.audit_changes('registry.credential', 't.code', owner => owner_of_terminal, joined => terminal,
         new_is_news => '(after).created_at <> (select registered_at from registry.terminal where id = (after).terminal_id)');
+    perform registry.audit_changes('registry.certificate', 't.code', part => 'r.serial', owner => owner_of_terminal, joined => terminal);
     perform registry.audit_changes('registry.user_account', 'r.name', owner => owner_of_account, noise => '{second_factor_step}');
     perform registry.audit_changes('registry.api_key', 'r.prefix', part => 'r.name', owner => owner_of_account, noise => '{last_used_at}');
     perform registry.audit_changes('telemetry.replay', 'r.id::text');
