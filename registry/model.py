@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, NamedTuple, NewType, TypeVar
 
+from registry.conditions import Condition
 from registry.identifiers import Imei, WireName
 
 TerminalId = NewType("TerminalId", int)
@@ -61,6 +62,7 @@ class Metric:
     title_zh: str
     title_en: str
     hidden: bool = False
+    conditions: tuple[Condition, ...] = ()
 
 
 UNDEFINED_PROFILE = ProfileId(0)

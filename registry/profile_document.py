@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from foundation.errors import Invalid
 from registry import codecs
+from registry.conditions import HIGHEST_BIT, RESTORED, Condition
 from registry.model import UNDEFINED_PROFILE, DeviceProfile, Metric, MetricType, Sector
 from registry.reserved_names import (
     RESERVED_CODES,
@@ -71,7 +72,7 @@ def parse(document: object) -> DeviceProfile:
     assert head is not None
     return DeviceProfile(
         id=UNDEFINED_PROFILE,
-        metrics=tuple(Metric(**metric.model_dump()) for metric in metrics),
+        metrics=tuple(map(_metric_of, metrics)),
         **head.model_dump(),
     )
 
@@ -83,7 +84,12 @@ def parse_metric(document: object) -> Metric:
     metric, faults = _checked(_Metric, document)
     if metric is None:
         raise ProfileInvalid(faults)
-    return Metric(**metric.model_dump())
+    return _metric_of(metric)
+
+
+def _metric_of(read: "_Metric") -> Metric:
+    conditions = tuple(Condition(**one.model_dump()) for one in read.conditions)
+    return Metric(**read.model_dump(exclude={"conditions"}), conditions=conditions)
 
 
 def _metrics(listed: object) -> tuple[list["_Metric"], list[Fault]]:
@@ -193,6 +199,12 @@ class _Head(_Document):
         return options
 
 
+class _Condition(_Document):
+    code: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+    severity: Literal["critical", "major", "minor", "warning", "indeterminate"]
+    bit: Annotated[int, Field(ge=0, le=HIGHEST_BIT)] | None = None
+
+
 class _Metric(_Document):
     """A rule across fields stands at the later one, so that it is checked whatever else fails."""
 
@@ -205,6 +217,7 @@ class _Metric(_Document):
     title_zh: Title
     title_en: Title
     hidden: bool = False
+    conditions: tuple[_Condition, ...] = ()
 
     @field_validator("unit", "low", "high")
     @classmethod
@@ -240,3 +253,26 @@ class _Metric(_Document):
         if max(bounds) >= 2**63 / 10**decimals:
             raise PydanticCustomError("metric", "low or high with so many decimals has no place")
         return decimals
+
+    @field_validator("conditions", mode="before")
+    @classmethod
+    def _are_listed(cls, conditions: object) -> object:
+        return tuple(conditions) if isinstance(conditions, list) else conditions
+
+    @field_validator("conditions")
+    @classmethod
+    def _fit_the_type(
+        cls, conditions: tuple[_Condition, ...], earlier: ValidationInfo
+    ) -> tuple[_Condition, ...]:
+        kind = earlier.data.get("type")
+        bits = [condition.bit for condition in conditions]
+        if conditions and kind is MetricType.BOOLEAN and bits != [None]:
+            raise PydanticCustomError("metric", "a boolean has one condition, without a bit")
+        if conditions and kind is MetricType.BIGINT and None in bits:
+            raise PydanticCustomError("metric", "each condition of a bigint names its bit")
+        if conditions and kind in (MetricType.DOUBLE, MetricType.TEXT):
+            raise PydanticCustomError("metric", "only a bigint or a boolean can have them")
+        codes = [condition.code for condition in conditions]
+        if len({*codes, *(code + RESTORED for code in codes)}) < 2 * len(codes):
+            raise PydanticCustomError("metric", "each condition has a code of its own")
+        return conditions

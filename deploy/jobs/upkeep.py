@@ -15,7 +15,7 @@ from foundation.settings import Settings
 from foundation.shutdown import paused
 from registry import directory, due_transfers, idempotency, sims
 from registry.scope import Scope
-from telemetry import batches, completeness, gauges, latest, quarantine, receipts, watch
+from telemetry import batches, completeness, conditions, gauges, latest, quarantine, receipts, watch
 
 log = get_logger(__name__)
 
@@ -105,6 +105,12 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             await due_transfers.expire(conn, SYSTEM)
         return TRANSFER_SECONDS
 
+    async def follow_conditions() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            taken = await conditions.catch_up(conn)
+        shown.batches.labels(conditions.FOLLOWER).inc(taken)
+        return 0 if taken >= conditions.MOST_BATCHES else IDLE_SECONDS
+
     async def sweep() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             await batches.forget(conn, FEED_KEPT_SECONDS)
@@ -137,6 +143,7 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             follow_latest,
             follow_presence,
             follow_completeness,
+            follow_conditions,
             transfer,
             sweep,
             end_sim_periods,
