@@ -19,6 +19,9 @@ class Right(StrEnum):
     API_KEYS_ISSUE = "api_keys.issue"
     API_KEYS_READ = "api_keys.read"
     AUDIT_READ = "audit.read"
+    BINDINGS_APPROVE = "bindings.approve"
+    BINDINGS_REQUEST = "bindings.request"
+    BINDINGS_SET = "bindings.set"
     CREDENTIALS_ISSUE = "credentials.issue"
     CREDENTIALS_REVOKE = "credentials.revoke"
     GROUP_CLIENTS_CHANGE = "group_clients.change"
@@ -110,6 +113,9 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
         Role.OPERATOR: _WATCHING
         | {
             Right.AUDIT_READ,
+            Right.BINDINGS_APPROVE,
+            Right.BINDINGS_REQUEST,
+            Right.BINDINGS_SET,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
             Right.GROUP_CLIENTS_CHANGE,
@@ -126,7 +132,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.TRANSFERS_SIGN,
         },
         Role.SUPERVISOR: _WATCHING | {Right.AUDIT_READ},
-        Role.ACCOUNT_MANAGER: _WATCHING | {Right.GROUP_CLIENTS_CHANGE},
+        Role.ACCOUNT_MANAGER: _WATCHING | {Right.BINDINGS_REQUEST, Right.GROUP_CLIENTS_CHANGE},
         # An agent is not of the house: no SIM numbers, no raw payloads, no dealings of clients.
         Role.AGENT: _WATCHING - {Right.QUARANTINE_READ, Right.SIMS_READ, Right.TRANSFERS_READ},
         Role.CLIENT_ADMIN: _WATCHING
@@ -134,6 +140,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.API_KEYS_ISSUE,
             Right.API_KEYS_READ,
             Right.AUDIT_READ,
+            Right.BINDINGS_REQUEST,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
             Right.TRANSFERS_SIGN,

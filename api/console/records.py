@@ -16,6 +16,8 @@ def _(text: str) -> str:
 # What an action is about, by its table.
 THINGS = {
     "api_key": _("API key"),
+    "binding": _("binding of a SIM"),
+    "binding_request": _("request for another binding"),
     "credential": _("password of a terminal"),
     "group_client": _("group client"),
     "hardware": _("hardware in a terminal"),

@@ -23,7 +23,7 @@ from registry.enrolment import Draft, InstalledSim
 from registry.identifiers import Iccid, Imei, Imsi, TerminalCode
 from registry.model import RegionCode, SimState, TerminalState
 from registry.scope import ROLES, Right, Role, Scope
-from tests.api import dealing, world
+from tests.api import bound, dealing, world
 from tests.api.dealing import Word
 from tests.api.world import (
     HANGZHOU,
@@ -249,6 +249,7 @@ def _said(known: world.World) -> list[Word]:
                 " values (%(id)s, 'meter_address', %(name)s)",
                 given,
             )
+            bound.bind(conn, given)
             conn.execute(
                 "insert into registry.certificate"
                 " (terminal_id, serial, fingerprint, not_before, not_after)"

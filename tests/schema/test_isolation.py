@@ -6,8 +6,17 @@ from psycopg import sql
 
 from foundation.database import Connection, Pool, open_pool, transaction
 from foundation.errors import NotFound, NotPermitted
-from registry import group_clients, ownership, sims, terminals, wire_names
-from registry.identifiers import Iccid, WireName
+from registry import (
+    binding_requests,
+    bindings,
+    group_clients,
+    ownership,
+    sims,
+    terminals,
+    wire_names,
+)
+from registry.bindings import Mode, Rule
+from registry.identifiers import Iccid, Imei, WireName
 from registry.model import RegionRange, SimState
 from registry.scope import Role, Scope
 from tests.conftest import Database
@@ -18,7 +27,8 @@ JIANGSU_RANGE = RegionRange(320000, 329999)
 # Whose rows are of somebody; what is left out is the same for everybody.
 SCOPED = ("group_client", "terminal", "terminal_card", "terminal_profile", "terminal_gateway",
           "wire_name", "hardware", "sim", "sim_card", "sim_state_change", "installation",
-          "ownership", "audit", "certificate")  # fmt: skip
+          "ownership", "audit", "certificate", "binding", "binding_card",
+          "binding_request")  # fmt: skip
 NOT_SCOPED = {
     "region": "reference data",
     "industry": "reference data",
@@ -47,6 +57,10 @@ async def populate(pool: Pool) -> None:
         await sims.register(conn, everything, iccid=card, region=HANGZHOU, group_client="power-zj")
         await sims.install(conn, everything, card, "zj")
         await sims.move(conn, everything, card, SimState.TRANSFERRING)
+        await bindings.put(conn, everything, card, Rule(Mode.FIRST_SEEN))
+        await binding_requests.ask(
+            conn, everything, card, Imei.parse("490154203237518"), reason="a new modem"
+        )
         await conn.execute(
             "insert into registry.certificate"
             " (terminal_id, serial, fingerprint, not_before, not_after)"

@@ -96,6 +96,7 @@ declare
     owner_of_terminal constant text := 't.group_client_id';
     -- Looked up one by one: of three million terminals a statement touches a few.
     terminal constant text := 'cross join lateral (select * from registry.terminal where id = r.terminal_id limit 1) t';
+    sim constant text := 'cross join lateral (select * from registry.sim where id = r.sim_id limit 1) s';
     owner_of_account constant text := 'registry.client_of_account(r.role, r.group_client_ids)';
     first_is_told_with_the_terminal constant text := '(after).valid_from <> ''-infinity''';
 begin
@@ -119,6 +120,10 @@ begin
     perform registry.audit_changes('registry.number_range', 'r.prefix');
     perform registry.audit_changes('registry.installation', 't.code', part => 's.iccid', owner => owner_of_terminal,
         joined => terminal || ' cross join lateral (select * from registry.sim where id = r.sim_id limit 1) s');
+    -- The verdict follows what terminals say, which is told as events.
+    perform registry.audit_changes('registry.binding', 's.iccid', part => 'r.mode', owner => 's.group_client_id', joined => sim,
+        noise => '{first_imei,verdict,verdict_since,violation,witness_id,heard_at,heard_imei,heard_iccid,heard_imsi,told}');
+    perform registry.audit_changes('registry.binding_request', 's.iccid', part => 'r.imei', owner => 's.group_client_id', joined => sim);
     -- Every terminal is registered with a credential: one of the same moment is told with it.
     perform registry.audit_changes('registry.credential', 't.code', owner => owner_of_terminal, joined => terminal,
         new_is_news => '(after).created_at <> (select registered_at from registry.terminal where id = (after).terminal_id)');
