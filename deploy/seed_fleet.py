@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from deploy import seed_transfers
+from deploy import seed_sims, seed_transfers
 from deploy.reference import Reference
 from deploy.reference.fleet import Fleet, FleetClient, FleetTerminal
 from deploy.simulator import fleet as simulated
@@ -150,7 +150,13 @@ class _Enroller:
             group_client_id=self._client_ids[terminal.previous_client_code or terminal.client_code],
             state=terminal.state,
             imei=terminal.imei,
-            sim=InstalledSim(terminal.iccid, terminal.imsi, terminal.msisdn),
+            sim=InstalledSim(
+                terminal.iccid,
+                terminal.imsi,
+                terminal.msisdn,
+                apn=seed_sims.APN,
+                plan=seed_sims.PLANS[terminal.profile_code == _VEHICLE],
+            ),
         )
 
     def _member(self, terminal: FleetTerminal, secret: str) -> Member:
