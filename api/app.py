@@ -24,9 +24,11 @@ from api.routes import (
     audit,
     broker,
     certificates,
+    collections,
     completeness,
     group_clients,
     health,
+    lives,
     me,
     presence,
     profiles,
@@ -49,8 +51,9 @@ from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, group_clients, profiles, terminals, certificates, sims, transfers, telemetry,
-          completeness, presence, quarantine, sessions, me, users, api_keys, audit)  # fmt: skip
+_NOUNS = (regions, group_clients, profiles, terminals, lives, certificates, collections, sims,
+          transfers, telemetry, completeness, presence, quarantine, sessions, me, users, api_keys,
+          audit)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -22,6 +22,7 @@ from registry import profiles
 from registry.model import DeviceProfile, ProfileId, TerminalId, TerminalRef, TerminalState
 from registry.roll import Facts, Roll
 from registry.scope import Right, Scope
+from registry.wire_directory import WireDirectory
 
 sql = queries.load("registry", "directory.sql")
 
@@ -74,10 +75,12 @@ class Directory:
 
     Terminals of one profile share one DeviceProfile; a changed profile or terminal is a new object,
     so that whoever holds an old one holds a consistent one. Objects are made of those that are
-    asked for; the rest are rows of arrays.
+    asked for; the rest are rows of arrays. `wire_names` knows whom a
+    gateway speaks for.
     """
 
     def __init__(self, pool: Pool) -> None:
+        self.wire_names = WireDirectory()
         self._pool = pool
         self._profiles: dict[ProfileId, DeviceProfile] = {}
         self._roll = Roll()
@@ -124,6 +127,7 @@ class Directory:
             position = await _position(conn)
             self._take_profiles(await profiles.list_all(conn, _scope))
             roll = await _read_roll(conn)
+            await self.wire_names.load(conn)
         self._roll, before, self._refs = roll, self._refs, {}
         self._position = position
         again, self._caught_up_at = self.loaded, time.monotonic()
@@ -208,6 +212,7 @@ class Directory:
             async with conn.cursor(row_factory=tuple_row) as cursor:
                 await cursor.execute(sql.read_terminals, {"ids": part, "states": _NAMES})
                 rows = await cursor.fetchall()
+            await self.wire_names.read_again(conn, part)
             for row in rows:
                 code, facts = row[1], _facts(row)
                 if self._roll.find(code) != facts:

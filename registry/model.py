@@ -306,6 +306,7 @@ class Terminal:
     group_client_name: str | None
     silent_after_seconds: int
     ownership_epoch: int
+    state_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

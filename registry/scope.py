@@ -22,6 +22,8 @@ class Right(StrEnum):
     BINDINGS_APPROVE = "bindings.approve"
     BINDINGS_REQUEST = "bindings.request"
     BINDINGS_SET = "bindings.set"
+    COLLECTIONS_CHANGE = "collections.change"
+    COLLECTIONS_READ = "collections.read"
     CREDENTIALS_ISSUE = "credentials.issue"
     CREDENTIALS_REVOKE = "credentials.revoke"
     GROUP_CLIENTS_CHANGE = "group_clients.change"
@@ -96,6 +98,7 @@ _WHILE_AWAITED: Mapping[Awaits, frozenset[Right]] = MappingProxyType(
 _WATCHING = frozenset(
     {
         Right.ACCOUNT_READ,
+        Right.COLLECTIONS_READ,
         Right.GROUP_CLIENTS_READ,
         Right.PROFILES_READ,
         Right.QUARANTINE_READ,
@@ -116,6 +119,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.BINDINGS_APPROVE,
             Right.BINDINGS_REQUEST,
             Right.BINDINGS_SET,
+            Right.COLLECTIONS_CHANGE,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
             Right.GROUP_CLIENTS_CHANGE,
@@ -132,7 +136,8 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.TRANSFERS_SIGN,
         },
         Role.SUPERVISOR: _WATCHING | {Right.AUDIT_READ},
-        Role.ACCOUNT_MANAGER: _WATCHING | {Right.BINDINGS_REQUEST, Right.GROUP_CLIENTS_CHANGE},
+        Role.ACCOUNT_MANAGER: _WATCHING
+        | {Right.BINDINGS_REQUEST, Right.COLLECTIONS_CHANGE, Right.GROUP_CLIENTS_CHANGE},
         # An agent is not of the house: no SIM numbers, no raw payloads, no dealings of clients.
         Role.AGENT: _WATCHING - {Right.QUARANTINE_READ, Right.SIMS_READ, Right.TRANSFERS_READ},
         Role.CLIENT_ADMIN: _WATCHING
@@ -141,6 +146,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.API_KEYS_READ,
             Right.AUDIT_READ,
             Right.BINDINGS_REQUEST,
+            Right.COLLECTIONS_CHANGE,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
             Right.TRANSFERS_SIGN,

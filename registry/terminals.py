@@ -1,36 +1,24 @@
 """Terminals: put on the roll, found, listed, moved through their lives."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from foundation import queries
 from foundation.database import Connection
-from registry import credentials, enrolment, group_clients, keyset, profiles, regions
+from registry import credentials, enrolment, group_clients, keyset, lives, profiles, regions
 from registry.certificates import RevocationReason
 from registry.credentials import Credential
 from registry.enrolment import Draft
 from registry.errors import TerminalNotFound, TransitionRefused
 from registry.identifiers import Imei, TerminalCode
+from registry.life_errors import ReasonMissing
 from registry.model import GroupClientId, Page, RegionCode, RegionRange, Terminal, TerminalState
 from registry.scope import Right, Scope
 
 sql = queries.load("registry")
 
-_S = TerminalState
-TRANSITIONS: Mapping[TerminalState, frozenset[TerminalState]] = MappingProxyType(
-    {
-        _S.REGISTERED: frozenset({_S.PROVISIONED, _S.TESTING, _S.RETIRED}),
-        _S.PROVISIONED: frozenset({_S.TESTING, _S.ISOLATED, _S.RETIRED}),
-        _S.TESTING: frozenset({_S.IN_SERVICE, _S.ISOLATED, _S.RETIRED}),
-        _S.IN_SERVICE: frozenset({_S.MAINTENANCE, _S.ISOLATED, _S.RETIRED}),
-        _S.MAINTENANCE: frozenset({_S.IN_SERVICE, _S.ISOLATED, _S.RETIRED}),
-        _S.ISOLATED: frozenset({_S.TESTING, _S.IN_SERVICE, _S.MAINTENANCE, _S.RETIRED}),
-        _S.RETIRED: frozenset(),
-    }
-)
-"""Where a terminal may go from each state; a retired one never comes back."""
+lives_sql = queries.load("registry", "lives.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +74,68 @@ async def count_by_state(conn: Connection, scope: Scope) -> dict[TerminalState, 
     return {TerminalState(row["state"]): row["terminals"] async for row in counted}
 
 
-async def move_to(conn: Connection, scope: Scope, code: str, state: TerminalState) -> Terminal:
-    """Put a terminal into another state; TransitionRefused where TRANSITIONS has no way."""
-    scope.require(
-        Right.TERMINALS_RETIRE if state is TerminalState.RETIRED else Right.TERMINALS_CHANGE
-    )
-    origins = [origin.value for origin, ways in TRANSITIONS.items() if state in ways]
+async def move_to(
+    conn: Connection,
+    scope: Scope,
+    code: str,
+    state: TerminalState,
+    *,
+    reason: str | None = None,
+) -> Terminal:
+    """Put a terminal into another state; TransitionRefused where `lives` has no way.
+
+    Who isolates says why; an isolated terminal returns to the state in which it was isolated.
+    """
+    scope.require(lives.right_to(state))
+    reason = (reason and reason.strip()) or None
+    if state is TerminalState.ISOLATED and reason is None:
+        raise ReasonMissing(field="reason")
+    wanted = {"code": code, "state": state.value, "reason": reason}
     moved = await conn.execute(
-        sql.move_terminal,
-        scope.parameters() | {"code": code, "state": state.value, "from_states": origins},
+        lives_sql.move_terminal,
+        scope.parameters() | wanted | {"from_states": lives.origins_of(state)},
     )
     row = await moved.fetchone()
     if row is None:
-        now = (await find(conn, scope, code)).state
-        raise TransitionRefused(f"A terminal cannot go from {now.value} to {state.value}.")
+        raise await _no_way(conn, scope, code, state)
     if state is TerminalState.RETIRED:
         await credentials.cut_off(conn, scope, code, RevocationReason.CESSATION_OF_OPERATION)
-        await conn.execute(sql.close_hardware, {"terminal_id": row["id"]})
-        await conn.execute(sql.close_installation, {"terminal_id": row["id"]})
-        await conn.execute(sql.delete_wire_names, {"terminal_id": row["id"]})
+        await _free(conn, row["id"])
     return await find(conn, scope, code)
+
+
+async def _no_way(
+    conn: Connection, scope: Scope, code: str, state: TerminalState
+) -> TransitionRefused:
+    """Why a terminal cannot come into a state; TerminalNotFound if it is not in scope."""
+    found = await find(conn, scope, code)
+    before = await state_before(conn, scope, found)
+    returns = f" It was isolated in {before.value}, and returns there." if before else ""
+    return TransitionRefused(
+        f"A terminal cannot go from {found.state.value} to {state.value}.{returns}"
+    )
+
+
+async def state_before(conn: Connection, scope: Scope, terminal: Terminal) -> TerminalState | None:
+    """The state to which an isolated terminal returns; None for one that is not isolated."""
+    scope.require(Right.TERMINALS_READ)
+    if terminal.state is not TerminalState.ISOLATED:
+        return None
+    asked = await conn.execute(lives_sql.state_before_isolation, {"terminal_id": terminal.id})
+    row = await asked.fetchone()
+    assert row is not None
+    return TerminalState(row["state"])
+
+
+async def _free(conn: Connection, terminal_id: int) -> None:
+    """Let go of what others may need."""
+    for statement in (
+        lives_sql.free_hardware,
+        lives_sql.free_sim,
+        lives_sql.free_wire_names,
+        lives_sql.leave_gateway,
+    ):
+        await conn.execute(statement, {"terminal_id": terminal_id})
 
 
 async def retire(conn: Connection, scope: Scope, code: str) -> Terminal:

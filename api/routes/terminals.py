@@ -18,8 +18,9 @@ from api.schemas.terminals import (
     TerminalChange,
 )
 from api.strict import StrictRoute
-from registry import credentials, group_clients, identifiers, regions, terminals
+from registry import credentials, group_clients, identifiers, particulars, regions, terminals
 from registry.model import RegionCode, Sector, TerminalState
+from registry.particulars import Location
 from registry.scope import Right, Scope
 from telemetry import presence
 from telemetry.model import SessionState
@@ -113,10 +114,28 @@ async def change_terminal(
     body: TerminalChange,
     if_match: IfMatch,
 ) -> TerminalAnswer:
-    """Put a terminal into another state; `retired` needs the right to retire, and is for good."""
+    """Put a terminal into another state, or note its name, region, place and tags.
+
+    `retired` needs the right to retire, and is for good; who isolates gives a reason; an isolated
+    terminal returns to the state in which it was isolated.
+    """
     await if_match.before(terminals.find, conn, scope, code)
-    terminal = await terminals.move_to(conn, scope, code, body.state)
-    return TerminalAnswer.model_validate(if_match.after(response, terminal))
+    if body.state is not None:
+        changed = await terminals.move_to(conn, scope, code, body.state, reason=body.reason)
+    else:
+        noted = body.model_dump(exclude_unset=True)
+        place = "latitude" in noted
+        changed = await particulars.change(
+            conn,
+            scope,
+            code,
+            name=body.name,
+            nameless="name" in noted,
+            region=None if body.region is None else RegionCode(body.region),
+            location=Location(body.latitude, body.longitude) if place else None,
+            tags=body.tags,
+        )
+    return TerminalAnswer.model_validate(if_match.after(response, changed))
 
 
 @router.post("/{code}/credential", operation_id="issue_credential", status_code=201)

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from registry.scope import Right
+from tests.api import declared_lives
 from tests.api.dealing import AWAITED, DEALS, DEALT, RECEIVED
 from tests.api.parted import (
     A_DAY,
     CERTIFICATES,
+    COLLECTIONS,
     ENTRIES,
     EVERYBODY,
     FILES,
@@ -55,6 +57,7 @@ DONE_TRANSFER = Kind("transfer to oneself", RECEIVED)
 ENTRY = Kind("audit entry", ENTRIES)
 PROFILE = Kind("profile", {"smart_meter": EVERYBODY})
 REGION = Kind("region", {"320500": EVERYBODY})
+COLLECTION = Kind("collection", COLLECTIONS)
 USER = Kind("user", USERS)
 KEY = Kind("API key", KEYS)
 SESSION_OF_BO = Kind("session of bo.branch", {SESSIONS["bo.branch"]: USERS["bo.branch"]})
@@ -151,6 +154,7 @@ ROUTES: tuple[Ask, ...] = (
         json={"state": "maintenance"}),
     Ask(f"PATCH {_V1}/terminals/{{code}}", Right.TERMINALS_RETIRE, TERMINAL,
         json={"state": "retired"}),
+    *(Ask(asked, needs, TERMINAL, **more) for asked, needs, more in declared_lives.OF_TERMINALS),
     Ask(f"POST {_V1}/terminals/{{code}}/credential", Right.CREDENTIALS_ISSUE, TERMINAL),
     Ask(f"DELETE {_V1}/terminals/{{code}}/credential", Right.CREDENTIALS_REVOKE, TERMINAL),
     # What becomes of them
@@ -193,6 +197,11 @@ ROUTES: tuple[Ask, ...] = (
         CERTIFICATE_OF_AWAY, fill={"code": "AWAY-01"}),
     Ask(f"DELETE {_V1}/terminals/{{code}}/certificates/{{serial}}", Right.CREDENTIALS_REVOKE,
         CERTIFICATE_OF_AWAY, fill={"code": "AWAY-01"}),
+    Ask(f"GET {_V1}/collections", Right.COLLECTIONS_READ, NOTHING),
+    Ask(f"GET {_V1}/collections?group_client={{name}}", Right.COLLECTIONS_READ, FILE),
+    Ask(f"POST {_V1}/collections", Right.COLLECTIONS_CHANGE, FILE,
+        json={"name": "New", "group_client": "{name}"}),
+    *(Ask(asked, needs, COLLECTION, **more) for asked, needs, more in declared_lives.OF_SETS),
     # What they said
     Ask(f"GET {_SAID}/latest", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/telemetry?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),

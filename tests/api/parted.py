@@ -23,7 +23,7 @@ from registry.enrolment import Draft, InstalledSim
 from registry.identifiers import Iccid, Imei, Imsi, TerminalCode
 from registry.model import RegionCode, SimState, TerminalState
 from registry.scope import ROLES, Right, Role, Scope
-from tests.api import bound, dealing, world
+from tests.api import bound, dealing, parted_rows, world
 from tests.api.dealing import Word
 from tests.api.world import (
     HANGZHOU,
@@ -100,6 +100,13 @@ REFUSED: Mapping[str, frozenset[str]] = {
 }
 # Replays that a user asked for who is none of the callers.
 REPLAYS: Mapping[str, frozenset[str]] = {"2000001": _NOBODY}
+# Collections, by their numbers: a client's, and an operator's in a province.
+COLLECTIONS: Mapping[str, frozenset[str]] = {
+    "1000001": FILES[POWER],
+    "1000002": FILES[TRANSIT],
+    "1000003": frozenset({"jiangsu"}),
+    "1000004": frozenset({"zhejiang"}),
+}
 # Audit entries, by their numbers: one of each client, and one of the operator itself.
 ENTRIES: Mapping[str, frozenset[str]] = {
     **{f"100000{k}": viewers for k, viewers in enumerate(FILES.values())},
@@ -243,12 +250,8 @@ def _said(known: world.World) -> list[Word]:
         words.append(Word(base64.b64encode(_payload(k)).decode(), viewers, Right.QUARANTINE_READ))
     with psycopg.connect(known.database.superuser, autocommit=True) as conn:
         for code in TERMINALS:
-            given = {"id": known.ids[code], "gateway": known.ids["OLD-1"], "name": f"w{code}"}
-            conn.execute(
-                "insert into registry.wire_name (terminal_id, kind, value)"
-                " values (%(id)s, 'meter_address', %(name)s)",
-                given,
-            )
+            given = {"id": known.ids[code], "gateway": known.ids["SPARE-1"], "name": code}
+            parted_rows.put_behind(conn, given)
             bound.bind(conn, given)
             conn.execute(
                 "insert into registry.certificate"
@@ -257,10 +260,11 @@ def _said(known: world.World) -> list[Word]:
                 (known.ids[code], serial := CERTIFICATES[code], serial.zfill(64)),
             )
             words.append(Word(serial, TERMINALS[code], Right.TERMINALS_READ))
-            conn.execute(
-                "insert into registry.terminal_gateway values (%(id)s, %(gateway)s, now(), null)",
-                given,
-            )
+        parted_rows.put_sets(conn)
+        words += [
+            Word(parted_rows.set_name(number), viewers, Right.COLLECTIONS_READ)
+            for number, viewers in COLLECTIONS.items()
+        ]
         for code, minutes in (*((code, 10) for code in TERMINALS), ("MOVED-1", 2 * A_DAY)):
             conn.execute(
                 "insert into telemetry.presence_change values (%s, %s, 'data', true)",
@@ -318,34 +322,23 @@ def _spoke(
     """A reading and an event of a terminal, so long ago."""
     at, volts, event = minutes_ago(minutes), 200 + k + 0.1875, f"event {_LETTERS[k]}"
     boots = f"given up {_LETTERS[k]}", f"missing {_LETTERS[k]}"
+    reason = f"moved {_LETTERS[k]}"
     known.measured(code, "smart_meter", at, voltage_a=volts)
     known.happened(code, at, "tick", event)
     with psycopg.connect(known.database.superuser, autocommit=True) as conn:
         given = {"id": known.ids[code], "at": at, "given_up": boots[0], "missing": boots[1]}
-        for statement in _ACCOUNTS:
+        given["reason"] = reason
+        for statement in parted_rows.ACCOUNTS:
             conn.execute(statement, given)
+    # Of the past of a terminal that changed hands, who sees it as it is now and saw it then.
+    still = viewers & TERMINALS[code]
     return [
+        Word(reason, still, Right.TERMINALS_READ),
         *(Word(boot, viewers, Right.TELEMETRY_READ) for boot in boots),
         Word(str(volts), viewers, Right.TELEMETRY_READ),
         Word(event, viewers, Right.TELEMETRY_READ),
     ]
 
-
-_ACCOUNTS = (
-    """insert into telemetry.gap
-    (kind, bridge, terminal_id, begins_at, ends_at, boot, first_seq, last_seq)
-    values ('given_up', 'bridge-1', %(id)s, %(at)s, %(at)s, %(given_up)s, 1, 1)""",
-    "insert into telemetry.receipt values (%(id)s, %(missing)s, '{[2,2]}', %(at)s)",
-    """insert into telemetry.completeness
-    select %(at)s::date, %(id)s, o.valid_from, 1, 1, 0, 0, 0, 1
-    from registry.ownership o where o.terminal_id = %(id)s
-    and o.valid_from <= %(at)s and coalesce(o.valid_to, 'infinity') > %(at)s""",
-    """insert into telemetry.completeness_daily
-    select %(at)s::date, coalesce(o.group_client_id, 0), t.region_code, 1, 1, 0, 0, 0, 1
-    from registry.terminal t join registry.ownership o on o.terminal_id = t.id
-    where t.id = %(id)s and o.valid_from <= %(at)s and coalesce(o.valid_to, 'infinity') > %(at)s
-    on conflict do nothing""",
-)
 
 _LETTERS = ("alder", "birch", "cedar", "ebony", "hazel", "larch", "maple", "olive", "rowan")
 

@@ -22,6 +22,7 @@ CARD = Iccid.parse("89860012345678901234")
 TOLD_ELSEWHERE = {
     "change": "follows what is told of terminals, credentials and profiles",
     "group_client_lineage": "follows group_client",
+    "terminal_move": "follows terminal",
     "idempotency": "keeps answers, whose changes are told",
     "sim_state_change": "follows sim",
     "audit": "is the telling",

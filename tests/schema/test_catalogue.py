@@ -27,7 +27,11 @@ THE_SAME_FOR_ALL = {
 # a chunk itself.
 _OF_THE_EXTENSION = re.compile(r"_?timescaledb_\w+\.(?!_hyper|compress_hyper|_materialized)")
 # What the API's role takes away for good; all else it ends, and it stays on record.
-DELETED = {"registry.wire_name": "a name is given to another terminal"}
+DELETED = {
+    "registry.wire_name": "a name is given to another terminal",
+    "registry.collection": "a set is taken apart, and its terminals stay",
+    "registry.collection_member": "a terminal is taken out of a set",
+}
 
 
 def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:

@@ -9,6 +9,8 @@ from foundation.errors import NotFound, NotPermitted
 from registry import (
     binding_requests,
     bindings,
+    collections,
+    gateways,
     group_clients,
     ownership,
     sims,
@@ -17,7 +19,7 @@ from registry import (
 )
 from registry.bindings import Mode, Rule
 from registry.identifiers import Iccid, Imei, WireName
-from registry.model import RegionRange, SimState
+from registry.model import RegionRange, SimState, TerminalState
 from registry.scope import Role, Scope
 from tests.conftest import Database
 from tests.country import HANGZHOU, NANJING, everything, register
@@ -26,9 +28,9 @@ JIANGSU_RANGE = RegionRange(320000, 329999)
 
 # Whose rows are of somebody; what is left out is the same for everybody.
 SCOPED = ("group_client", "terminal", "terminal_card", "terminal_profile", "terminal_gateway",
-          "wire_name", "hardware", "sim", "sim_card", "sim_state_change", "installation",
-          "ownership", "audit", "certificate", "binding", "binding_card",
-          "binding_request")  # fmt: skip
+          "terminal_move", "collection", "collection_member", "wire_name", "hardware", "sim",
+          "sim_card", "sim_state_change", "installation", "ownership", "audit", "certificate",
+          "binding", "binding_card", "binding_request")  # fmt: skip
 NOT_SCOPED = {
     "region": "reference data",
     "industry": "reference data",
@@ -50,9 +52,12 @@ async def populate(pool: Pool) -> None:
     await register(pool, "js-away", region=HANGZHOU)
     await register(pool, "zj", "zj-gate", region=HANGZHOU, group_client="power-zj")
     async with transaction(pool, everything.settings()) as conn:
-        await wire_names.put_behind(conn, everything, "zj", "zj-gate")
+        await gateways.put_behind(conn, everything, "zj", "zj-gate")
         await wire_names.give(conn, everything, "zj", WireName.of("meter_address", "7"))
         await wire_names.give(conn, everything, "zj-gate", WireName.of("vin", "LSVAA4182E2184841"))
+        await terminals.move_to(conn, everything, "zj", TerminalState.MAINTENANCE)
+        set_ = await collections.create(conn, everything, name="zj", group_client="power-zj")
+        await collections.alter_members(conn, everything, set_.id, add=["zj"])
         card = Iccid.parse("89860012345678901234")
         await sims.register(conn, everything, iccid=card, region=HANGZHOU, group_client="power-zj")
         await sims.install(conn, everything, card, "zj")
@@ -127,6 +132,9 @@ async def test_another_clients_scope_sees_nothing_of_it(pool: Pool) -> None:
                 "sim",
                 "installation",
                 "certificate",
+                "terminal_move",
+                "collection",
+                "collection_member",
             )
         }
 

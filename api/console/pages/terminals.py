@@ -12,7 +12,7 @@ from api.console.fleet import Row
 from api.console.pages.profiles import sample
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from api.console.words import Data
-from registry import group_clients, hardware, profiles, regions, sims, terminals
+from registry import group_clients, lives, parts, profiles, regions, sims, terminals
 from registry.errors import MetricNotFound, TerminalNotFound
 from registry.model import (
     DeviceProfile,
@@ -153,7 +153,7 @@ async def terminal(
         profile=profile,
         region=await regions.find(conn, scope, found.region_code),
         sim=await _sim(screen, code),
-        hardware=await hardware.find_in(conn, scope, code),
+        hardware=await parts.find_hardware(conn, scope, code),
         may_see_sim=screen.may(Right.SIMS_READ),
         data=data,
         finding=fleet.finding_of(found, data, known, refused_lately=lately),
@@ -167,21 +167,17 @@ async def terminal(
         gaps=await completeness.gaps_of(conn, scope, code, *_week()),
         quarantine=refused,
         sample=sample(profile),
-        moves=_moves(screen, found.state),
+        moves=_moves(screen, found.state, await terminals.state_before(conn, scope, found)),
         may_issue=screen.may(Right.CREDENTIALS_ISSUE) and found.state is not TerminalState.RETIRED,
     )
 
 
-def _moves(screen: Screen, state: TerminalState) -> list[TerminalState]:
+def _moves(
+    screen: Screen, state: TerminalState, before: TerminalState | None
+) -> list[TerminalState]:
     """The states that this person may put the terminal into, in the order of its life."""
-    return [
-        to
-        for to in TerminalState
-        if to in terminals.TRANSITIONS[state]
-        and screen.may(
-            Right.TERMINALS_RETIRE if to is TerminalState.RETIRED else Right.TERMINALS_CHANGE
-        )
-    ]
+    ways = lives.moves_from(state, before)
+    return [to for to in TerminalState if to in ways and screen.may(lives.right_to(to))]
 
 
 def _week() -> tuple[date, date]:

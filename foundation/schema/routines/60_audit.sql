@@ -113,6 +113,9 @@ begin
     perform registry.audit_changes('registry.terminal_gateway', 't.code', part => 'g.code', owner => owner_of_terminal,
         joined => terminal || ' cross join lateral (select * from registry.terminal where id = r.gateway_id limit 1) g');
     perform registry.audit_changes('registry.wire_name', 't.code', part => 'r.value', owner => owner_of_terminal, joined => terminal);
+    perform registry.audit_changes('registry.collection', 'r.name', owner => 'r.group_client_id');
+    perform registry.audit_changes('registry.collection_member', 't.code', part => 'c.name', owner => 'c.group_client_id',
+        joined => terminal || ' cross join lateral (select * from registry.collection where id = r.collection_id limit 1) c');
     perform registry.audit_changes('registry.hardware', 't.code', part => 'r.imei', owner => owner_of_terminal, joined => terminal);
     -- What follows from the columns told is not told again.
     perform registry.audit_changes('registry.sim', 'r.iccid', owner => 'r.group_client_id', noise => '{period_until,activates_at}');
