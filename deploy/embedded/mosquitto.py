@@ -88,8 +88,11 @@ class Broker(UnpackedServer):
 
     def reload(self) -> None:
         """Read the accounts again; sessions whose account is gone or changed are cut off."""
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGHUP)
+        self._signal(signal.SIGHUP)
+
+    def save(self) -> None:
+        """Write what it keeps to its disk, soon."""
+        self._signal(signal.SIGUSR1)
 
     def change(self, **settings: str) -> None:
         """Change settings of those that a broker reads again while it runs."""
@@ -125,6 +128,10 @@ class Broker(UnpackedServer):
 
     def _environment(self) -> Mapping[str, str]:
         return {**super()._environment(), "OPENSSL_CONF": str(self.directory / "openssl.cnf")}
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(number)
 
     def _command(self) -> Sequence[str | Path]:
         return [self.runtime.mosquitto, "-c", self.directory / "mosquitto.conf"]

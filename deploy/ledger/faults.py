@@ -229,6 +229,7 @@ LOSE_WHAT_IS_ACKNOWLEDGED = (
     trials.f5_bridge_away_beyond_the_queue,
     f7_broker_killed,
     f8_broker_killed_behind_a_bridge_that_stands,
+    trials.f8_packet_ids_given_anew,
     f10_disk_of_broker_and_spool_full,
     f12_store_of_the_broker_torn,
     f20_power_of_broker_and_spool_lost,
@@ -261,11 +262,7 @@ def impossible(*, plain: bool) -> dict[str, str]:
 
 def _restart_to_die(ground: Ground, where: str) -> None:
     """Stop the bridge and start one that dies at a place in its code; then one that does not."""
-    bridge = ground.bridge
-    assert bridge is not None
-    ground.bridge = None
-    bridge.kill()
-    bridge.wait()
+    ground.kill_bridge()
     doomed = ground.start_bridge(MUSTER_TEST_CRASH_AT=where)
     ground.bridge = None
     died = wait_until(lambda: doomed.poll() is not None, _DIES_WITHIN_SECONDS)

@@ -120,8 +120,11 @@ class Ground:
         return self.bridge
 
     @contextmanager
-    def without_bridge(self) -> Iterator[None]:
-        """Stop it cleanly, and start it again in the end; nobody else does meanwhile."""
+    def without_bridge(self, **settings: str) -> Iterator[None]:
+        """Stop it cleanly, and start it again in the end, with these settings for that start.
+
+        Nobody else does meanwhile.
+        """
         bridge, self.bridge = self.bridge, None
         assert bridge is not None
         bridge.terminate()
@@ -129,7 +132,14 @@ class Ground:
         try:
             yield
         finally:
-            self.start_bridge()
+            self.start_bridge(**settings)
+
+    def kill_bridge(self) -> None:
+        """With -9; nobody starts it again until somebody does."""
+        bridge, self.bridge = self.bridge, None
+        assert bridge is not None
+        bridge.kill()
+        bridge.wait()
 
     def look_after(self) -> None:
         """Start again what has ended, as a supervisor would."""

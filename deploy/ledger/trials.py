@@ -11,6 +11,11 @@ from deploy.ledger.ground import Ground
 from deploy.ledger.script import PROFILE
 from deploy.ledger.visitor import Visit
 
+_STORES = f'copy telemetry."{PROFILE}"'.encode()
+_AT_ONCE = 5000
+_QUIET_SECONDS = 2.0
+_POLL_SECONDS = 0.2
+_ACKNOWLEDGED_SECONDS = 1.0
 _SETTLED_SECONDS = 120.0
 _FLOOD_MESSAGES = 60_000
 _MOST_QUEUED = 20_000
@@ -41,6 +46,43 @@ def f5_bridge_away_beyond_the_queue(ground: Ground, chance: Random) -> None:
         raise Broken("nothing is on record of what the broker threw away")
     thrown_away = _dropped(ground) - dropped
     _expect_books_of(ground, visit, before, thrown_away)
+
+
+def f8_packet_ids_given_anew(ground: Ground, chance: Random) -> None:
+    """A broker back from an old save gives the ids of what we hold to other messages.
+
+    Then the bridge dies: what it has not stored must still be there. Batches are held one by one
+    on their way to the database, so that it holds some of either and stores only the first.
+    """
+    before, way = _accounted(ground), ground.to_database
+    with ground.without_bridge(MUSTER_DATABASE_PATIENCE_SECONDS="600"):
+        pass
+    if not wait_until(ground.is_ready, _SETTLED_SECONDS):
+        raise NeverStruck
+    try:
+        way.hold_at(_STORES)
+        early = ground.visitor.send(1)
+        _expect_held(ground, 1)
+        _save(ground)
+        first = ground.visitor.send(_AT_ONCE)
+        _expect_quiet(ground)
+        way.let_one_go()
+        _expect_held(ground, 2)
+        ground.broker.kill()
+        ground.broker.start()
+        second = ground.visitor.send(_AT_ONCE)
+        _expect_quiet(ground)
+        way.let_one_go()
+        _expect_held(ground, 3)
+        time.sleep(_ACKNOWLEDGED_SECONDS)
+    finally:
+        ground.kill_bridge()
+        way.hold_at(None)
+        ground.broker.change(autosave_interval="5")
+        ground.start_bridge()
+    visits = early, first, second
+    sent, acknowledged = sum(v.sent for v in visits), sum(v.acknowledged for v in visits)
+    _expect_books_of(ground, Visit(sent, acknowledged), before)
 
 
 def f11_memory_of_the_broker_full(ground: Ground, chance: Random) -> None:
@@ -104,6 +146,34 @@ def f35_credential_revoked(ground: Ground, chance: Random) -> None:
         raise Broken(f"{late} messages were taken {_CUT_SECONDS} s after a revocation")
     if not wait_until(lambda: _rows(ground, code) > held, _BACK_SECONDS):
         raise Broken("nothing came from a terminal whose credential was given back")
+
+
+def _save(ground: Ground) -> None:
+    """Have the broker save what it keeps, and then no more."""
+    store = ground.broker.directory / "data" / "mosquitto.db"
+    before = store.stat().st_mtime_ns if store.exists() else 0
+    ground.broker.change(autosave_interval="3600")
+    ground.broker.save()
+    if not wait_until(
+        lambda: store.exists() and store.stat().st_mtime_ns > before, _SETTLED_SECONDS
+    ):
+        raise NeverStruck
+
+
+def _expect_held(ground: Ground, batches: int) -> None:
+    if not wait_until(lambda: ground.to_database.held >= batches, _SETTLED_SECONDS):
+        raise NeverStruck
+
+
+def _expect_quiet(ground: Ground) -> None:
+    """Wait until nothing more comes to the bridge, or until that has lasted long."""
+    received, since = -1.0, time.monotonic()
+    until = since + _SETTLED_SECONDS
+    while time.monotonic() - since < _QUIET_SECONDS and time.monotonic() < until:
+        now = ground.metrics().get("muster_bridge_received_total", -1.0)
+        if now != received or now < 0 or not ground.metrics().get("muster_bridge_connected"):
+            received, since = now, time.monotonic()
+        time.sleep(_POLL_SECONDS)
 
 
 def _rows(ground: Ground, code: str, where: str = "true", *parameters: object) -> int:

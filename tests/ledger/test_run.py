@@ -25,7 +25,12 @@ def play(plan: Plan, directory: Path) -> dict[str, object]:
     "faults",
     [
         ("f1_bridge_dies_before_commit", "f2_bridge_dies_after_commit", "f13_database_killed"),
-        ("f7_broker_killed", "f16_cut_during_commit", "f14_backends_terminated"),
+        (
+            "f8_packet_ids_given_anew",
+            "f7_broker_killed",
+            "f16_cut_during_commit",
+            "f14_backends_terminated",
+        ),
         ("f11_memory_of_the_broker_full", "f32_one_terminal_floods", "f35_credential_revoked"),
     ],
     ids=("bridge", "broker", "terminals"),
@@ -76,6 +81,7 @@ def test_the_books_close_for_terminals_that_trust_the_broker(tmp_path: Path) -> 
     [
         ("acknowledge_before_commit", "f1_bridge_dies_before_commit"),
         ("no_unique_key", "f2_bridge_dies_after_commit"),
+        ("no_epoch_guard", "f8_packet_ids_given_anew"),
     ],
 )
 def test_the_books_do_not_close_over_a_platform_that_errs(
