@@ -9,11 +9,17 @@ from types import MappingProxyType
 Choices = tuple[str, ...] | type[bool]
 """What an option may be: one of some words, or true or false (false when it is not given)."""
 
+# How frames come through MQTT: as they are, or written in digits by a converter on the way.
+_FRAMES: Mapping[str, Choices] = {"text": ("raw", "hex", "base64"), "lenient": bool}
+
 CODECS: Mapping[str, Mapping[str, Choices]] = MappingProxyType(
     {
+        "dlt645": _FRAMES,
         "json": {},
-        "senml+cbor": {},
-        "senml+json": {},
+        "jt808": _FRAMES,
+        "senml+cbor": {"speakers": bool},
+        "senml+json": {"speakers": bool},
+        "sia-dc09": _FRAMES,
     }
 )
 

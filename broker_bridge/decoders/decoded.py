@@ -81,7 +81,10 @@ class Missing(NamedTuple):
 
 
 class Fragment(NamedTuple):
-    """Part `number` (from 1) of the `of` that make up one message of a speaker, named by `key`."""
+    """Part `number` (from 1) of the `of` that make up one message of a speaker, named by `key`.
+
+    `of` is 0 where only the last part tells.
+    """
 
     key: str
     number: int
