@@ -9,17 +9,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from broker_bridge.decoders import Decoded, DecodedEvent, RefusedPart, shown
+from broker_bridge.clocks import fault_of_time
+from broker_bridge.decoders import (
+    Decoded,
+    DecodedEvent,
+    Fragment,
+    Options,
+    RefusedPart,
+    Said,
+    shown,
+)
 from broker_bridge.merging import Arrived, Merged, merge
 from broker_bridge.session import Delivery
 from broker_bridge.topics import Channel
 from broker_bridge.values import check
 from registry.model import DeviceProfile, ProfileId, TerminalRef
-from telemetry.model import Event, Reason, at
+from telemetry.fragments import Key, Part
+from telemetry.model import Event, Reason
 from telemetry.rows import Column, Flags, storage
 
 _EVER = -(2**63)  # owned since
@@ -46,6 +56,16 @@ class Refused:
     detail: str
 
 
+class Piece(NamedTuple):
+    """A part of a message that this terminal sends in several, and how to read the whole."""
+
+    delivery: Delivery
+    ref: TerminalRef
+    fragment: Fragment
+    codec: str
+    options: Options
+
+
 @dataclass(frozen=True, slots=True)
 class SealedTable:
     """Rows of one profile, ready to be stored, and what they were made of.
@@ -69,8 +89,12 @@ class Sealed:
     """Of a delivery with more or fewer parts than one, how many of its parts were to be stored."""
     untimed: int
     notes: Sequence[_Note]
-    """Every delivery of the batch, once."""
+    """Every delivery of the batch, once for each terminal that says something in it."""
     numbered: Sequence[Numbered]
+    kept: Sequence[Part]
+    """Parts of messages that are not whole yet."""
+    joined: Sequence[Key]
+    """Messages that are whole with this batch."""
 
 
 class UntimedClock:
@@ -107,9 +131,15 @@ class Batch:
     """Takes what was decoded; `seal` holds it against profile, clock and owner, all at once."""
 
     def __init__(self, clock: UntimedClock) -> None:
-        """`strangers` are deliveries of which nothing has been taken or refused yet."""
+        """`strangers` are deliveries of which nothing has been taken or refused yet.
+
+        `pieces` are parts of messages whose other parts may have come before.
+        """
         self.deliveries: list[Delivery] = []
         self.strangers: deque[Delivery] = deque()
+        self.pieces: list[Piece] = []
+        self.kept: list[Part] = []
+        self.joined: list[Key] = []
         self._refused: list[Refused] = []
         self._readings = 0
         self._clock = clock
@@ -180,7 +210,7 @@ class Batch:
                 self._numbered.append((delivery, ref.id, event.boot, event.seq, event.first_kept))
             fault = fault_of_time(ref.profile, owned_since, time_us, delivery.received_us)
             if fault is not None:
-                self._refuse_part(delivery, ref.id, *fault)
+                self.refuse_part(delivery, ref.id, *fault)
                 continue
             kept = Event(
                 ref.id, time_us, delivery.received_us,
@@ -189,6 +219,25 @@ class Batch:
             self._events.append((kept, delivery))
         newest_us = newest_us if events else delivery.received_us
         self._notes.append((delivery, ref.id, newest_us, owned_since, False))
+
+    def add_each(self, delivery: Delivery, each: Sequence[tuple[TerminalRef, Said]]) -> None:
+        """Take a delivery with what each of some terminals, at least one, says in it."""
+        for ref, said in each:
+            if said.readings or not said.events:
+                self.add(delivery, ref, said.readings)
+            if said.events:
+                self.add_events(delivery, ref, said.events)
+                if said.readings:
+                    self._notes.pop()  # it is one message of this terminal's
+            self.refuse_parts(delivery, ref.id, said.refused)
+        self._parts[delivery] = sum(len(said.readings) + len(said.events) for _, said in each)
+
+    def add_joined(self, piece: Piece, said: Said) -> None:
+        """Take what the message says that this piece, which was taken, makes whole."""
+        parts = self._parts[piece.delivery]
+        self.add_each(piece.delivery, [(piece.ref, said)])
+        self._notes.pop()
+        self._parts[piece.delivery] += parts
 
     def refuse(
         self, delivery: Delivery, ref: TerminalRef | None, reason: Reason, detail: str
@@ -200,7 +249,7 @@ class Batch:
         self._notes.append(
             (delivery, terminal_id or 0, delivery.received_us, owned_since, readings)
         )
-        self._refuse_part(delivery, terminal_id, reason, detail)
+        self.refuse_part(delivery, terminal_id, reason, detail)
 
     def refuse_parts(
         self, delivery: Delivery, terminal_id: int, parts: Iterable[RefusedPart]
@@ -208,13 +257,14 @@ class Batch:
         """Send what a decoder refused of a delivery to quarantine."""
         for part in parts:
             subject = part.metric or f"reading {part.position + 1}"
-            self._refuse_part(delivery, terminal_id, part.reason, f"{subject}: {part.detail}")
+            self.refuse_part(delivery, terminal_id, part.reason, f"{subject}: {part.detail}")
             if part.boot is not None and part.seq:
                 self._numbered.append((delivery, terminal_id, part.boot, part.seq, None))
 
-    def _refuse_part(
+    def refuse_part(
         self, delivery: Delivery, terminal_id: int | None, reason: Reason, detail: str
     ) -> None:
+        """Send something of a delivery, of which something else is taken, to quarantine."""
         self._refused.append(Refused(delivery, terminal_id, reason, detail))
 
     def unknown_metrics(self) -> list[tuple[ProfileId, str]]:
@@ -237,7 +287,7 @@ class Batch:
         tables = [
             table
             for gathered in self._gathered.values()
-            if (table := _seal(gathered, self._refuse_part)) is not None
+            if (table := _seal(gathered, self.refuse_part)) is not None
         ]
         return Sealed(
             self.deliveries,
@@ -248,6 +298,8 @@ class Batch:
             self._untimed,
             self._notes,
             self._numbered,
+            self.kept,
+            self.joined,
         )
 
 
@@ -338,28 +390,3 @@ def _doubtful(merged: Merged) -> Flags | None:
     flags = np.array([again(merged.deliveries[k]) for k in merged.order.tolist()], np.bool_)
     doubtful: Flags = np.logical_or.reduceat(flags, merged.starts)
     return doubtful
-
-
-def fault_of_time(
-    profile: DeviceProfile, owned_since_us: int, time_us: int, received_us: int
-) -> tuple[Reason, str] | None:
-    """Why something of that time is not accepted now, with both clocks; None if it is."""
-    delay_us = received_us - time_us
-    if delay_us > profile.clock_back_seconds * _SECOND_US:
-        return Reason.CLOCK, _clocks("too long ago", time_us, received_us)
-    if delay_us < -profile.clock_ahead_seconds * _SECOND_US:
-        return Reason.CLOCK, _clocks("ahead", time_us, received_us)
-    if time_us < owned_since_us:
-        return Reason.OTHER_OWNER, _clocks("of an earlier owner's time", time_us, received_us)
-    return None
-
-
-def _clocks(what: str, time_us: int, received_us: int) -> str:
-    return f"{what}: {_told(time_us)}, received {_told(received_us)}"
-
-
-def _told(unix_us: int) -> str:
-    try:
-        return at(unix_us).isoformat()
-    except OverflowError:
-        return f"{unix_us / 1e6:.0f} s after 1970"

@@ -19,9 +19,10 @@ from psycopg.rows import dict_row
 
 from foundation import queries
 from foundation.database import KEEPALIVES, Connection, configure, translated
-from telemetry import batches, events, gaps, quarantine, receipts
+from telemetry import batches, events, fragments, gaps, quarantine, receipts
 from telemetry.errors import BridgeNameTaken
 from telemetry.events import Recorded
+from telemetry.fragments import Key, Part
 from telemetry.gaps import GapKind, Loss, Seen
 from telemetry.messages import Messages
 from telemetry.model import Event, Pending, Refusal, Replayed
@@ -186,6 +187,10 @@ class Transaction:
     async def receipt(self, numbers: Iterable[Number]) -> list[Receipt]:
         """Keep that these numbers have a fate; what may be told of it after the commit."""
         return await receipts.keep(self._conn, self._bridge, numbers)
+
+    async def keep_parts(self, parts: Sequence[Part], joined: Sequence[Key]) -> None:
+        """Keep parts of messages that are not whole yet, and forget those of whole ones."""
+        await fragments.keep(self._conn, parts, joined)
 
     def account(self, messages: Messages) -> None:
         """Let the followers know what became of messages."""

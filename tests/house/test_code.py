@@ -37,6 +37,7 @@ WITHOUT_SCOPE = {
     "telemetry.latest": "our own process keeps everybody's values",
     "telemetry.quarantine": "the bridge stores what it refuses, whoever sent it",
     "telemetry.completeness.catch_up": "our own process counts everybody's messages",
+    "telemetry.fragments": "the bridge takes every terminal's parts",
     "telemetry.conditions.catch_up": "our own process reads what it needs of everybody's readings",
     "telemetry.gaps": "the bridge records what everybody may have lost",
     "telemetry.receipts": "the bridge keeps account for whoever sent it",
