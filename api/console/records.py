@@ -18,6 +18,8 @@ THINGS = {
     "api_key": _("API key"),
     "binding": _("binding of a SIM"),
     "binding_request": _("request for another binding"),
+    "collection": _("collection"),
+    "collection_member": _("terminal in a collection"),
     "credential": _("password of a terminal"),
     "group_client": _("group client"),
     "hardware": _("hardware in a terminal"),
@@ -60,6 +62,7 @@ ACTIONS = {
 REASONS = {
     "api_key_not_found": _("no such key, or not theirs"),
     "code_wrong": _("wrong code of a second factor"),
+    "collection_not_found": _("no such collection, or not theirs"),
     "cross_site": _("asked for by a page of another site"),
     "group_client_not_found": _("no such group client, or not theirs"),
     "many": _("more of them than are told one by one"),

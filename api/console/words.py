@@ -91,6 +91,14 @@ MOVES = {
     TerminalState.RETIRED: _("Retire for good"),
 }
 
+WIRE_NAMES = {
+    "jt808_phone": _("phone of a JT/T 808 terminal"),
+    "meter_address": _("address of a meter"),
+    "dc09_account": _("account of an alarm panel"),
+    "vin": _("VIN of a vehicle"),
+    "code": _("code of its own"),
+}
+
 SECTORS = {
     Sector.POWER: _("Power"),
     Sector.TRANSPORT: _("Transport"),

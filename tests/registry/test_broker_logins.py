@@ -65,7 +65,7 @@ async def test_each_state_lets_in_as_its_life_says(pool: Pool, logins: BrokerLog
     may = {"registered": await logins.find("m-1") is not None}
     for state in way:
         async with transaction(pool, everything.settings()) as conn:
-            await terminals.move_to(conn, everything, "m-1", state)
+            await terminals.move_to(conn, everything, "m-1", state, reason="so")
         expected = state is not TerminalState.RETIRED
 
         async def is_so(*, expected: bool = expected) -> bool:

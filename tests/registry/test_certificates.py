@@ -283,7 +283,7 @@ async def test_certificates_of_who_may_not_connect_are_on_hold(
     before = revoked(database)
     async with transaction(pool, everything.settings()) as conn:
         await terminals.move_to(conn, everything, "m-1", TerminalState.TESTING)
-        await terminals.move_to(conn, everything, "m-1", TerminalState.ISOLATED)
+        await terminals.move_to(conn, everything, "m-1", TerminalState.ISOLATED, reason="cloned")
 
     assert before == {serial: "certificate_hold"}
     assert revoked(database) == {}

@@ -12,7 +12,9 @@ from api.console.pages import (
     api_keys,
     audit,
     clients,
+    collections,
     files,
+    lives,
     overview,
     own,
     profiles,
@@ -26,8 +28,8 @@ from api.problems import Problem
 from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFactorPending
 
 router = APIRouter(include_in_schema=False)
-for subject in (account, own, actions, files, overview, terminals, sims, clients, profiles,
-                quarantine, transfers, users, api_keys, audit):  # fmt: skip
+for subject in (account, own, actions, files, overview, terminals, lives, collections, sims,
+                clients, profiles, quarantine, transfers, users, api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.

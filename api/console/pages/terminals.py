@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.console import fleet
 from api.console.fleet import Row
+from api.console.pages.lives import past_of
 from api.console.pages.profiles import sample
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from api.console.words import Data
@@ -166,6 +167,8 @@ async def terminal(
         days=await completeness.days_of(conn, scope, code, *_week()),
         gaps=await completeness.gaps_of(conn, scope, code, *_week()),
         quarantine=refused,
+        past=None if "hx-request" in screen.request.headers else await past_of(screen, code),
+        may_change=screen.may(Right.TERMINALS_CHANGE),
         sample=sample(profile),
         moves=_moves(screen, found.state, await terminals.state_before(conn, scope, found)),
         may_issue=screen.may(Right.CREDENTIALS_ISSUE) and found.state is not TerminalState.RETIRED,
