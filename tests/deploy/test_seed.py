@@ -30,7 +30,9 @@ select (select count(*) from registry.region), (select count(*) from registry.te
     (select count(*) from registry.group_client), (select count(*) from registry.installation),
     (select count(*) from registry.user_account), (select count(*) from registry.api_key),
     (select count(*) from registry.sim), (select count(*) from registry.sim_state_change),
-    (select sum(version) from registry.profile), (select count(*) from registry.ownership)
+    (select sum(version) from registry.profile), (select count(*) from registry.ownership),
+    (select count(*) from registry.collection), (select count(*) from registry.wire_name),
+    (select count(*) from registry.terminal_gateway where valid_to is null)
 """
 
 
@@ -51,6 +53,7 @@ async def test_a_second_start_changes_nothing(database: Database, tmp_path: Path
     assert rows(database, TALLIES) == tallies
     assert fleet.read(tmp_path / "fleet.jsonl") == members
     assert tallies[0][1] == 41
+    assert tallies[0][-3:] == (3, 3, 3)  # a meter speaks for three others
 
 
 async def test_sims_of_every_state_and_a_stock_are_shown(
