@@ -77,8 +77,8 @@ class Settings(BaseSettings):
     api_tls_key: Path | None = Field(None, description="PEM private key of the certificate.")
     secret_key: SecretStr | None = Field(
         None,
-        description="Seals second factors: 32 random characters or more; blank and an older key"
-        " may follow.",
+        description="Seals second factors and passwords to be fetched: 32 random characters or"
+        " more; blank and an older key may follow.",
     )
     second_factor: Literal["off", "commanding", "everyone"] = Field(
         "commanding",

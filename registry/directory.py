@@ -219,8 +219,18 @@ class Directory:
                     self._roll.put(code, facts)
                     self._refs.pop(code, None)
                     differing.append(code)
+            if gone := set(part) - {row[0] for row in rows}:
+                differing += self._take_off(gone)
         self._absent.forget(differing)
         return differing
+
+    def _take_off(self, ids: set[TerminalId]) -> list[str]:
+        """Forget terminals that an undone import took off the roll; returns the codes in use."""
+        self._roll.take_off(ids)
+        codes = [code for code, ref in self._refs.items() if ref.id in ids]
+        for code in codes:
+            del self._refs[code]
+        return codes
 
     def _ref(self, code: str, facts: Facts) -> TerminalRef:
         return TerminalRef(

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 import struct
 from bisect import bisect_left
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,6 +98,13 @@ class Roll:
         # Moving the arrays takes longer the longer they are.
         if len(self._fresh) > 5_000 + len(self._places) // 64:
             self._settle()
+
+    def take_off(self, ids: Collection[int]) -> None:
+        """Know nothing any more of the terminals with these numbers."""
+        self._fresh = {code: f for code, f in self._fresh.items() if f.id not in ids}
+        gone = np.isin(self._rows["id"], list(ids))
+        if gone.any():
+            self._hold(self._places[~gone], self._rows[~gone])
 
     def _find(self, code: str) -> int | None:
         """Where in the bytes of the rows it is."""

@@ -29,6 +29,9 @@ class Right(StrEnum):
     GROUP_CLIENTS_CHANGE = "group_clients.change"
     GROUP_CLIENTS_READ = "group_clients.read"
     GROUP_CLIENTS_REGISTER = "group_clients.register"
+    IMPORTS_READ = "imports.read"
+    IMPORTS_RUN = "imports.run"
+    JOBS_READ = "jobs.read"
     METRICS_SCRAPE = "metrics.scrape"
     PROFILES_DEFINE = "profiles.define"
     PROFILES_READ = "profiles.read"
@@ -124,6 +127,9 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.CREDENTIALS_REVOKE,
             Right.GROUP_CLIENTS_CHANGE,
             Right.GROUP_CLIENTS_REGISTER,
+            Right.IMPORTS_READ,
+            Right.IMPORTS_RUN,
+            Right.JOBS_READ,
             Right.QUARANTINE_REPLAY,
             Right.SIMS_CHANGE,
             Right.SIMS_INSTALL,

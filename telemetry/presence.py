@@ -63,6 +63,12 @@ async def of(conn: Connection, scope: Scope, terminal_ids: Sequence[int]) -> dic
     return {terminal_id: known.get(terminal_id, Presence()) for terminal_id in terminal_ids}
 
 
+async def list_heard(conn: Connection, terminal_ids: Sequence[int]) -> list[int]:
+    """Those of these terminals of which anything ever came, as far as it is followed."""
+    cursor = await conn.execute(sql.list_heard, {"ids": list(terminal_ids)})
+    return [row["terminal_id"] async for row in cursor]
+
+
 async def silence(conn: Connection, scope: Scope) -> list[Silence]:
     """Of the terminals in service, how many are silent or never spoke, by sector and province."""
     scope.require(Right.TELEMETRY_READ)

@@ -101,3 +101,10 @@ select time, fact, present from visible.presence_change
 where terminal_id = %(terminal_id)s and time >= %(start)s and time < %(end)s
     and (%(after_time)s::timestamptz is null or (time, fact) < (%(after_time)s, %(after_fact)s))
 order by time desc, fact desc limit %(rows)s;
+
+-- name: list_heard
+-- Of which of these terminals anything ever came, or that they had a session.
+select p.terminal_id from telemetry.presence p where p.terminal_id = any (%(ids)s::int4[])
+union select l.terminal_id from telemetry.latest l where l.terminal_id = any (%(ids)s::int4[])
+union select c.terminal_id from telemetry.completeness c where c.terminal_id = any (%(ids)s::int4[])
+union select f.terminal_id from telemetry.quarantine_fault f where f.terminal_id = any (%(ids)s::int4[]);

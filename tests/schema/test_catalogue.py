@@ -31,6 +31,7 @@ DELETED = {
     "registry.wire_name": "a name is given to another terminal",
     "registry.collection": "a set is taken apart, and its terminals stay",
     "registry.collection_member": "a terminal is taken out of a set",
+    "registry.import_secret": "passwords are handed out once",
 }
 
 

@@ -25,9 +25,11 @@ begin
     for relation, rule in select * from jsonb_each_text(rules) loop
         execute format('alter table registry.%I enable row level security, force row level security', relation);
         execute format('drop policy if exists scoped on registry.%I', relation);
-        execute format('create policy scoped on registry.%I to muster_api, muster_reader using (%s) with check (%s)', relation, rule, rule);
+        execute format('create policy scoped on registry.%I to muster_api, muster_reader, muster_jobs using (%s) with check (%s)', relation, rule, rule);
         execute format('drop policy if exists everybody on registry.%I', relation);
-        execute format('create policy everybody on registry.%I to muster_owner, muster_bridge, muster_jobs, muster_inspect using (true)', relation);
+        execute format('create policy everybody on registry.%I to muster_owner, muster_bridge, muster_inspect using (true)', relation);
+        execute format('drop policy if exists muster on registry.%I', relation);
+        execute format('create policy muster on registry.%I to muster_jobs using ((select registry.acts_for_muster()))', relation);
     end loop;
 end
 $policies$;

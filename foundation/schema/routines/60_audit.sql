@@ -21,7 +21,14 @@ return case when role in ('client_admin', 'client_viewer', 'scraper') then group
 create or replace function registry.tell_changes() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if exists (select from changed) then
+    -- An import is told whole when it is done (`tell_import`), with a hash over its rows for each owner; until
+    -- then each statement leaves its count. Only the jobs process imports: nobody else is believed.
+    if session_user = 'muster_jobs' and coalesce(current_setting('muster.import', true), '') <> '' then
+        insert into registry.import_tally as t (import_id, deed, action, rows)
+        select split_part(current_setting('muster.import'), '.', 1)::bigint, split_part(current_setting('muster.import'), '.', 2),
+            tg_table_name || '.' || lower(tg_op), count(*) from changed having count(*) > 0
+        on conflict (import_id, deed, action) do update set rows = t.rows + excluded.rows;
+    elsif exists (select from changed) then
         -- tg_argv: the query of what changed, from `audit_changes`
         execute format('insert into registry.audit (tenant, actor, scope, action, outcome, request, source, keys, size, changes)
             select tenant, $1, $2, $3, ''done'', $4, $5,
