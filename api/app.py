@@ -28,6 +28,7 @@ from api.routes import (
     completeness,
     group_clients,
     health,
+    imports,
     lives,
     me,
     presence,
@@ -42,6 +43,7 @@ from api.routes import (
     users,
 )
 from api.throttle import Devices, Throttle
+from api.uploads import Uploads
 from api.witness import Attempts, Witness
 from foundation.database import open_pool
 from foundation.errors import MusterError
@@ -53,7 +55,7 @@ log = get_logger(__name__)
 
 _NOUNS = (regions, group_clients, profiles, terminals, lives, certificates, collections, sims,
           transfers, telemetry, completeness, presence, quarantine, sessions, me, users, api_keys,
-          audit)  # fmt: skip
+          audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -88,11 +90,13 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.limits = Limits(settings, app.state.metrics)
     app.state.broker_door = BrokerDoor(settings, app.state.limits, app.state.metrics)
     app.state.attempts = Attempts()
+    app.state.uploads = Uploads()
     app.state.renderer = Renderer.prepare(assets.load())
     secret = settings.secret_key.get_secret_value().encode() if settings.secret_key else None
     app.state.sign_in = SignIn(Throttle(), Devices(secret))
     for noun in _NOUNS:
         app.include_router(noun.router, responses=openapi.PROBLEMS)
+    app.include_router(imports.uploads, responses=openapi.PROBLEMS)
     app.include_router(health.router)
     app.include_router(broker.router)
     app.include_router(pages.router)

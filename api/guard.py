@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import auth, broker_door, entrance, limits, problems
+from api import auth, broker_door, entrance, limits, problems, uploads
 from api.errors import CrossSite
 from api.limits import Limits
 from api.line import Line
@@ -72,7 +72,9 @@ class Guard:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         status = 0
-        line = Line(scope, receive, MOST_BODY_BYTES)
+        takes_file = scope["method"] == "POST" and scope["path"] in uploads.ADDRESSES
+        most_bytes = uploads.MOST_BODY_BYTES if takes_file else MOST_BODY_BYTES
+        line = Line(scope, receive, most_bytes)
 
         async def dressed(message: Message) -> None:
             nonlocal status

@@ -22,6 +22,7 @@ COMMANDS = {
     "terminal": "terminals",
     "publish": "terminals",
     "audit": "audit",
+    "provision": "provision",
     "user": "people",
     "key": "people",
     "accounts": "accounts",

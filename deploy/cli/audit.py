@@ -13,7 +13,9 @@ from foundation import settings
 from foundation.database import Connection, open_pool, transaction
 from foundation.errors import Invalid, MusterError
 from registry import audit_chain
-from registry.audit_chain import Fault, Head
+from registry.audit_chain import Fault, Head, Verdict
+from registry.imports import proof
+from registry.imports.proof import Proof
 from registry.scope import Scope
 
 app = typer.Typer()
@@ -56,12 +58,22 @@ def verify(
     Connects to MUSTER_DATABASE_URL (as `muster_inspect`, or who may read all), or to a home's.
     """
     kept = _read(heads) if heads else ()
-    verdict = _ask(home, lambda conn: audit_chain.verify(conn, _SCOPE, kept))
+
+    async def ask(conn: Connection) -> tuple[Verdict, Proof]:
+        return await audit_chain.verify(conn, _SCOPE, kept), await proof.verify(conn, _SCOPE)
+
+    verdict, imported = _ask(home, ask)
     for fault in verdict.faults:
         print(_said(fault))
     if verdict.faults:
         raise ChainBroken(f"The chains of {len(verdict.faults)} tenants are broken.")
+    for number in imported.altered:
+        print(f"import {number}: its rows are not those that were applied")
+    if imported.altered:
+        raise ChainBroken(f"The rows of {len(imported.altered)} imports were altered.")
     print(f"{verdict.entries} entries in {verdict.chains} chains are as they were written.")
+    if imported.imports:
+        print(f"{imported.rows} rows of {imported.imports} imports are as they were applied.")
 
 
 @audit.command("heads")

@@ -236,6 +236,7 @@ class Stack:
     def _launch_jobs(self) -> None:
         listen = f"{LOOPBACK}:{self._ports['jobs']}"
         settings = {"MUSTER_METRICS_LISTEN": listen} | self._database_of("muster_jobs")
+        settings |= self._sealing()
         self._launch("jobs", ["deploy.jobs"], settings, health=listen)
 
     def _launch_api(self) -> None:
@@ -254,9 +255,13 @@ class Stack:
         settings = {}
         if "second_factor" not in given.model_fields_set:
             settings["MUSTER_SECOND_FACTOR"] = "off"
-        if given.secret_key is None:
-            settings["MUSTER_SECRET_KEY_FILE"] = str(self._home.secret("sealing.key"))
-        return settings
+        return settings | self._sealing()
+
+    def _sealing(self) -> dict[str, str]:
+        """What jobs seal and the API opens: both have the key."""
+        if self._settings.secret_key is not None:
+            return {}
+        return {"MUSTER_SECRET_KEY_FILE": str(self._home.secret("sealing.key"))}
 
     def _launch_bridge(self) -> None:
         listen = f"{LOOPBACK}:{self._ports['bridge']}"

@@ -28,6 +28,11 @@ class Gauges:
             ["job"],
             registry=self.registry,
         )
+        self.asked = Counter(
+            "muster_jobs_asked_total",
+            "Jobs that people asked for and this process took up.",
+            registry=self.registry,
+        )
         self.counted_at = Gauge(
             "muster_jobs_counted_timestamp_seconds",
             "When the fleet's figures were counted.",

@@ -14,6 +14,7 @@ from foundation.logs import get_logger
 from foundation.settings import Settings
 from foundation.shutdown import paused
 from registry import directory, due_transfers, idempotency, sims
+from registry.imports import running
 from registry.scope import Scope
 from telemetry import batches, completeness, conditions, gauges, latest, quarantine, receipts, watch
 
@@ -125,6 +126,7 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
                 most_bytes=given.quarantine_max_bytes,
             )
             await idempotency.forget(conn, SYSTEM)
+        await running.sweep(pool)
         return SWEEP_SECONDS
 
     async def end_sim_periods() -> float:

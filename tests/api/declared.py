@@ -4,14 +4,11 @@
 kind that it names, and about what is not there. A route without a line fails the build.
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 from registry.scope import Right
 from tests.api import declared_lives
+from tests.api.asks import OPEN, Ask, Kind
 from tests.api.dealing import AWAITED, DEALS, DEALT, RECEIVED
+from tests.api.importing import APPLIED, IMPORTS, JOBS
 from tests.api.parted import (
     A_DAY,
     CERTIFICATES,
@@ -30,19 +27,6 @@ from tests.api.parted import (
 )
 from tests.api.world import PASSWORD, minutes_ago
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What an address or body can name: the things there are of it, and who sees each.
-
-    What is `personal` is somebody's own; who sees everything does not meet it either.
-    """
-
-    name: str
-    things: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    personal: bool = False
-
-
 NOTHING = Kind("nothing")
 TERMINAL = Kind("terminal", TERMINALS)
 SIM = Kind("SIM", SIMS)
@@ -54,6 +38,9 @@ TRANSFER = Kind("transfer", {**DEALS, **DEALT})
 OPEN_TRANSFER = Kind("open transfer", DEALS)
 AWAITED_TRANSFER = Kind("transfer that waits for consent", AWAITED)
 DONE_TRANSFER = Kind("transfer to oneself", RECEIVED)
+IMPORT = Kind("import", IMPORTS)
+APPLIED_IMPORT = Kind("applied import", APPLIED)
+JOB = Kind("job", JOBS)
 ENTRY = Kind("audit entry", ENTRIES)
 PROFILE = Kind("profile", {"smart_meter": EVERYBODY})
 REGION = Kind("region", {"320500": EVERYBODY})
@@ -65,59 +52,6 @@ CERTIFICATE_OF_AWAY = Kind(
     "certificate of AWAY-01", {CERTIFICATES["AWAY-01"]: TERMINALS["AWAY-01"]}
 )
 SESSION = Kind("own session", dict.fromkeys(SESSIONS.values(), frozenset()), personal=True)
-
-OPEN, SIGNED_IN = "open", "signed in"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
-    json: Mapping[str, Any] | None = None
-    form: Mapping[str, str] | None = None
-    ok: int | None = None
-    fill: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Ask(_Body):
-    """One way to ask a route.
-
-    `address` is the method, the route's template and perhaps a query. The template's first
-    parameter, and `{name}` in query and body, become the thing that is named; `fill` gives the
-    other parameters. `{city}` becomes the code of a region of the caller's own. `ok` is the status
-    for who may (200, for POST 201, for DELETE 204 unless given).
-    """
-
-    address: str
-    needs: Right | str
-    names: Kind
-
-    @property
-    def route(self) -> str:
-        """Method and template."""
-        return self.address.partition("?")[0]
-
-    @property
-    def title(self) -> str:
-        """The address without times, which are not the same in every process of a test run."""
-        return re.sub(r"(?<=[?&])(from|to)=[^&]*&?", "", self.address).rstrip("?&")
-
-    @property
-    def method(self) -> str:
-        return self.address.partition(" ")[0]
-
-    @property
-    def is_page(self) -> bool:
-        """Whether people read the answer."""
-        return not self.address.partition(" ")[2].startswith(
-            ("/api/", "/broker/", "/health/", "/metrics", "/openapi.json", "/assets/")
-        )
-
-    @property
-    def expected(self) -> int:
-        """The status for who may ask, of what they see."""
-        usual = {"GET": 200, "POST": 201, "DELETE": 204}
-        return self.ok or (200 if self.is_page else usual.get(self.method, 200))
-
 
 _V1 = "/api/v1"
 _RFC3339 = "%Y-%m-%dT%H:%M:%SZ"
@@ -231,6 +165,22 @@ ROUTES: tuple[Ask, ...] = (
         ok=202),
     Ask(f"GET {_V1}/quarantine/replays/{{replay}}", Right.QUARANTINE_REPLAY, REPLAY),
     Ask(f"GET {_V1}/quarantine/replays/{{replay}}/outcomes", Right.QUARANTINE_REPLAY, REPLAY),
+    # Bulk provisioning
+    Ask(f"POST {_V1}/imports?kind=terminals", Right.IMPORTS_RUN, NOTHING, json=_TERMINAL, ok=202),
+    Ask(f"GET {_V1}/imports", Right.IMPORTS_READ, NOTHING),
+    Ask(f"GET {_V1}/imports/kinds", Right.IMPORTS_READ, NOTHING),
+    Ask(f"GET {_V1}/imports/{{number}}", Right.IMPORTS_READ, IMPORT),
+    Ask(f"GET {_V1}/imports/{{number}}/rows?only=wrong", Right.IMPORTS_READ, IMPORT),
+    Ask(f"GET {_V1}/imports/{{number}}/verdicts", Right.IMPORTS_READ, IMPORT),
+    Ask(f"POST {_V1}/imports/{{number}}/application", Right.IMPORTS_RUN, IMPORT,
+        json={"whole": True}, ok=202),
+    Ask(f"POST {_V1}/imports/{{number}}/undoing", Right.IMPORTS_RUN, APPLIED_IMPORT, ok=202),
+    Ask(f"DELETE {_V1}/imports/{{number}}", Right.IMPORTS_RUN, IMPORT),
+    Ask(f"POST {_V1}/imports/{{number}}/passwords", Right.IMPORTS_RUN, APPLIED_IMPORT,
+        ok=409),
+    Ask(f"GET {_V1}/jobs", Right.JOBS_READ, NOTHING),
+    Ask(f"GET {_V1}/jobs/{{job}}", Right.JOBS_READ, JOB),
+    Ask(f"GET {_V1}/exports/{{kind}}", Right.TERMINALS_READ, NOTHING, fill={"kind": "terminals"}),
     # Group clients
     Ask(f"GET {_V1}/group-clients", Right.GROUP_CLIENTS_READ, NOTHING),
     Ask(f"GET {_V1}/group-clients/{{code}}", Right.GROUP_CLIENTS_READ, FILE),
@@ -334,6 +284,18 @@ ROUTES: tuple[Ask, ...] = (
     Ask("POST /sims/{iccid}/service", Right.SIMS_CHANGE, SIM,
         form={"apn": "cmiot"}, ok=303),
     Ask("POST /sims/{iccid}/installation", Right.SIMS_INSTALL, SIM, form={}, ok=303),
+    Ask("GET /imports", Right.IMPORTS_READ, NOTHING),
+    Ask("GET /imports/new", Right.IMPORTS_RUN, NOTHING),
+    Ask("POST /imports", Right.IMPORTS_RUN, NOTHING, form={"kind": "terminals"}, ok=422),
+    Ask("GET /imports/template/{kind}", Right.IMPORTS_READ, NOTHING, fill={"kind": "terminals"}),
+    Ask("GET /imports/export/{kind}", Right.TERMINALS_READ, NOTHING, fill={"kind": "terminals"}),
+    Ask("GET /imports/{number}", Right.IMPORTS_READ, IMPORT),
+    Ask("GET /imports/{number}/verdicts", Right.IMPORTS_READ, IMPORT),
+    Ask("POST /imports/{number}/application", Right.IMPORTS_RUN, IMPORT, form={"whole": "true"},
+        ok=303),
+    Ask("POST /imports/{number}/undoing", Right.IMPORTS_RUN, IMPORT, ok=409),
+    Ask("POST /imports/{number}/cancellation", Right.IMPORTS_RUN, IMPORT, ok=303),
+    Ask("POST /imports/{number}/passwords", Right.IMPORTS_RUN, IMPORT, ok=409),
     Ask("GET /group-clients", Right.GROUP_CLIENTS_READ, NOTHING),
     Ask("GET /group-clients/{code}", Right.GROUP_CLIENTS_READ, FILE),
     Ask("GET /profiles", Right.PROFILES_READ, NOTHING),

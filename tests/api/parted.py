@@ -23,7 +23,7 @@ from registry.enrolment import Draft, InstalledSim
 from registry.identifiers import Iccid, Imei, Imsi, TerminalCode
 from registry.model import RegionCode, SimState, TerminalState
 from registry.scope import ROLES, Right, Role, Scope
-from tests.api import bound, dealing, parted_rows, world
+from tests.api import bound, dealing, importing, parted_rows, world
 from tests.api.dealing import Word
 from tests.api.world import (
     HANGZHOU,
@@ -288,6 +288,7 @@ def _said(known: world.World) -> list[Word]:
                 " sealed_body) values (%s, sha256('key'), '', 201, '{}', '')",
                 (f"user:operator.{view}",),
             )
+        importing.settle(conn, REGIONS)
         for replay in REPLAYS:
             conn.execute(
                 "insert into telemetry.replay overriding system value values (%s, now(), 'user:x')",

@@ -14,6 +14,7 @@ from api.console.pages import (
     clients,
     collections,
     files,
+    imports,
     lives,
     overview,
     own,
@@ -29,7 +30,8 @@ from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFacto
 
 router = APIRouter(include_in_schema=False)
 for subject in (account, own, actions, files, overview, terminals, lives, collections, sims,
-                clients, profiles, quarantine, transfers, users, api_keys, audit):  # fmt: skip
+                clients, profiles, quarantine, transfers, imports, users, api_keys,
+                audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
