@@ -1,5 +1,6 @@
 """Terminals' certificates on the roll: which are in force, until when, and which count no more."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -118,6 +119,15 @@ async def list_page(
     return keyset.page(
         rows, limit, _certificate, lambda row: f"{row['not_after'].isoformat()}~{row['id']}"
     )
+
+
+async def count_ending(
+    conn: Connection, scope: Scope, within_days: Sequence[int]
+) -> dict[int, int]:
+    """How many terminals lose their last certificate within so many days, by these days."""
+    scope.require(Right.TERMINALS_READ)
+    counted = await conn.execute(sql.count_ending_certificates, {"days": list(within_days)})
+    return {row["days"]: row["terminals"] async for row in counted}
 
 
 async def _rows(

@@ -73,6 +73,17 @@ where (c.not_after, c.id) > (greatest(%(after)s::timestamptz, now()), %(after_id
         or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
 order by c.not_after, c.id limit %(rows)s;
 
+-- name: count_ending_certificates
+-- How many terminals that may connect lose their last certificate within some days, and have none after it.
+select d.days, count(e.terminal_id) as terminals
+from unnest(%(days)s::int4[]) d(days)
+left join (
+    select c.terminal_id, max(c.not_after) as ends_at
+    from registry.certificate c join registry.terminal t on t.id = c.terminal_id
+    where c.revoked_at is null and c.not_after > now() and registry.may_connect(t.state)
+    group by c.terminal_id) e on e.ends_at < now() + make_interval(days => d.days)
+group by d.days;
+
 -- name: broker_logins
 -- Those of some names that may connect to the broker, and with what.
 select id, code, verifier, issued_at, certified from registry.broker_logins(%(codes)s::text[]);

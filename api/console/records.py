@@ -18,6 +18,7 @@ THINGS = {
     "api_key": _("API key"),
     "binding": _("binding of a SIM"),
     "binding_request": _("request for another binding"),
+    "certificate": _("certificate of a terminal"),
     "collection": _("collection"),
     "collection_member": _("terminal in a collection"),
     "credential": _("password of a terminal"),
@@ -48,6 +49,7 @@ DEEDS = {"insert": _("added"), "update": _("changed"), "delete": _("removed")}
 ACTIONS = {
     "many": _("many more attempts"),
     "api_key.insert": _("API key issued"),
+    "certificate.insert": _("certificate of a terminal issued"),
     "credential.insert": _("password of a terminal issued"),
     "credential.delete": _("password of a terminal revoked"),
     "terminal.insert": _("terminal registered"),

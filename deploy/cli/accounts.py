@@ -34,14 +34,15 @@ _log = structlog.get_logger(__name__)
 class AccountFiles:
     """Writes into a directory that the broker reads; whoever runs the broker tells it to reload."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, warden: bool) -> None:
         self._directory = directory
-        self._warden = random_secret()
+        self._has_warden = warden
+        self._warden_password = random_secret()
 
     def write_accounts(self, accounts: Iterable[tuple[str, str]]) -> None:
         """Replace all accounts in one step."""
-        own = (warden.NAME, verifier(self._warden))
-        replace_accounts(self._directory / "passwords", [*accounts, own])
+        own = [(warden.NAME, verifier(self._warden_password))] if self._has_warden else []
+        replace_accounts(self._directory / "passwords", [*accounts, *own])
 
     def read_revocations(self) -> bytes | None:
         """The list of revoked certificates that is there, as PEM."""
@@ -61,7 +62,7 @@ class AccountFiles:
         ending = list(codes)
         if ending:
             time.sleep(_BROKER_LOOKS_SECONDS)
-            warden.end_sessions(self._directory, self._warden, ending)
+            warden.end_sessions(self._directory, self._warden_password, ending)
 
 
 @app.command()
@@ -90,19 +91,21 @@ def accounts(
         listeners.append(("0.0.0.0", tls_port, tls(tls_certificate, tls_key)))  # noqa: S104
         if authority is not None:
             replace(directory / "terminals-ca.pem", [authority.pem.encode()])
-            files = (directory / "terminals-ca.pem", directory / "crl.pem")
-            lines = tls(tls_certificate, tls_key, *files)
+            shown = (directory / "terminals-ca.pem", directory / "crl.pem")
+            lines = tls(tls_certificate, tls_key, *shown)
             listeners.append(("0.0.0.0", certificate_port, lines))  # noqa: S104
     elif authority is not None or tls_certificate or tls_key:
         raise SettingsInvalid(
             ["--tls-certificate and --tls-key go together, and MUSTER_TERMINAL_CA with both"]
         )
-    text = configuration(directory, data, listeners, warden=authority is not None)
+    has_warden = authority is not None
+    text = configuration(directory, data, listeners, warden=has_warden)
     (directory / "mosquitto.conf").write_text(text, "utf-8")
     (directory / "openssl.cnf").write_text(OPENSSL, "utf-8")
     (directory / "acl").write_text(acl(given.topic_prefix, [given.bridge_name]), "utf-8")
     own = {given.bridge_name: verifier(given.broker_password.get_secret_value())}
-    follower = CredentialFollower(given.database(), AccountFiles(directory), own, authority)
+    files = AccountFiles(directory, warden=has_warden)
+    follower = CredentialFollower(given.database(), files, own, authority)
     follower.write()
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # before the thread, which inherits it
     follower.start()

@@ -25,6 +25,7 @@ COMMANDS = {
     "provision": "provision",
     "user": "people",
     "key": "people",
+    "ca": "authority",
     "accounts": "accounts",
     "migrate": "processes",
     "bridge": "processes",

@@ -7,9 +7,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from deploy.cli import door
-from deploy.embedded import roles
-from foundation import settings
+from deploy.cli import acting
 from foundation.database import Connection, open_pool, transaction
 from foundation.errors import Invalid, MusterError
 from registry import audit_chain
@@ -89,7 +87,10 @@ def _ask(home: Path | None, question: Callable[[Connection], Awaitable[Result]])
     async def transact() -> Result:
         async with (
             await open_pool(
-                _dsn(home), name="audit", max_size=1, statement_timeout_seconds=_NO_TIMEOUT
+                acting.dsn(home, "muster_inspect"),
+                name="audit",
+                max_size=1,
+                statement_timeout_seconds=_NO_TIMEOUT,
             ) as pool,
             transaction(pool) as conn,
         ):
@@ -97,15 +98,6 @@ def _ask(home: Path | None, question: Callable[[Connection], Awaitable[Result]])
             return await question(conn)
 
     return asyncio.run(transact())
-
-
-def _dsn(home: Path | None) -> str:
-    chosen = settings.load()
-    if home is None and chosen.database_url is not None:
-        return chosen.database()
-    place = door.home_at(home, chosen)
-    door.running(place)
-    return roles.dsn_file(place, "muster_inspect").read_text("utf-8")
 
 
 def _read(file: Path) -> tuple[Head, ...]:

@@ -13,7 +13,7 @@ from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.settings import Settings
 from foundation.shutdown import paused
-from registry import directory, due_transfers, idempotency, sims
+from registry import certificates, directory, due_transfers, idempotency, sims
 from registry.imports import running
 from registry.scope import Scope
 from telemetry import batches, completeness, conditions, gauges, latest, quarantine, receipts, watch
@@ -28,6 +28,7 @@ ACCOUNT_SECONDS = 2
 SWEEP_SECONDS = 60
 PERIODS_SECONDS = 5
 COUNT_SECONDS = 15
+ENDING_DAYS = (1, 7, 30)
 TRANSFER_SECONDS = 1
 RETRY_SECONDS = 2
 _LEADER = "select pg_try_advisory_lock(hashtextextended('muster jobs', 0))"
@@ -137,7 +138,9 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
     async def count() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             figures = await gauges.count(conn)
+            ending = await certificates.count_ending(conn, SYSTEM, ENDING_DAYS)
         shown.show(figures)
+        shown.show_ending(ending)
         return COUNT_SECONDS
 
     async with asyncio.TaskGroup() as tasks:

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from cryptography import x509
 
@@ -12,7 +14,7 @@ from api.app import create_app
 from foundation.settings import Settings
 from registry.authority import Authority
 from tests.api.conftest import asking
-from tests.api.world import World
+from tests.api.world import PASSWORD, World
 from tests.registry.requests import request_of
 
 PATH = "/api/v1/terminals/METER-1/certificates"
@@ -72,3 +74,38 @@ async def test_a_terminal_is_cut_off_whole(client: httpx.AsyncClient) -> None:
     [certificate] = (await client.get(PATH)).json()["items"]
     password = (await client.get("/api/v1/terminals/METER-1/credential")).json()
     assert certificate["revoked_at"] == password["revoked_at"] is not None
+
+
+async def test_people_sign_and_revoke_on_a_page(client: httpx.AsyncClient, house: World) -> None:
+    """A pasted request gives the certificate, a wrong one the page again; then it is revoked."""
+    client.headers.pop("Authorization")
+    signed_in = await client.post("/signin", data={"name": "ada", "password": PASSWORD})
+    assert signed_in.status_code == 303
+    page = "/terminals/METER-1"
+
+    wrong = await client.post(f"{page}/certificates", data={"csr": "none", "days": "7"})
+    made = await client.post(
+        f"{page}/certificates", data={"csr": request_of("METER-1"), "days": "7"}
+    )
+    [(serial,)] = _read(house, "select serial from registry.certificate")
+    shown = await client.get(f"{page}/access")
+    revoked = await client.post(
+        f"{page}/certificates/{serial}/revocation", data={"reason": "superseded"}
+    )
+    after = await client.get(f"{page}/access")
+    cut = await client.post(f"{page}/cut-off")
+
+    assert (wrong.status_code, "no certificate request" in wrong.text) == (422, True)
+    assert (made.status_code, "BEGIN CERTIFICATE" in made.text) == (200, True)
+    assert serial in shown.text
+    assert "replaced by another" not in shown.text.partition("<table")[0]
+    assert (revoked.status_code, cut.status_code) == (303, 303)
+    assert "revoked" in after.text.partition(serial)[2]
+    assert _read(house, "select count(*) from registry.credential where revoked_at is null"
+                        " and terminal_id = (select id from registry.terminal"
+                        " where code = 'METER-1')") == [(0,)]  # fmt: skip
+
+
+def _read(house: World, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(house.database.superuser) as conn:
+        return conn.execute(query.encode()).fetchall()

@@ -11,6 +11,7 @@ from api.console.pages import (
     actions,
     api_keys,
     audit,
+    certificates,
     clients,
     collections,
     files,
@@ -29,9 +30,9 @@ from api.problems import Problem
 from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFactorPending
 
 router = APIRouter(include_in_schema=False)
-for subject in (account, own, actions, files, overview, terminals, lives, collections, sims,
-                clients, profiles, quarantine, transfers, imports, users, api_keys,
-                audit):  # fmt: skip
+for subject in (account, own, actions, files, overview, terminals, lives, certificates,
+                collections, sims, clients, profiles, quarantine, transfers, imports, users,
+                api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
