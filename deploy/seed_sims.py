@@ -52,7 +52,7 @@ async def stock(
     numbers = next(
         r for r in country.number_ranges if r.use == "m2m" and r.operator == network.operator
     )
-    city = next(region for region in country.regions if region.level is RegionLevel.CITY)
+    cities = [region.code for region in country.regions if region.level is RegionLevel.CITY]
     clients = [await group_clients.find(conn, scope, code) for code in customers]
     operator = replace(scope, actor="user:operator")
     now = datetime.now(UTC)
@@ -70,7 +70,9 @@ async def stock(
             iccid=iccid,
             imsi=numbering.imsi(_FIRST + k, network, DEMO_SEED),
             msisdn=numbering.msisdn(_FIRST + k, numbers, DEMO_SEED),
-            region=client.region_code if told.of_client else city.code,
+            region=client.region_code
+            if told.of_client and client.region_code in cities
+            else cities[0],
             group_client=client.code if told.of_client else None,
             state=told.state,
             apn=APN,
