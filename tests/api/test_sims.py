@@ -3,29 +3,16 @@
 import psycopg
 from fastapi import FastAPI
 
-from deploy import reference
-from foundation.database import open_pool, transaction
-from registry import networks
 from tests.api.conftest import asking
 from tests.api.test_sign_in import sign_in
-from tests.api.world import HANGZHOU, POWER, SUZHOU, SYSTEM, World
+from tests.api.world import HANGZHOU, POWER, SUZHOU, World
 
 SIMS = "/api/v1/sims"
 CARD, NEW = "89860425102099341174", "89860425102099349998"
 
 
-async def know_the_networks(house: World) -> None:
-    country = reference.load()
-    async with (
-        await open_pool(house.database.owner, name="networks", max_size=1) as pool,
-        transaction(pool, SYSTEM.settings()) as conn,
-    ):
-        await networks.put(conn, SYSTEM, country.networks, country.number_ranges)
-
-
 async def test_numbers_are_normalised_and_oddities_warned_of(house: World, app: FastAPI) -> None:
     """Grouped digits and a filling F go, letters and strange networks stay and are told."""
-    await know_the_networks(house)
     body = {
         "iccid": "8986 0425-1020 9934 B99F",
         "imsi": "460 01 2345678901",
@@ -72,7 +59,6 @@ async def test_numbers_that_cannot_be_are_refused_with_their_field(
 
 async def test_a_foreign_sim_can_be_refused_at_the_door(house: World, app: FastAPI) -> None:
     """Where the deployment says so; of a network at home, or without an IMSI, it is taken."""
-    await know_the_networks(house)
     app.state.settings = app.state.settings.model_copy(update={"foreign_sims": "refuse"})
     async with asking(app, house.keys["admin"]) as client:
         answers = [

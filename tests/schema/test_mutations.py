@@ -94,17 +94,18 @@ def attempted(conn: Plain, query: sql.Composed, parameters: Sequence[object] = (
 def probe_of_table(conn: Plain, scopes: dict[str, Scope], relation: str) -> Found:
     """What each scope reads, changes, deletes and puts into a table."""
     name = sql.Identifier(*relation.split("."))
-    column = conn.execute(
-        "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0"
-        " and not attisdropped and attidentity = '' order by attnum desc limit 1",
+    written = conn.execute(
+        "select attname, attidentity from pg_attribute where attrelid = %s::regclass"
+        " and attnum > 0 and not attisdropped and attgenerated = '' order by attnum",
         (relation,),
-    ).fetchone()
-    assert column is not None
-    change = sql.SQL("update {t} set {c} = {c}").format(t=name, c=sql.Identifier(column[0]))
+    ).fetchall()
+    columns = sql.SQL(", ").join(sql.Identifier(column) for column, _ in written)
+    last = [column for column, identity in written if not identity][-1]
+    change = sql.SQL("update {t} set {c} = {c}").format(t=name, c=sql.Identifier(last))
     put = sql.SQL(
-        "insert into {t} overriding system value"
-        " select (jsonb_populate_record(null::{t}, %s::jsonb)).*"
-    ).format(t=name)
+        "insert into {t} ({columns}) overriding system value"
+        " select {columns} from jsonb_populate_record(null::{t}, %s::jsonb)"
+    ).format(t=name, columns=columns)
     everything = conn.execute(
         sql.SQL("select r::text, to_jsonb(r)::text from {} r order by 1").format(name)
     ).fetchall()
