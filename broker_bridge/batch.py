@@ -5,13 +5,9 @@ commit.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import compress, islice
-from operator import attrgetter
-from typing import Any, NamedTuple, TypeAlias
-
-import numpy as np
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from broker_bridge.clocks import fault_of_time
 from broker_bridge.decoders import (
@@ -21,16 +17,14 @@ from broker_bridge.decoders import (
     Options,
     RefusedPart,
     Said,
-    shown,
 )
-from broker_bridge.merging import Arrived, Merged, merge
+from broker_bridge.sealing import Gathered, SealedTable, seal
 from broker_bridge.session import Delivery
 from broker_bridge.topics import Channel
-from broker_bridge.values import check
 from registry.model import DeviceProfile, ProfileId, TerminalRef
 from telemetry.fragments import Key, Part
-from telemetry.model import Event, Reason
-from telemetry.rows import Column, Flags, storage
+from telemetry.identities import Word
+from telemetry.model import Event, Identity, Reason
 
 _EVER = -(2**63)  # owned since
 _READINGS = f"/{Channel.TELEMETRY}"
@@ -41,9 +35,6 @@ _SET_BACK_US = 300 * _SECOND_US  # no message waits so long for one that came af
 _Note: TypeAlias = tuple[Delivery, int, int, int, bool]
 # Delivery, terminal id, boot, seq, and the oldest number that the terminal still keeps.
 Numbered: TypeAlias = tuple[Delivery, int, str, int, int | None]
-# Arrival number, terminal id, time, received (Unix us), owned since, delivery, values.
-_Row: TypeAlias = tuple[Any, ...]
-_HEAD = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +58,6 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SealedTable:
-    """Rows of one profile, ready to be stored, and what they were made of.
-
-    `doubtful` rows have a part that the broker delivered before: they may be stored already.
-    """
-
-    merged: Merged
-    doubtful: Flags | None
-
-
-@dataclass(frozen=True, slots=True)
 class Sealed:
     """A batch that is complete: storing it again, after an unknown outcome, stores the same."""
 
@@ -95,6 +75,7 @@ class Sealed:
     """Parts of messages that are not whole yet."""
     joined: Sequence[Key]
     """Messages that are whole with this batch."""
+    words: Sequence[Word]
 
 
 class UntimedClock:
@@ -119,14 +100,6 @@ class UntimedClock:
         self.last_us = max(self.last_us, other.last_us)
 
 
-@dataclass(slots=True)
-class _Gathered:
-    """Readings of one profile, by which metrics they have."""
-
-    profile: DeviceProfile
-    groups: dict[tuple[str, ...], list[_Row]] = field(default_factory=dict)
-
-
 class Batch:
     """Takes what was decoded; `seal` holds it against profile, clock and owner, all at once."""
 
@@ -144,11 +117,13 @@ class Batch:
         self._readings = 0
         self._clock = clock
         self._untimed = 0
-        self._gathered: dict[ProfileId, _Gathered] = {}
+        self._gathered: dict[ProfileId, Gathered] = {}
         self._events: list[tuple[Event, Delivery]] = []
         self._parts: dict[Delivery, int] = {}
         self._notes: list[_Note] = []
         self._numbered: list[Numbered] = []
+        self.said: list[tuple[Delivery, Word]] = []
+        """What terminals say of themselves, and in which delivery."""
 
     def size(self) -> int:
         """How much there is: messages, or parts where they have many."""
@@ -159,7 +134,7 @@ class Batch:
         profile = ref.profile
         gathered = self._gathered.get(profile.id)
         if gathered is None:
-            gathered = self._gathered[profile.id] = _Gathered(profile)
+            gathered = self._gathered[profile.id] = Gathered(profile)
         elif gathered.profile is not profile and gathered.profile.version < profile.version:
             gathered.profile = profile
         groups = gathered.groups
@@ -229,6 +204,8 @@ class Batch:
                 self.add_events(delivery, ref, said.events)
                 if said.readings:
                     self._notes.pop()  # it is one message of this terminal's
+            if said.identity is not None:
+                self.hear(delivery, ref, said.identity)
             self.refuse_parts(delivery, ref.id, said.refused)
         self._parts[delivery] = sum(len(said.readings) + len(said.events) for _, said in each)
 
@@ -238,6 +215,33 @@ class Batch:
         self.add_each(piece.delivery, [(piece.ref, said)])
         self._notes.pop()
         self._parts[piece.delivery] += parts
+
+    def hear(
+        self, delivery: Delivery, ref: TerminalRef, identity: Identity, *, starts: bool = False
+    ) -> None:
+        """Note what a terminal says of itself in a delivery that was just taken, and when.
+
+        What it said at a wrong time, or in another owner's, is of no use.
+        """
+        _, _, newest_us, owned_since, _ = self._notes[-1]
+        received_us = delivery.received_us
+        if fault_of_time(ref.profile, owned_since, newest_us, received_us) is None:
+            time_us = min(newest_us, received_us)
+            word = Word(ref.id, time_us, received_us, identity, starts, delivery.duplicate)
+            self.said.append((delivery, word))
+
+    def withdraw(self, wrong: Mapping[Delivery, tuple[int, str]]) -> None:
+        """Send deliveries to quarantine that are taken already: whose (id) each is, and why."""
+        for gathered in self._gathered.values():
+            for pattern, rows in list(gathered.groups.items()):
+                gathered.groups[pattern] = [row for row in rows if row[5] not in wrong]
+                if not gathered.groups[pattern]:
+                    del gathered.groups[pattern]
+        self._events = [
+            (event, delivery) for event, delivery in self._events if delivery not in wrong
+        ]
+        for delivery, (terminal_id, detail) in wrong.items():
+            self.refuse_part(delivery, terminal_id, Reason.WRONG_IDENTITY, detail)
 
     def refuse(
         self, delivery: Delivery, ref: TerminalRef | None, reason: Reason, detail: str
@@ -287,7 +291,7 @@ class Batch:
         tables = [
             table
             for gathered in self._gathered.values()
-            if (table := _seal(gathered, self.refuse_part)) is not None
+            if (table := seal(gathered, self.refuse_part)) is not None
         ]
         return Sealed(
             self.deliveries,
@@ -300,93 +304,5 @@ class Batch:
             self._numbered,
             self.kept,
             self.joined,
+            [word for _, word in self.said],
         )
-
-
-Refuse = Callable[[Delivery, int | None, Reason, str], None]
-
-
-def _seal(gathered: _Gathered, refuse: Refuse) -> SealedTable | None:
-    """The rows of a profile's readings, without what is refused; None if nothing is left."""
-    profile = gathered.profile
-    arrived = _turn(
-        profile,
-        {
-            pattern: timely
-            for pattern, rows in gathered.groups.items()
-            if (timely := _timely(profile, rows, refuse))
-        },
-        refuse,
-    )
-    left = np.zeros(len(arrived.deliveries), np.bool_)
-    for column in arrived.columns.values():
-        left |= column.present
-    if not left.all():
-        arrived = arrived.take(np.flatnonzero(left))
-    if not arrived.deliveries:
-        return None
-    merged = merge(profile, arrived)
-    return SealedTable(merged, _doubtful(merged))
-
-
-def _timely(profile: DeviceProfile, rows: list[_Row], refuse: Refuse) -> list[_Row]:
-    """The rows within the accepted clock and the present ownership; refuses the others."""
-    turned = zip(*rows, strict=True)
-    times, received, owned = (np.array(c, np.int64) for c in islice(turned, 2, 5))
-    delays = received - times
-    good = (
-        (delays <= profile.clock_back_seconds * _SECOND_US)
-        & (delays >= -profile.clock_ahead_seconds * _SECOND_US)
-        & (times >= owned)
-    )
-    if good.all():
-        return rows
-    for row in compress(rows, ~good):
-        _, terminal_id, time_us, received_us, owned_since, delivery = row[:_HEAD]
-        fault = fault_of_time(profile, owned_since, time_us, received_us)
-        if fault is not None:
-            refuse(delivery, terminal_id, *fault)
-    return list(compress(rows, good))
-
-
-def _turn(
-    profile: DeviceProfile, groups: Mapping[tuple[str, ...], list[_Row]], refuse: Refuse
-) -> Arrived:
-    """Rows to columns, each value held against its metric."""
-    known = {metric.name: metric for metric in profile.metrics}
-    total = sum(map(len, groups.values()))
-    numbers, ids, times, received = heads = [np.zeros(total, np.int64) for _ in range(4)]
-    deliveries: list[Delivery] = []
-    columns: dict[str, Column] = {}
-    begin = 0
-    for pattern, rows in groups.items():
-        end = begin + len(rows)
-        turned = list(zip(*rows, strict=True))
-        for head, column in zip(heads, turned, strict=False):
-            head[begin:end] = column
-        deliveries += turned[5]
-        for name, given in zip(pattern, turned[_HEAD:], strict=True):
-            metric = known.get(name)
-            if metric is None:
-                for row in rows:
-                    refuse(row[5], row[1], Reason.UNKNOWN_METRIC, shown(name))
-                continue
-            if name not in columns:
-                columns[name] = Column.absent(storage(metric), total)
-            columns[name].values[begin:end], faults = check(metric, given)
-            columns[name].present[begin:end] = True
-            for k, (reason, detail) in faults.items():
-                columns[name].present[begin + k] = False
-                refuse(rows[k][5], rows[k][1], reason, detail)
-        begin = end
-    return Arrived(numbers, ids, times, received, deliveries, columns)
-
-
-def _doubtful(merged: Merged) -> Flags | None:
-    """Which rows have a part that the broker delivered before."""
-    again = attrgetter("duplicate")
-    if True not in map(again, merged.deliveries):
-        return None
-    flags = np.array([again(merged.deliveries[k]) for k in merged.order.tolist()], np.bool_)
-    doubtful: Flags = np.logical_or.reduceat(flags, merged.starts)
-    return doubtful

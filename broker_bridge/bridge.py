@@ -67,7 +67,7 @@ class Bridge:
         self._writer = writer
         self._directory = directory
         self._routes = Routes(settings.topic_prefix, directory)
-        self._asking = Asking(self._routes, directory)
+        self._asking = Asking(self._routes, directory, pool)
         self._replayer = Replayer(settings, pool, self._asking, metrics)
         self._something = asyncio.Event()
         self._losses = Losses(settings.topic_prefix, settings.bridge_name)

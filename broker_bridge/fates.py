@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from broker_bridge.batch import Refused, Sealed, SealedTable
+from broker_bridge.batch import Refused, Sealed
+from broker_bridge.sealing import SealedTable
 from broker_bridge.session import Delivery
 from telemetry.events import Recorded
 from telemetry.messages import FATES, Messages

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from broker_bridge import failpoints
 from broker_bridge.batch import Batch, Piece
 from broker_bridge.decoders import DecodedEvent, Said, Undecodable, decode_events, fit
-from broker_bridge.decoders.document import exactly, levels, load
+from broker_bridge.decoders.document import Refusals, exactly, levels, load
+from broker_bridge.decoders.identity import introduction
 from broker_bridge.routes import Route
 from broker_bridge.session import Delivery
 from broker_bridge.topics import Channel
@@ -42,6 +44,8 @@ def take(batch: Batch, route: Route, delivery: Delivery) -> None:
                     if said.units is not None:
                         said = fit(said, ref.profile)
                     batch.add(delivery, ref, said.readings)
+                    if said.identity is not None:
+                        batch.hear(delivery, ref, said.identity)
                     if said.refused:
                         batch.refuse_parts(delivery, ref.id, said.refused)
         elif route.channel is Channel.EVENT:
@@ -54,7 +58,12 @@ def take(batch: Batch, route: Route, delivery: Delivery) -> None:
         elif not ref.state.may_connect:
             _refuse_state(batch, route, delivery)
         else:
-            batch.add_events(delivery, ref, [report(route.channel, delivery.payload)])
+            document = read_report(delivery.payload)
+            batch.add_events(delivery, ref, [report(route.channel, document)])
+            if route.channel is Channel.HELLO:
+                refusals = Refusals(0)
+                batch.hear(delivery, ref, introduction(document, refusals), starts=True)
+                batch.refuse_parts(delivery, ref.id, refusals.parts)
     except Undecodable as error:
         batch.refuse(delivery, ref, error.reason, error.detail)
 
@@ -95,20 +104,23 @@ def _together(first: Said, second: Said) -> Said:
         readings=[*first.readings, *second.readings],
         refused=[*first.refused, *second.refused],
         events=[*first.events, *second.events],
+        identity=second.identity or first.identity,
     )
 
 
-def report(channel: Channel, payload: bytes) -> DecodedEvent:
-    """An event without a time of its own, whose data is what was said, a JSON object.
-
-    Raises `Undecodable`.
-    """
+def read_report(payload: bytes) -> dict[str, Any]:
+    """What a terminal says of itself, a JSON object; raises `Undecodable`."""
     document = exactly(payload, load(payload))
     if type(document) is not dict:
         raise Undecodable(Reason.MALFORMED, "not an object")
     said = [text for level in levels(document) for text in level if type(text) is str]
     if any("\0" in text for text in said):
         raise Undecodable(Reason.MALFORMED, "NUL in text")
+    return document
+
+
+def report(channel: Channel, document: dict[str, Any]) -> DecodedEvent:
+    """An event without a time of its own, whose data is what was said; raises `Undecodable`."""
     session = True if channel is Channel.HELLO else None
     if channel is Channel.STATUS:
         if document.get("session") not in ("online", "offline"):

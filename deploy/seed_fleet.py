@@ -6,12 +6,14 @@ from pathlib import Path
 
 from deploy import seed_sims, seed_transfers
 from deploy.reference import Reference
+from deploy.reference.clients import Story
 from deploy.reference.fleet import Fleet, FleetClient, FleetTerminal
 from deploy.simulator import fleet as simulated
 from deploy.simulator.curves.vehicle_tracker import REPLAYS
 from deploy.simulator.fleet import FleetMissing, Identity, Member
 from foundation.database import Connection
-from registry import credentials, enrolment, group_clients
+from registry import bindings, credentials, enrolment, group_clients
+from registry.bindings import Mode, Rule
 from registry.enrolment import Draft, InstalledSim
 from registry.errors import GroupClientNotFound, TerminalNotFound
 from registry.model import DeviceProfile, GroupClientId
@@ -20,6 +22,7 @@ from registry.scope import Scope
 FLEET_FILE = "fleet.jsonl"
 _AT_ONCE = 2_000
 _VEHICLE = "vehicle_tracker"
+_BOUND = frozenset({Story.SEPARATED, Story.RIVAL})  # whose SIMs show what a binding is for
 
 
 def write(home: Path, members: Iterable[Member]) -> None:
@@ -124,6 +127,10 @@ class _Enroller:
             elif secret := await self._issued(code):
                 members.append(self._member(terminal, secret))
         await enrolment.enrol(self._conn, self._scope, (drafts[str(t.code)] for t in fresh))
+        for terminal in fresh:
+            if terminal.story in _BOUND:
+                rule = Rule(Mode.EXACT, (str(terminal.imei),))
+                await bindings.put(self._conn, self._scope, terminal.iccid, rule)
         handed: dict[str, str] = {}
         for terminal in fresh:
             if terminal.previous_client_code is not None:

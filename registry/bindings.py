@@ -354,6 +354,11 @@ class Coverage:
         """Bound SIMs whose terminals have said enough for a verdict."""
         return self.ok + self.violated
 
+    @property
+    def coverage(self) -> float:
+        """The share of the SIMs in use that is proven; 0 where none is in use."""
+        return self.proven / self.in_use if self.in_use else 0.0
+
 
 async def cover(conn: Connection, scope: Scope) -> tuple[Coverage, ...]:
     """The coverage of the SIMs in scope, by province."""

@@ -19,11 +19,12 @@ from psycopg.rows import dict_row
 
 from foundation import queries
 from foundation.database import KEEPALIVES, Connection, configure, translated
-from telemetry import batches, events, fragments, gaps, quarantine, receipts
+from telemetry import batches, events, fragments, gaps, identities, quarantine, receipts
 from telemetry.errors import BridgeNameTaken
 from telemetry.events import Recorded
 from telemetry.fragments import Key, Part
 from telemetry.gaps import GapKind, Loss, Seen
+from telemetry.identities import Word
 from telemetry.messages import Messages
 from telemetry.model import Event, Pending, Refusal, Replayed
 from telemetry.receipts import Number, Receipt
@@ -146,6 +147,7 @@ class Transaction:
         self._bridge = bridge
         self._tables = tables
         self._fed: list[dict[str, object]] = []
+        self._happened: list[Event] = []
 
     async def store(self, rows: Rows, doubtful: Flags | None = None) -> Stored:
         """Put rows into their profile's table; `doubtful` are those that may be there already.
@@ -168,9 +170,14 @@ class Transaction:
     async def record(self, given: Sequence[Event]) -> Recorded:
         """Keep events."""
         recorded = await events.record(self._conn, given)
-        if recorded.new:
-            self._fed.append(batches.events_row([given[k] for k in sorted(recorded.new)]))
+        self._happened += [given[k] for k in sorted(recorded.new)]
         return recorded
+
+    async def hear(self, words: Sequence[Word]) -> None:
+        """Keep what terminals say of themselves, and record what comes of it."""
+        told = await identities.hear(self._conn, words)
+        if told:
+            await self.record(told)
 
     async def quarantine(self, refusals: Sequence[Refusal]) -> None:
         """Keep refused messages."""
@@ -198,9 +205,11 @@ class Transaction:
 
     async def feed(self, n: int) -> int:
         """Tell the followers what was done, as batch `n`; returns the last number given."""
-        if not self._fed:
+        if not self._fed and not self._happened:
             return n - 1
         entries = self._fed
+        if self._happened:
+            entries = [*entries, batches.events_row(self._happened)]
         await self._conn.execute(
             sql.write_feed,
             {

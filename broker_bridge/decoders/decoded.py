@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from registry.identifiers import WireName
-from telemetry.model import Reason
+from telemetry.model import Identity, Reason
 
 SHOWN = 40
 
@@ -97,7 +97,8 @@ class Said(NamedTuple):
 
     `units` has the unit (UCUM) of each value, for `fitting.fit` to make it the profile's; None: the
     terminal speaks in its profile's units. A format that names its values itself `offers` more
-    than a profile asks for. `tolerated` says what a strict reader would have refused.
+    than a profile asks for. `tolerated` says what a strict reader would have refused. `identity` is
+    what the speaker says of itself beside what it measures.
     """
 
     readings: Sequence[Decoded]
@@ -109,6 +110,7 @@ class Said(NamedTuple):
     missing: Sequence[Missing] = ()
     fragments: Sequence[Fragment] = ()
     tolerated: Sequence[str] = ()
+    identity: Identity | None = None
 
 
 Options = Mapping[str, str | int | bool]

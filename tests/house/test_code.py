@@ -38,6 +38,8 @@ WITHOUT_SCOPE = {
     "registry.sessions": "a session comes before its scope",
     "telemetry.batches": "our own processes follow the feed of everybody",
     "telemetry.events": "the bridge stores what came, whoever sent it",
+    "telemetry.identities.hear": "the bridge keeps what everybody says",
+    "telemetry.identities.refuse": "the bridge holds what everybody says against the rules",
     "telemetry.gauges": "figures of the whole, never of somebody",
     "telemetry.latest": "our own process keeps everybody's values",
     "telemetry.presence.list_heard": "of terminals that an undo has found in scope",
