@@ -67,10 +67,16 @@ class Fates:
                 self._doubled[delivery] += 1
 
     def refused(self) -> list[Refused]:
-        """What is refused: one item for a message and reason, its details joined."""
+        """What is refused: one item for a message and reason, its details joined.
+
+        A message of which a part tells of another owner's time is refused for that only: its bytes
+        are not for who owns the terminal now, whatever else is wrong with it.
+        """
         details: dict[tuple[Delivery, Reason], list[Refused]] = {}
+        others = self._of_another_owner()
         for refused in self._refused:
-            details.setdefault((refused.delivery, refused.reason), []).append(refused)
+            reason = Reason.OTHER_OWNER if refused.delivery in others else refused.reason
+            details.setdefault((refused.delivery, reason), []).append(refused)
         self.parts[Fate.QUARANTINED] = len(self._refused)
         return [
             Refused(
@@ -143,7 +149,7 @@ class Fates:
 
     def _exceptions(self) -> tuple[dict[Delivery, Reason], set[Delivery]]:
         """Of the messages that are not simply stored: the first reason, and the duplicates."""
-        reasons: dict[Delivery, Reason] = {}
+        reasons = dict.fromkeys(self._of_another_owner(), Reason.OTHER_OWNER)
         for refused in self._refused:
             reasons.setdefault(refused.delivery, refused.reason)
         parts = self._sealed.parts
@@ -153,6 +159,9 @@ class Fates:
             if delivery not in reasons and count == parts.get(delivery, 1)
         }
         return reasons, doubled
+
+    def _of_another_owner(self) -> set[Delivery]:
+        return {r.delivery for r in self._refused if r.reason is Reason.OTHER_OWNER}
 
     def _refuse(self, table: SealedTable, source: int, reason: Reason, detail: str) -> None:
         merged = table.merged
