@@ -8,7 +8,7 @@ from typing import Any
 
 from foundation import queries
 from foundation.database import Connection, attempt
-from foundation.errors import Invalid, NotPermitted, Refused
+from foundation.errors import Invalid, Refused
 from registry import ownership
 from registry.scope import Right, Scope
 from registry.transfer_model import Failure, TransferState
@@ -41,7 +41,7 @@ async def execute_next(conn: Connection, scope: Scope) -> bool:
                     due["effective_at"],
                     keep_description=due["keep_description"],
                 )
-        except (Invalid, NotPermitted, Refused):
+        except (Invalid, Refused):
             failure = Failure.REFUSED
     if failure is not None:
         failed = {"state": TransferState.FAILED, "reason": failure}

@@ -65,8 +65,9 @@ async def hand_over(
 ) -> None:
     """Cut the time of terminals, which the caller holds and has looked at, at an instant.
 
-    The SIMs in them go along, passwords and certificates count no more within 5 seconds, and their
-    ownership epoch is raised; what they are called, tagged with and where goes only if it is kept.
+    The SIMs in them go along, their passwords and certificates are cut off within 5 seconds, what
+    was asked for is void, and their ownership epoch is raised; what they are called, tagged with
+    and where goes only if it is kept.
     """
     scope.require(Right.TERMINALS_TRANSFER)
     change = {

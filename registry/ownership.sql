@@ -19,7 +19,7 @@ from registry.terminal t where t.id = %(terminal_id)s for update;
 -- What the former owner knows lets nobody in any more.
 with passwords as (
     update registry.credential set revoked_at = now() where terminal_id = any (%(ids)s::int4[]) and revoked_at is null)
-update registry.certificate set revoked_at = now(), reason = 'privilege_withdrawn'
+update registry.certificate set revoked_at = greatest(%(at)s, issued_at), reason = 'privilege_withdrawn'
 where terminal_id = any (%(ids)s::int4[]) and revoked_at is null;
 
 -- name: end_ownerships
@@ -40,9 +40,9 @@ where i.sim_id = s.id and i.terminal_id = any (%(ids)s::int4[]) and i.valid_to i
 
 -- name: copy_owners
 -- The copy of the open intervals in the terminals' rows. Name, tags and position are the former owner's
--- words: they go along only where both agreed on it.
+-- words: they go along only where both agreed on it. Why it is in its state is never the next one's.
 update registry.terminal set group_client_id = %(group_client_id)s, owner_since = %(at)s, ownership_epoch = ownership_epoch + 1,
     name = case when %(keep_description)s then name end, tags = case when %(keep_description)s then tags else '{}' end,
     latitude = case when %(keep_description)s then latitude end, longitude = case when %(keep_description)s then longitude end,
-    version = version + 1
+    state_reason = null, version = version + 1
 where id = any (%(ids)s::int4[]);

@@ -42,8 +42,10 @@ select t.id, t.state, t.proposer, t.giving_id, t.receiving_id, t.giving_code is 
     (select s.at from registry.transfer_step s where s.transfer_id = t.id and s.act = 'credentials') as credentials_at
 from registry.transfer t
 cross join lateral (select
-    t.giving_id is not null and (%(everything)s or t.giving_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))) as giving_seen,
-    t.receiving_id is not null and (%(everything)s or t.receiving_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))) as receiving_seen) s
+    t.giving_id is not null and (%(everything)s or t.giving_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
+        and registry.is_party(t.giving_id, null) as giving_seen,
+    t.receiving_id is not null and (%(everything)s or t.receiving_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
+        and registry.is_party(t.receiving_id, null) as receiving_seen) s
 cross join lateral (select s.giving_seen, s.receiving_seen,
     (%(everything)s or s.giving_seen or s.receiving_seen) and registry.is_party(t.giving_id, t.receiving_id) as party) p
 where (%(everything)s or p.giving_seen or p.receiving_seen or t.region_low >= %(region_low)s and t.region_high <= %(region_high)s)

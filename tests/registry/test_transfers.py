@@ -90,7 +90,10 @@ async def test_what_it_is_called_goes_along_where_both_agreed(
     """Name, tags and position stay with a transfer that says so."""
     await register(pool, "m-1")
     with psycopg.connect(database.superuser, autocommit=True) as plain:
-        plain.execute("update registry.terminal set name = 'ours', tags = '{a}', latitude = 31")
+        plain.execute(
+            "update registry.terminal set name = 'ours', tags = '{a}', latitude = 31,"
+            " longitude = 121"
+        )
     proposed = await propose(
         pool, people.giver, Offer(codes=["m-1"], to_client="power-zj", keep_description=True)
     )
@@ -135,6 +138,52 @@ async def test_the_former_password_ends_and_new_ones_are_handed_out_once(
     assert let_in == [("m-1",), ("m-2",)]
     assert (await find(pool, people.receiver, proposed.id)).credentials_at is not None
     assert (await find(pool, people.giver, proposed.id)).credentials_at is None
+
+
+async def test_what_the_giver_had_under_way_is_void(
+    pool: Pool, jobs: Pool, people: People, database: Database
+) -> None:
+    """A certificate lets nobody in and is not the receiver's to see; what was asked for is over."""
+    card = Iccid.parse("89860012345678901234")
+    await register(pool, "m-1")
+    async with transaction(pool, everything.settings()) as conn:
+        await sims.register(conn, everything, iccid=card, region=JIANGSU, group_client="power-js")
+        await sims.install(conn, everything, card, "m-1")
+    with psycopg.connect(database.superuser, autocommit=True) as plain:
+        plain.execute(
+            "insert into registry.certificate (terminal_id, serial, fingerprint, not_before,"
+            " not_after) select id, 'abc', repeat('0', 64), now(), now() + interval '1 y'"
+            " from registry.terminal"
+        )
+        plain.execute(
+            "insert into registry.binding_request (sim_id, imei, reason, requested_by, expires_at)"
+            " select id, '490154203237518', 'ours', 'user:x', now() + interval '1 d'"
+            " from registry.sim"
+        )
+        for client in ("power-js", "power-zj"):
+            plain.execute(
+                "with c as (insert into registry.collection (name, group_client_id)"
+                " select 'all', id from registry.group_client where code = %s returning id)"
+                " insert into registry.collection_member"
+                " select c.id, t.id from c, registry.terminal t",
+                (client,),
+            )
+    proposed = await propose(pool, people.giver, Offer(codes=["m-1"], to_client="power-zj"))
+    await agree(pool, people.receiver, proposed.id)
+
+    assert await execute(jobs) == 1
+    with psycopg.connect(database.superuser) as superuser:
+        asked = superuser.execute("select state from registry.binding_request").fetchall()
+        shown = superuser.execute("select reason from registry.certificate").fetchall()
+        sets = superuser.execute(
+            "select g.code from registry.collection_member m"
+            " join registry.collection c on c.id = m.collection_id"
+            " join registry.group_client g on g.id = c.group_client_id"
+        ).fetchall()
+    async with transaction(pool, people.receiver.settings()) as conn:
+        seen = await (await conn.execute("select from registry.certificate")).fetchall()
+    assert (asked, shown, seen) == ([("expired",)], [("privilege_withdrawn",)], [])
+    assert sets == [("power-zj",)]
 
 
 async def test_each_side_speaks_for_itself(pool: Pool, people: People) -> None:

@@ -6,7 +6,7 @@ begin
     alter table registry.certificate enable row level security, force row level security;
     drop policy if exists scoped on registry.certificate;
     create policy scoped on registry.certificate to muster_api, muster_reader
-        using ((select registry.scope_everything()) or registry.terminal_is_visible(terminal_id))
+        using ((select registry.scope_everything()) or registry.terminal_is_visible_between(terminal_id, issued_at, revoked_at))
         with check ((select registry.scope_everything()) or registry.terminal_is_visible(terminal_id));
     drop policy if exists everybody on registry.certificate;
     create policy everybody on registry.certificate to muster_owner, muster_bridge, muster_jobs, muster_inspect using (true);

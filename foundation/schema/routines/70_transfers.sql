@@ -24,28 +24,38 @@ end $$;
 create or replace trigger close_transfer after update on registry.transfer for each row
     when (old.ended_at is null and new.ended_at is not null) execute function registry.close_transfer();
 
--- What the former owner still had under way ends with its time. A transfer that is being carried out,
--- or decided on, at this very moment finds the new owner itself: it is not waited for.
-create or replace function registry.end_transfers_of_former_owner() returns trigger
+-- What the former owner still had under way, or had put together, ends with its time, whoever ends that
+-- and whatever they see. A transfer that is being carried out, or decided on, at this very moment finds
+-- the new owner itself: it is not waited for. The collections of who is above the new owner, too, stay.
+create or replace function registry.end_affairs_of_former_owner() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     ended int4[];
 begin
+    if not exists (select from changed n where n.valid_from <> '-infinity') then
+        return null;
+    end if;
     select array_agg(t.id) into ended from (
         select t.id from registry.transfer t
         where t.ended_at is null and t.id in (
-            select x.transfer_id from changed n join registry.transfer_terminal x on x.terminal_id = n.terminal_id and x.open
-            where n.valid_from <> '-infinity')
+            select x.transfer_id from changed n join registry.transfer_terminal x on x.terminal_id = n.terminal_id and x.open)
         for update skip locked) t;
     if ended is not null then
         update registry.transfer set state = 'failed', ended_at = now(), end_reason = 'owner_changed', version = version + 1
         where id = any (ended);
         insert into registry.transfer_step (transfer_id, act, actor) select unnest(ended), 'failed', registry.acting();
     end if;
+    update registry.binding_request r set state = 'expired', version = r.version + 1
+    from changed n join registry.installation i on i.terminal_id = n.terminal_id and i.valid_to is null
+    where r.sim_id = i.sim_id and r.state = 'open';
+    delete from registry.collection_member m using changed n, registry.collection c
+    where m.terminal_id = n.terminal_id and c.id = m.collection_id and c.group_client_id is not null
+        and not exists (select from registry.group_client_lineage l
+            where l.ancestor_id = c.group_client_id and l.group_client_id = n.group_client_id);
     return null;
 end $$;
-create or replace trigger end_transfers_of_former_owner after insert on registry.ownership referencing new table as changed
-    for each statement execute function registry.end_transfers_of_former_owner();
+create or replace trigger end_affairs_of_former_owner after insert on registry.ownership referencing new table as changed
+    for each statement execute function registry.end_affairs_of_former_owner();
 
 do $policies$
 declare
@@ -80,7 +90,8 @@ grant execute on function registry.transfer_side(int4, text) to muster_api;
 grant update (state, ended_at, end_reason, version) on registry.transfer to muster_jobs;
 grant insert on registry.transfer_step, registry.ownership to muster_jobs;
 grant update (valid_to, ended_late) on registry.ownership to muster_jobs;
-grant update (group_client_id, owner_since, ownership_epoch, name, tags, latitude, longitude, version) on registry.terminal to muster_jobs;
+grant update (group_client_id, owner_since, ownership_epoch, name, tags, latitude, longitude, state_reason, version)
+    on registry.terminal to muster_jobs;
 grant update (group_client_id, version) on registry.sim to muster_jobs;
 grant update (revoked_at) on registry.credential to muster_jobs;
 
