@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deploy import reference, seed_accounts, seed_fleet, seed_sets, seed_sims, seed_transfers
+from deploy import reference, seed_accounts, seed_fleet, seed_sims, seed_transfers
 from deploy.reference import Reference
 from foundation.database import Connection, open_pool, transaction
 from registry import credentials, group_clients, networks, profiles, regions, terminals, users
@@ -53,7 +53,6 @@ async def seed(dsn: str, home: Path, *, fleet: int) -> dict[str, Any]:
             if fleet:
                 await seed_transfers.waiting(conn, scope, customers)
                 await seed_sims.stock(conn, scope, country, customers)
-                await seed_sets.ensure(conn, scope, members, DEMO_CLIENT, DEMO_TERMINAL)
         # Not before the commit: a file must not name a terminal that is not on the roll.
         if fleet:
             seed_fleet.write(home, members)

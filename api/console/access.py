@@ -59,6 +59,7 @@ PROBLEMS = {
         "Terminals are behind this gateway: put them behind another one first."
     ),
     "gateway_is_itself": _("A terminal cannot be its own gateway."),
+    "evidence_missing": _("Say where the client's consent stands: a letter, a contract, a ticket."),
     "group_client_not_found": _("There is no such group client in your part of the fleet."),
     "identifier_invalid": _(
         "This number or name is not of its kind: copy it again from the label."
@@ -72,6 +73,8 @@ PROBLEMS = {
     "location_half": _("A place is a latitude and a longitude, or neither."),
     "moment_ahead": _("What is put on record has happened: its time cannot be in the future."),
     "not_signed_in": _("The name or the password is wrong."),
+    "nothing_to_agree": _("Nothing of this transfer waits for your consent."),
+    "owners_differ": _("The terminals of one transfer have one owner: propose one for each."),
     "own_account": _(
         "Nobody changes the own role, or takes the own account out of force: ask another"
         " administrator."
@@ -113,9 +116,13 @@ PROBLEMS = {
     "tag_invalid": _(
         "A tag has 1 to 32 letters, digits and . _ : - and a terminal 16 tags at most."
     ),
+    "terminal_in_transfer": _(
+        "A terminal is in another transfer that is still open: withdraw that one first."
+    ),
     "terminal_not_found": _("There is no such terminal in your part of the fleet."),
     "terminal_retired": _("A retired terminal takes no hardware, SIM, name or gateway any more."),
     "too_many_attempts": _("Too many attempts failed. Wait a moment, then try again."),
+    "transfer_over": _("This transfer is over, or does not wait for consent any more."),
     "unavailable": _("The database does not answer now. Try again in a moment."),
     "user_name_invalid": _("A name has 1 to 64 of: letters, digits and . _ @ -"),
     "user_name_taken": _("Another user has this name."),
