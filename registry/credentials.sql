@@ -91,8 +91,7 @@ select id, code, verifier, issued_at, certified from registry.broker_logins(%(co
 -- name: broker_changes
 -- Whose way in may have changed in transactions that were open at `since` or came later, and where to go on from.
 select pg_snapshot_xmin(pg_current_snapshot())::text as position,
-    coalesce((select array_agg(distinct id) from registry.change
-        where xact >= %(since)s::xid8 and kind in ('terminal', 'credential')), '{}') as terminals;
+    registry.broker_changes(%(since)s::xid8) as terminals;
 
 -- name: broker_position
 -- Where in the feed of changes a reader stands who reads logins after this.

@@ -17,6 +17,7 @@ from registry import (
     ownership,
     sims,
     terminals,
+    transfers,
     wire_names,
 )
 from registry.bindings import Mode, Rule
@@ -24,6 +25,7 @@ from registry.identifiers import Iccid, Imei, WireName
 from registry.imports import files
 from registry.model import RegionRange, SimState, TerminalState
 from registry.scope import Role, Scope
+from registry.transfer_model import Offer
 from tests.conftest import Database
 from tests.country import HANGZHOU, NANJING, everything, register
 
@@ -33,7 +35,8 @@ JIANGSU_RANGE = RegionRange(320000, 329999)
 SCOPED = ("group_client", "terminal", "terminal_card", "terminal_profile", "terminal_gateway",
           "terminal_move", "collection", "collection_member", "wire_name", "hardware", "sim",
           "sim_card", "sim_state_change", "installation", "ownership", "audit", "certificate",
-          "binding", "binding_card", "binding_request", "job", "import")  # fmt: skip
+          "binding", "binding_card", "binding_request", "job", "import", "transfer",
+          "transfer_step", "transfer_terminal")  # fmt: skip
 # Under the policy of their import, which `tests/registry/test_imports.py` has its say about.
 OF_AN_IMPORT = ("import_row", "import_finding", "import_made")
 NOT_SCOPED = {
@@ -72,6 +75,7 @@ async def populate(pool: Pool) -> None:
         await binding_requests.ask(
             conn, everything, card, Imei.parse("490154203237518"), reason="a new modem"
         )
+        await transfers.propose(conn, everything, Offer(codes=["zj-gate"], to_client="power-js"))
         await files.receive(conn, everything, "terminals", one_line(), name="file.csv")
         await conn.execute(
             "insert into registry.certificate"

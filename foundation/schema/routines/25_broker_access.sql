@@ -20,8 +20,16 @@ $policies$;
 grant select, insert on registry.certificate to muster_api;
 grant update (revoked_at, reason) on registry.certificate to muster_api, muster_jobs;
 grant select on registry.certificate to muster_reader, muster_jobs, muster_inspect;
--- The door keeps what a broker asks for in memory, as the bridge does.
-grant select on registry.change to muster_api;
+-- The door keeps what a broker asks for in memory, as the bridge does: of whom it has to ask again.
+create or replace function registry.broker_changes(since xid8) returns int4[]
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select coalesce(array_agg(distinct c.id), '{}') from registry.change c
+    where c.xact >= since and c.kind in ('terminal', 'credential');
+end;
+revoke all on function registry.broker_changes(xid8) from public;
+grant execute on function registry.broker_changes(xid8) to muster_api;
+revoke all on registry.change from muster_api;
 
 -- What the broker's list of revoked certificates holds: those that were revoked, and on hold those of
 -- terminals that may not connect now. One that has ended by itself need not be on it.
