@@ -42,21 +42,26 @@ where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
     and b.sim_id = s.id and b.valid_to is null and b.mode = 'off';
 
 -- name: insert_bindings
--- The rules of a portion hold from now on, for SIMs that none holds for; which row made which.
-with fresh as materialized (
-    select g.*, s.id as sim_id, s.group_client_id as client_id from registry.imported_binding g join registry.sim s on s.iccid = g.iccid
-    where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
-        and not exists (select from registry.import_finding f
-            where f.import_id = g.import_id and f.row = g.row and f.severity = 'error')
-        and not exists (select from registry.binding b where b.sim_id = s.id and b.valid_to is null)
-    order by g.row),
-made as (
-    insert into registry.binding (sim_id, mode, imeis, tacs, action, reason, set_by, valid_from, version)
-    select f.sim_id, f.mode, f.imeis, f.tacs, f.action, f.reason, registry.acting(), now(),
-        coalesce((select max(b.version) from registry.binding b where b.sim_id = f.sim_id), 0) + 1 from fresh f
-    returning id, sim_id)
+-- The rules of a portion hold from now on, for SIMs that none holds for.
+insert into registry.binding (sim_id, mode, imeis, tacs, action, reason, set_by, valid_from, version)
+select s.id, g.mode, g.imeis, g.tacs, g.action, g.reason, registry.acting(), now(),
+    coalesce((select max(b.version) from registry.binding b where b.sim_id = s.id), 0) + 1
+from registry.imported_binding g join registry.sim s on s.iccid = g.iccid
+where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
+    and not exists (select from registry.import_finding f
+        where f.import_id = g.import_id and f.row = g.row and f.severity = 'error')
+    and not exists (select from registry.binding b where b.sim_id = s.id and b.valid_to is null)
+order by g.row;
+
+-- name: note_bindings
+-- Which row made which.
 insert into registry.import_made (import_id, row, id, tenant)
-select f.import_id, f.row, m.id, coalesce(f.client_id, 0) from made m join fresh f on f.sim_id = m.sim_id;
+select g.import_id, g.row, b.id, coalesce(s.group_client_id, 0)
+from registry.imported_binding g join registry.sim s on s.iccid = g.iccid
+join registry.binding b on b.sim_id = s.id and b.valid_to is null and b.valid_from = now()
+where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
+    and not exists (select from registry.import_finding f
+        where f.import_id = g.import_id and f.row = g.row and f.severity = 'error');
 
 -- name: judge_undo
 -- Of which rules something has been seen or said since.

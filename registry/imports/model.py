@@ -69,7 +69,7 @@ class Kind:
     `judge` (finds what is wrong with a portion's rows; `judge_after` what follows from that, and
     `judge_file` what only the whole file shows), `count_known` (how many are on the roll already,
     as they say), those that apply a portion in the order of `before` and `steps`, of which the
-    first notes what it made, `judge_undo` (and `judge_undo_after`) and those of `undoing`;
+    first makes what the second notes, `judge_undo` (and `judge_undo_after`) and those of `undoing`;
     `export` reads the same columns back. Of `makes_terminals` what is made can be heard.
     """
 

@@ -52,21 +52,24 @@ where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
     and not exists (select from registry.import_finding f where f.import_id = g.import_id and f.row = g.row and f.severity = 'error');
 
 -- name: insert_sims
--- Put the SIMs of a portion on the roll that are not on it, and note which row made which.
-with fresh as materialized (
-    select g.*, c.id as client_id from registry.imported_sim g
-    left join registry.group_client c on c.code = g.group_client
-    where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
-        and not exists (select from registry.import_finding f
-            where f.import_id = g.import_id and f.row = g.row and f.severity = 'error')
-        and not exists (select from registry.sim s where s.iccid = g.iccid)
-    order by g.row),
-made as (
-    insert into registry.sim (iccid, imsi, msisdn, eid, state, apn, plan, test_until, silent_until, group_client_id, region_code, order_ref)
-    select iccid, imsi, msisdn, eid, state, apn, plan, test_until, silent_until, client_id, region, order_ref from fresh
-    returning id, iccid)
+-- Put the SIMs of a portion on the roll that are not on it.
+insert into registry.sim (iccid, imsi, msisdn, eid, state, apn, plan, test_until, silent_until, group_client_id, region_code, order_ref)
+select g.iccid, g.imsi, g.msisdn, g.eid, g.state, g.apn, g.plan, g.test_until, g.silent_until, c.id, g.region, g.order_ref
+from registry.imported_sim g left join registry.group_client c on c.code = g.group_client
+where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
+    and not exists (select from registry.import_finding f
+        where f.import_id = g.import_id and f.row = g.row and f.severity = 'error')
+    and not exists (select from registry.sim s where s.iccid = g.iccid)
+order by g.row;
+
+-- name: note_sims
+-- Which row made which.
 insert into registry.import_made (import_id, row, id, tenant)
-select f.import_id, f.row, m.id, coalesce(f.client_id, 0) from made m join fresh f on f.iccid = m.iccid;
+select g.import_id, g.row, s.id, coalesce(s.group_client_id, 0)
+from registry.imported_sim g join registry.sim s on s.iccid = g.iccid and s.registered_at = now()
+where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
+    and not exists (select from registry.import_finding f
+        where f.import_id = g.import_id and f.row = g.row and f.severity = 'error');
 
 -- name: judge_undo
 -- Of which made SIMs something has happened since.

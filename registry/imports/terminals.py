@@ -23,6 +23,7 @@ TERMINALS = Kind(
     sql=queries.load("registry.imports", "terminals.sql"),
     steps=(
         "insert_terminals",
+        "note_terminals",
         "insert_ownerships",
         "insert_profile_intervals",
         "insert_hardware",

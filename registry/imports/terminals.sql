@@ -126,23 +126,27 @@ where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
     and not exists (select from registry.import_finding f where f.import_id = g.import_id and f.row = g.row and f.severity = 'error');
 
 -- name: insert_terminals
--- Put the terminals of a portion on the roll that are not on it, and note which row made which.
-with fresh as materialized (
-    select g.*, p.id as profile_id, c.id as client_id, w.id as gateway_id from registry.imported_terminal g
-    join registry.profile p on p.code = g.profile
-    left join registry.group_client c on c.code = g.group_client
-    left join registry.terminal w on w.code = g.gateway
-    where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
-        and not exists (select from registry.import_finding f
-            where f.import_id = g.import_id and f.row = g.row and f.severity = 'error')
-        and not exists (select from registry.terminal t where t.code = g.code)
-    order by g.row),
-made as (
-    insert into registry.terminal (code, name, state, profile_id, group_client_id, region_code, gateway_id, latitude, longitude, tags, order_ref)
-    select code, name, state, profile_id, client_id, region, gateway_id, latitude, longitude, coalesce(tags, '{}'), order_ref from fresh
-    returning id, code)
+-- Put the terminals of a portion on the roll that are not on it.
+insert into registry.terminal (code, name, state, profile_id, group_client_id, region_code, gateway_id, latitude, longitude, tags, order_ref)
+select g.code, g.name, g.state, p.id, c.id, g.region, w.id, g.latitude, g.longitude, coalesce(g.tags, '{}'), g.order_ref
+from registry.imported_terminal g
+join registry.profile p on p.code = g.profile
+left join registry.group_client c on c.code = g.group_client
+left join registry.terminal w on w.code = g.gateway
+where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
+    and not exists (select from registry.import_finding f
+        where f.import_id = g.import_id and f.row = g.row and f.severity = 'error')
+    and not exists (select from registry.terminal t where t.code = g.code)
+order by g.row;
+
+-- name: note_terminals
+-- Which row made which: by code, as an index finds them; joined row by row with what an insert returns they are compared each with each.
 insert into registry.import_made (import_id, row, id, tenant)
-select f.import_id, f.row, m.id, coalesce(f.client_id, 0) from made m join fresh f on f.code = m.code;
+select g.import_id, g.row, t.id, coalesce(t.group_client_id, 0)
+from registry.imported_terminal g join registry.terminal t on t.code = g.code and t.registered_at = now()
+where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
+    and not exists (select from registry.import_finding f
+        where f.import_id = g.import_id and f.row = g.row and f.severity = 'error');
 
 -- name: insert_ownerships
 -- Each terminal's first owner has it from ever on.
