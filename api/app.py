@@ -35,6 +35,7 @@ from api.routes import (
     profiles,
     quarantine,
     regions,
+    search,
     sessions,
     sims,
     telemetry,
@@ -53,9 +54,9 @@ from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, group_clients, profiles, terminals, lives, certificates, collections, sims,
-          transfers, telemetry, completeness, presence, quarantine, sessions, me, users, api_keys,
-          audit, imports)  # fmt: skip
+_NOUNS = (regions, group_clients, profiles, search, terminals, lives, certificates, collections,
+          sims, transfers, telemetry, completeness, presence, quarantine, sessions, me, users,
+          api_keys, audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

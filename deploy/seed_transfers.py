@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from foundation.database import Connection
-from registry import due_transfers, group_clients, terminals, transfers
+from registry import due_transfers, group_clients, terminal_lists, transfers
 from registry.model import TerminalState
 from registry.scope import Scope
 from registry.transfer_model import Offer, Side
@@ -34,7 +34,7 @@ async def waiting(conn: Connection, scope: Scope, clients: Sequence[str]) -> Non
         return
     for giver in clients[1:]:
         client = await group_clients.find(conn, scope, giver)
-        owned = await terminals.list_page(
+        owned = await terminal_lists.list_page(
             conn, scope, group_client=client.id, state=TerminalState.IN_SERVICE, limit=2
         )
         if owned.items:

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from foundation import queries
 from foundation.database import Connection
 from foundation.errors import Invalid
-from registry import group_clients, keyset, particulars, profiles, regions, terminals
+from registry import group_clients, keyset, particulars, profiles, regions, terminal_lists
 from registry.errors import GroupClientNotFound, TerminalNotFound
 from registry.life_errors import (
     CollectionByHand,
@@ -24,8 +24,17 @@ from registry.life_errors import (
     CollectionNotFound,
     CollectionOwnerMissing,
 )
-from registry.model import GroupClientId, Page, RegionCode, Sector, Terminal, TerminalState
+from registry.model import (
+    GroupClientId,
+    Page,
+    RegionCode,
+    RegionRange,
+    Sector,
+    Terminal,
+    TerminalState,
+)
 from registry.scope import Right, Scope
+from registry.terminal_lists import Filters
 
 sql = queries.load("registry", "collections.sql")
 
@@ -188,8 +197,29 @@ async def list_members(
         wanted |= await _conditions(conn, scope, found.query) | {"after": after or ""}
     rows = await (await conn.execute(asked, wanted)).fetchall()
     ids = [row["id"] for row in rows[:limit]]
-    named = {t.id: t for t in await terminals.list_these(conn, scope, ids)}
+    named = {t.id: t for t in await terminal_lists.list_these(conn, scope, ids)}
     return keyset.page(rows, limit, lambda row: named[row["id"]], lambda row: str(row[key]))
+
+
+async def filters_of(conn: Connection, scope: Scope, collection: int) -> Filters:
+    """A collection as a filter of lists: of its owner's terminals those that are in it now."""
+    scope.require(Right.COLLECTIONS_READ)
+    found = await find(conn, scope, collection)
+    owned = Filters(group_client=found.group_client_id)
+    if found.query is None:
+        return owned | Filters(member_of=found.id)
+    query, wanted = found.query, await _conditions(conn, scope, found.query)
+    return owned | Filters(
+        also=Filters(
+            prefix=query.prefix,
+            group_client=wanted["group_client"],
+            region=None if query.region is None else RegionRange(wanted["low"], wanted["high"]),
+            state=query.state,
+            profile=query.profile,
+            sector=query.sector,
+            tag=query.tag,
+        )
+    )
 
 
 async def _owner(conn: Connection, scope: Scope, code: str | None) -> GroupClientId | None:

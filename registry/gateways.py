@@ -10,7 +10,7 @@ from typing import Any
 
 from foundation import queries
 from foundation.database import Connection
-from registry import keyset, parts, terminals
+from registry import keyset, parts, terminal_lists, terminals
 from registry.model import Page, Terminal, TerminalId
 from registry.parts import Dated
 from registry.scope import Right, Scope
@@ -51,7 +51,7 @@ async def put_behind(
     change = {"terminal_id": terminal_id, "number": number}
     await conn.execute(sql.copy_gateway, change)
     await conn.execute(sql.copy_gateway_of_names, change)
-    seen = await terminals.list_these(conn, scope, [row["gateway_id"]])
+    seen = await terminal_lists.list_these(conn, scope, [row["gateway_id"]])
     return _interval(row | {"gateway": seen[0].code if seen else None})
 
 
@@ -73,7 +73,7 @@ async def list_behind(
     wanted = scope.parameters() | {"terminal_id": terminal_id, "after": _number(after)}
     cursor = await conn.execute(sql.list_behind, wanted | {"rows": keyset.rows_asked_for(limit)})
     ids = [row["id"] async for row in cursor]
-    named = {t.id: t for t in await terminals.list_these(conn, scope, ids[:limit])}
+    named = {t.id: t for t in await terminal_lists.list_these(conn, scope, ids[:limit])}
     return keyset.page(ids, limit, named.__getitem__, str)
 
 

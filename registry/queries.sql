@@ -65,79 +65,9 @@ where c.id = any (%(ids)s::int4[])
         or c.id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
 order by c.code;
 
--- name: list_terminals_by_code
--- One page of the terminals in scope, by code.
-select t.* from registry.terminal_card t
-where t.code > %(after)s
-    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
-        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
-    and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
-    and (%(state)s::text is null or t.state = %(state)s)
-    and (%(profile_id)s::int4 is null or t.profile_id = %(profile_id)s)
-order by t.code limit %(rows)s;
-
--- name: list_terminals_by_region
--- One page of the terminals in scope that are installed in a region, by (region, id).
-select t.* from registry.terminal_card t
-where t.region_code between %(low)s and %(high)s and (t.region_code, t.id) > (%(after)s, %(after_id)s)
-    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
-        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
-    and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
-    and (%(state)s::text is null or t.state = %(state)s)
-    and (%(profile_id)s::int4 is null or t.profile_id = %(profile_id)s)
-order by t.region_code, t.id limit %(rows)s;
-
--- name: list_terminals_by_client
--- One page of the terminals in scope of a client and those below it, in a region, by (client, id).
--- Client after client, so that one with three terminals is not looked for among three million.
-select t.* from (
-    select g.id from registry.group_clients_of(0, -1, array[%(group_client)s]::int4[]) g(id)
-    where g.id >= %(after)s order by g.id) c
-cross join lateral (
-    select t.* from registry.terminal_card t
-    where t.group_client_id = c.id and (c.id > %(after)s or t.id > %(after_id)s)
-        and t.region_code between %(low)s and %(high)s
-        and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
-            or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
-        and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
-        and (%(state)s::text is null or t.state = %(state)s)
-        and (%(profile_id)s::int4 is null or t.profile_id = %(profile_id)s)
-    order by t.id limit %(rows)s) t
-order by c.id, t.id limit %(rows)s;
-
--- name: list_terminals_elsewhere
--- One page of the terminals outside the scope's region that its clients, or those it supervises, own,
--- by (client, id).
-select t.* from (
-    select g.id from registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]) g(id)
-    where g.id >= %(after)s order by g.id) c
-cross join lateral (
-    select t.* from registry.terminal_card t
-    where t.group_client_id = c.id and (c.id > %(after)s or t.id > %(after_id)s)
-        and not t.region_code between %(region_low)s and %(region_high)s
-        and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
-        and (%(state)s::text is null or t.state = %(state)s)
-        and (%(profile_id)s::int4 is null or t.profile_id = %(profile_id)s)
-    order by t.id limit %(rows)s) t
-order by c.id, t.id limit %(rows)s;
-
 -- name: covers_every_region
 -- Whether a range of regions is the whole tree.
-select exists (select from registry.region r where r.parent_code is null)
-    and not exists (select from registry.region r where r.parent_code is null
-        and not (%(region_low)s <= r.code and r.last_code <= %(region_high)s)) as whole;
-
--- name: list_these_terminals
--- Those of some terminals that are in scope, by code.
-select t.* from registry.terminal_card t
-where t.id = any (%(ids)s::int4[])
-    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
-        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
-order by t.code;
-
--- name: find_profile_id
--- The number of a profile, with which the planner knows how many terminals to expect.
-select id from registry.profile where code = %(profile)s;
+select registry.covers_every_region(%(region_low)s, %(region_high)s) as whole;
 
 -- name: find_terminal
 -- One terminal in scope, by code.
@@ -145,10 +75,3 @@ select t.* from registry.terminal_card t
 where t.code = %(code)s
     and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
         or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])));
-
--- name: count_terminals
--- How many terminals in scope are in each state.
-select t.state, count(*) as terminals from registry.terminal t
-where (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
-        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
-group by t.state;

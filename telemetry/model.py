@@ -327,14 +327,3 @@ class Clock:
 
     as_of: datetime | None
     listening_since: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """Of a sector's terminals in service in a province, how many are silent or never spoke."""
-
-    sector: str
-    province_code: int
-    in_service: int
-    silent: int
-    never_heard: int

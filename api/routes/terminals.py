@@ -8,7 +8,7 @@ from api import etags
 from api.dependencies import Creates, Needs, Transaction
 from api.etags import IfMatch
 from api.paging import After, Limit, link_next
-from api.schemas.shapes import PageOf
+from api.schemas.search import counted
 from api.schemas.terminals import (
     AttendedAnswer,
     CredentialAnswer,
@@ -16,17 +16,30 @@ from api.schemas.terminals import (
     TerminalAnswer,
     TerminalBody,
     TerminalChange,
+    TerminalsAnswer,
 )
 from api.strict import StrictRoute
-from registry import credentials, group_clients, identifiers, particulars, regions, terminals
+from registry import (
+    collections,
+    credentials,
+    group_clients,
+    identifiers,
+    particulars,
+    regions,
+    terminals,
+)
 from registry.model import RegionCode, Sector, TerminalState
 from registry.particulars import Location
 from registry.scope import Right, Scope
-from telemetry import presence
+from registry.terminal_lists import Filters
+from telemetry import presence, tally
 from telemetry.model import SessionState
 from telemetry.presence import Heard
 
 router = APIRouter(prefix="/api/v1/terminals", tags=["terminals"], route_class=StrictRoute)
+
+
+_Beginning = Annotated[str | None, Query(max_length=32, description="How it begins.")]
 
 
 @router.get("", operation_id="list_terminals")
@@ -35,7 +48,19 @@ async def list_terminals(
     conn: Transaction,
     request: Request,
     response: Response,
+    q: Annotated[
+        str | None,
+        Query(
+            max_length=64,
+            description="How the code or a number of it begins, or two characters of the name.",
+        ),
+    ] = None,
     prefix: Annotated[str | None, Query(max_length=64, description="Of the code.")] = None,
+    imei: _Beginning = None,
+    iccid: _Beginning = None,
+    imsi: _Beginning = None,
+    msisdn: _Beginning = None,
+    wire_name: _Beginning = None,
     group_client: Annotated[
         str | None, Query(max_length=64, description="Owned by it or a client below it.")
     ] = None,
@@ -43,30 +68,44 @@ async def list_terminals(
     state: TerminalState | None = None,
     profile: Annotated[str | None, Query(max_length=64)] = None,
     sector: Sector | None = None,
+    tag: Annotated[str | None, Query(max_length=64)] = None,
+    collection: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="In it now.")] = None,
     data: Annotated[Heard | None, Query(description="`absent` is silent or never heard.")] = None,
     session: SessionState | None = None,
+    count: Annotated[bool, Query(description="Whether to say how many there are.")] = False,
     after: After = None,
     limit: Limit = 50,
-) -> PageOf[AttendedAnswer]:
-    """One page of the terminals in scope, each with its presence."""
+) -> TerminalsAnswer:
+    """One page of the terminals in scope, each with its presence; all filters that are given hold.
+
+    In an order that stays: of a client by owner, of a region by region, else by code.
+    """
     owner = None if group_client is None else await group_clients.find(conn, scope, group_client)
-    page = await presence.list_terminals(
-        conn,
-        scope,
-        data=data,
-        session=session,
-        sector=sector,
+    filters = Filters(
+        q=q,
         prefix=prefix,
+        imei=imei,
+        iccid=iccid,
+        imsi=imsi,
+        msisdn=msisdn,
+        wire_name=wire_name,
         group_client=None if owner is None else owner.id,
         region=None if region is None else (await regions.find(conn, scope, region)).range,
         state=state,
         profile=profile,
-        after=after,
-        limit=limit,
+        sector=sector,
+        tag=tag,
+        also=None if collection is None else await collections.filters_of(conn, scope, collection),
     )
+    page = await presence.list_terminals(
+        conn, scope, data=data, session=session, after=after, limit=limit, **filters
+    )
+    number = None
+    if count:
+        number = counted(await tally.count(conn, scope, data=data, session=session, **filters))
     link_next(request, response, page.next_key)
     items = [AttendedAnswer.of(found) for found in page.items]
-    return PageOf[AttendedAnswer](items=items, next=page.next_key)
+    return TerminalsAnswer(items=items, next=page.next_key, count=number)
 
 
 @router.post("", operation_id="register_terminal", status_code=201)

@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.schemas.group_clients import Code
-from api.schemas.shapes import Answer, Body, Utc
+from api.schemas.search import EstimateAnswer
+from api.schemas.shapes import Answer, Body, PageOf, Utc
 from registry.model import TerminalState
 from telemetry.model import Clock, DataState, Presence, SessionState
 from telemetry.presence import Attended
@@ -97,6 +98,14 @@ class AttendedAnswer(TerminalAnswer):
         terminal = TerminalAnswer.model_validate(found.terminal)
         known = PresenceAnswer.model_validate(found.presence)
         return cls.model_construct(**dict(terminal), presence=known)  # both are checked
+
+
+class TerminalsAnswer(PageOf[AttendedAnswer]):
+    """One page of terminals, and how many there are in all, where that was asked."""
+
+    count: int | EstimateAnswer | None = Field(
+        description="Exact up to 10,000; beyond that an estimate within ten per cent."
+    )
 
 
 class PresenceChangeAnswer(Answer):

@@ -16,7 +16,17 @@ from foundation.shutdown import paused
 from registry import certificates, directory, due_transfers, idempotency, sims
 from registry.imports import running
 from registry.scope import Scope
-from telemetry import batches, completeness, conditions, gauges, latest, quarantine, receipts, watch
+from telemetry import (
+    batches,
+    completeness,
+    conditions,
+    gauges,
+    latest,
+    quarantine,
+    receipts,
+    roll_call,
+    watch,
+)
 
 log = get_logger(__name__)
 
@@ -94,6 +104,13 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
         shown.batches.labels(watch.FOLLOWER).inc(taken)
         return 0 if taken >= watch.MOST_BATCHES else WATCH_SECONDS
 
+    calling = roll_call.RollCall()
+
+    async def call_roll() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            some_are_left = await calling.turn(conn)
+        return 0 if some_are_left else WATCH_SECONDS
+
     async def follow_completeness() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             taken = await completeness.catch_up(conn)
@@ -147,6 +164,7 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
         for job in (
             follow_latest,
             follow_presence,
+            call_roll,
             follow_completeness,
             follow_conditions,
             transfer,

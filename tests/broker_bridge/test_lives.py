@@ -14,7 +14,7 @@ from registry import terminals
 from registry.credentials import Credential
 from registry.identifiers import TerminalCode
 from registry.model import TerminalState
-from telemetry import presence
+from telemetry import tally
 from tests.broker_bridge.running import SECONDS, Bridge, now_ms, read
 from tests.conftest import Database, TestBroker
 from tests.country import JIANGSU, everything, settled
@@ -83,12 +83,13 @@ async def test_each_state_allows_what_the_table_says(
         await open_pool(database.api, name="test") as pool,
         transaction(pool, everything.settings()) as conn,
     ):
-        counted = await presence.silence(conn, everything)
+        counted = (await tally.fleet(conn, everything)).parts
 
     assert let_in == {state for state in TerminalState if state.may_connect}
     assert stored == {state.value for state in TerminalState if state.stores_readings}
     assert {row["code"] for row in refused} == {state.value for state in let_in} - stored
-    assert sum(line.in_service for line in counted) == sum(s.counts_in_rates for s in TerminalState)
+    in_rates = [part for part in counted if part.state.counts_in_rates]
+    assert [(part.state, part.terminals) for part in in_rates] == [(TerminalState.IN_SERVICE, 1)]
 
 
 async def test_an_isolation_is_felt_within_seconds(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from foundation.database import Pool, transaction
-from registry import credentials, gateways, profiles, terminals, wire_names
+from registry import credentials, gateways, profiles, terminal_lists, terminals, wire_names
 from registry.errors import (
     GatewayIsItself,
     GroupClientNotFound,
@@ -176,7 +176,7 @@ async def everything_listed(pool: Pool, scope: Scope, **filters: object) -> list
     after: str | None = None
     while True:
         async with transaction(pool, scope.settings()) as conn:
-            page: Page[Terminal] = await terminals.list_page(
+            page: Page[Terminal] = await terminal_lists.list_page(
                 conn,
                 scope,
                 after=after,
@@ -250,4 +250,4 @@ async def test_a_cursor_of_something_else_is_refused(pool: Pool, cursor: str) ->
     """Only a key that this list gave opens its next page."""
     async with transaction(pool, everything.settings()) as conn:
         with pytest.raises(CursorInvalid):
-            await terminals.list_page(conn, everything, after=cursor)
+            await terminal_lists.list_page(conn, everything, after=cursor)

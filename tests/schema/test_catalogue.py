@@ -14,6 +14,7 @@ from tests.country import everything
 # What the API's role reads without a scope, and why it may.
 THE_SAME_FOR_ALL = {
     "visible.presence_clock": "until when presence is known, of nobody in particular",
+    "visible.roll_call_clock": "until when the sums of the fleet are known",
     "foundation.migration": "which migrations ran",
     "registry.region": "reference data",
     "registry.industry": "reference data",

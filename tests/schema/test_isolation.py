@@ -16,6 +16,7 @@ from registry import (
     group_clients,
     ownership,
     sims,
+    terminal_lists,
     terminals,
     transfers,
     wire_names,
@@ -242,7 +243,7 @@ async def test_the_first_lock_holds_alone(pool: Pool, database: Database) -> Non
     card = Iccid.parse("89860012345678901234")
 
     async with await open_pool(database.owner, name="owner") as owners, transaction(owners) as conn:
-        listed = await terminals.list_page(conn, scope)
+        listed = await terminal_lists.list_page(conn, scope)
         clients = await group_clients.list_page(conn, scope)
         intervals = await ownership.list_intervals(conn, scope, "zj")
         for refused in (

@@ -14,7 +14,7 @@ from registry.scope import Role, Scope
 from registry.sim_lists import Search
 from tests.conftest import Database
 from tests.country import everything
-from tests.schema.test_plans import Explaining, scans
+from tests.schema.explaining import Explaining, scans
 
 SIMS = 20_000
 JIANGSU_RANGE, CITY_RANGE = RegionRange(320000, 329999), RegionRange(320100, 320199)

@@ -22,6 +22,7 @@ from api.console.pages import (
     profiles,
     quarantine,
     sims,
+    terminal_list,
     terminals,
     transfers,
     users,
@@ -30,9 +31,9 @@ from api.problems import Problem
 from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFactorPending
 
 router = APIRouter(include_in_schema=False)
-for subject in (account, own, actions, files, overview, terminals, lives, certificates,
-                collections, sims, clients, profiles, quarantine, transfers, imports, users,
-                api_keys, audit):  # fmt: skip
+for subject in (account, own, actions, files, overview, terminal_list, terminals, lives,
+                certificates, collections, sims, clients, profiles, quarantine, transfers, imports,
+                users, api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
