@@ -152,6 +152,7 @@ class _Enroller:
     def _draft(self, terminal: FleetTerminal) -> Draft:
         return Draft(
             code=terminal.code,
+            name=terminal.name,
             profile_id=self._kinds[terminal.profile_code].id,
             region_code=terminal.region_code,
             group_client_id=self._client_ids[terminal.previous_client_code or terminal.client_code],
