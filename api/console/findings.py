@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from registry.imports.model import Finding, ImportState, Outcome
+from registry.imports.model import Finding, ImportState, RowOutcome
 
 
 def _(text: str) -> str:
@@ -135,20 +135,20 @@ STATE_TONES = {
 }
 
 OUTCOMES = {
-    Outcome.WRONG: _("wrong"),
-    Outcome.NEW: _("ready"),
-    Outcome.CREATED: _("put on the roll"),
-    Outcome.UNCHANGED: _("unchanged"),
-    Outcome.UNDONE: _("taken back"),
-    Outcome.KEPT: _("stays"),
+    RowOutcome.WRONG: _("wrong"),
+    RowOutcome.NEW: _("ready"),
+    RowOutcome.CREATED: _("put on the roll"),
+    RowOutcome.UNCHANGED: _("unchanged"),
+    RowOutcome.UNDONE: _("taken back"),
+    RowOutcome.KEPT: _("stays"),
 }
 OUTCOME_TONES = {
-    Outcome.WRONG: "bad",
-    Outcome.NEW: "ok",
-    Outcome.CREATED: "ok",
-    Outcome.UNCHANGED: "mute",
-    Outcome.UNDONE: "mute",
-    Outcome.KEPT: "warn",
+    RowOutcome.WRONG: "bad",
+    RowOutcome.NEW: "ok",
+    RowOutcome.CREATED: "ok",
+    RowOutcome.UNCHANGED: "mute",
+    RowOutcome.UNDONE: "mute",
+    RowOutcome.KEPT: "warn",
 }
 
 KINDS = {"terminals": _("Terminals"), "sims": _("SIMs"), "bindings": _("SIM bindings")}

@@ -11,9 +11,9 @@ from api.schemas.lives import (
     GatewayBody,
     HardwareAnswer,
     HardwareBody,
-    InstallationAnswer,
-    InstallationBody,
     MoveAnswer,
+    PlacedSimAnswer,
+    PlacedSimBody,
     WireNameAnswer,
     WireNameBody,
 )
@@ -81,11 +81,11 @@ async def list_installations(
     code: str,
     after: After = None,
     limit: Limit = 50,
-) -> PageOf[InstallationAnswer]:
+) -> PageOf[PlacedSimAnswer]:
     """One page of the SIMs that were in a terminal, newest first."""
     page = await parts.list_sims(conn, scope, code, after=after, limit=limit)
     link_next(request, response, page.next_key)
-    return PageOf[InstallationAnswer].model_validate({"items": page.items, "next": page.next_key})
+    return PageOf[PlacedSimAnswer].model_validate({"items": page.items, "next": page.next_key})
 
 
 @router.post("/installations", operation_id="replace_sim", status_code=201)
@@ -93,12 +93,12 @@ async def replace_sim(
     scope: Annotated[Scope, Creates(Right.SIMS_INSTALL)],
     conn: Transaction,
     code: str,
-    body: InstallationBody,
-) -> InstallationAnswer:
+    body: PlacedSimBody,
+) -> PlacedSimAnswer:
     """Put on record that another SIM is in a terminal; identity and history stay."""
     iccid = None if body.iccid is None else Iccid.parse(body.iccid)
     replaced = await parts.replace_sim(conn, scope, code, iccid, at=body.at)
-    return InstallationAnswer.model_validate(replaced)
+    return PlacedSimAnswer.model_validate(replaced)
 
 
 @router.get("/wire-names", operation_id="list_wire_names")

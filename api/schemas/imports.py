@@ -8,7 +8,7 @@ from pydantic import Field
 from api.console import findings
 from api.schemas.shapes import Answer, Body, Utc
 from registry.imports.columns import Column
-from registry.imports.model import Import, ImportState, JudgedRow, Kind, Outcome, Severity
+from registry.imports.model import Import, ImportState, JudgedRow, Kind, RowOutcome, Severity
 from registry.jobs import Job, JobState
 
 
@@ -129,7 +129,7 @@ class RowAnswer(Answer):
     """One row by its number in the file, its cells in normal form."""
 
     row: int = Field(examples=[2])
-    outcome: Outcome
+    outcome: RowOutcome
     cells: dict[str, str]
     findings: list[FindingAnswer]
     kept: str | None = Field(description="Why it could not be taken back.", examples=["heard"])

@@ -50,7 +50,7 @@ class HardwareAnswer(_Interval):
     imei: Annotated[str, BeforeValidator(_text)] = Field(examples=["490154203237518"])
 
 
-class InstallationBody(Body):
+class PlacedSimBody(Body):
     """Another SIM in a terminal, or none."""
 
     iccid: str | None = Field(
@@ -59,7 +59,7 @@ class InstallationBody(Body):
     at: Since = None
 
 
-class InstallationAnswer(_Interval):
+class PlacedSimAnswer(_Interval):
     """From when to when a SIM sat in a terminal; `iccid` null is one that is not yours to see."""
 
     iccid: Annotated[str | None, BeforeValidator(_text)] = Field(examples=["89860425102099341174"])

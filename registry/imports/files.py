@@ -22,7 +22,7 @@ from registry.imports.model import (
     ImportNotFound,
     ImportState,
     JudgedRow,
-    Outcome,
+    RowOutcome,
     SecretsGone,
     Severity,
 )
@@ -270,12 +270,12 @@ def _judged(row: dict[str, Any], state: ImportState) -> JudgedRow:
     findings = [Finding(c, code, Severity(s), value) for c, code, s, value in row["findings"]]
     wrong = any(found.severity is Severity.ERROR for found in findings)
     if row["undone"]:
-        outcome = Outcome.UNDONE
+        outcome = RowOutcome.UNDONE
     elif row["made"]:
-        outcome = Outcome.KEPT if row["kept"] else Outcome.CREATED
+        outcome = RowOutcome.KEPT if row["kept"] else RowOutcome.CREATED
     elif wrong:
-        outcome = Outcome.WRONG
+        outcome = RowOutcome.WRONG
     else:
         is_over = state in (_S.APPLIED, _S.UNDOING, _S.UNDONE)
-        outcome = Outcome.UNCHANGED if is_over else Outcome.NEW
+        outcome = RowOutcome.UNCHANGED if is_over else RowOutcome.NEW
     return JudgedRow(row["row"], row["cells"], outcome, findings, row["kept"])

@@ -51,7 +51,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-class Outcome(StrEnum):
+class RowOutcome(StrEnum):
     """What became of a row, or would: `new` of one that is not applied yet."""
 
     WRONG = "wrong"
@@ -157,7 +157,7 @@ class JudgedRow:
 
     row: int
     cells: Sequence[str | None]
-    outcome: Outcome
+    outcome: RowOutcome
     findings: Sequence[Finding]
     kept: str | None
 
