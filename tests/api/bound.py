@@ -1,15 +1,25 @@
-"""The SIMs of the parted country, bound to hardware."""
+"""The SIMs of the parted country, bound to hardware; for each another one is asked for."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import psycopg
 
+# Requests by their numbers, in the order of the terminals that the SIMs are in: who sees each.
+REQUESTS: Mapping[str, frozenset[str]] = {
+    "3000000": frozenset({"jiangsu", "power"}),
+    "3000001": frozenset({"jiangsu", "zhejiang", "power"}),
+    "3000002": frozenset({"zhejiang", "power"}),
+    "3000003": frozenset({"jiangsu", "zhejiang", "transit"}),
+    "3000004": frozenset({"zhejiang", "transit"}),
+    "3000005": frozenset({"zhejiang", "transit"}),
+}
 
-def bind(conn: psycopg.Connection[Any], given: Mapping[str, Any]) -> None:
+
+def bind(conn: psycopg.Connection[Any], given: Mapping[str, Any], number: int) -> None:
     """Let the SIM in the terminal `id` be bound, and the terminal have said hello."""
     for statement in _BOUND:
-        conn.execute(statement, given)
+        conn.execute(statement, {**given, "number": 3_000_000 + number})
 
 
 # Each SIM is bound as it was not before, and other hardware is asked for; each terminal said hello.
@@ -21,8 +31,9 @@ _BOUND = (
     select sim_id, 'first_seen', 'user:x', now() - interval '1 h', 2
     from registry.installation where terminal_id = %(id)s and valid_to is null""",
     """insert into registry.binding_request
-    (sim_id, group_client_id, imei, reason, requested_by, expires_at)
-    select i.sim_id, s.group_client_id, '490154203237518', 'new', 'user:x', now() + interval '1 d'
+    (id, sim_id, group_client_id, imei, reason, requested_by, expires_at)
+    overriding system value
+    select %(number)s, i.sim_id, s.group_client_id, '490154203237518', 'new', 'user:x', now() + interval '1 d'
     from registry.installation i join registry.sim s on s.id = i.sim_id
     where i.terminal_id = %(id)s and i.valid_to is null""",
     """insert into telemetry.identity (terminal_id, heard_at, said_at)
