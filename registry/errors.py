@@ -175,7 +175,7 @@ class UserNameInvalid(Invalid):
 
 
 class TransitionRefused(Refused):
-    """It cannot go from its state to that one, or not by you."""
+    """A terminal cannot go from its state to that one."""
 
     code = "transition_refused"
 

@@ -1,16 +1,19 @@
 """`muster user` and `muster key`: who may sign in, from the machine that runs the platform."""
 
 import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 import typer
 
 from deploy import seed
-from deploy.cli import acting
-from deploy.cli.acting import HomeOption, day
+from deploy.cli import door
+from deploy.embedded import roles
 from foundation import settings
-from foundation.database import Connection
+from foundation.database import Connection, open_pool, transaction
 from registry import api_keys, passwords, sessions, users
 from registry.api_keys import ApiKey
 from registry.model import RegionCode
@@ -33,6 +36,11 @@ Region = Annotated[
 Clients = Annotated[
     list[str] | None, typer.Option("--client", help="Code of a group client; may be repeated.")
 ]
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(help="Home of a running platform; default: MUSTER_DATABASE_URL, else .muster."),
+]
+Result = TypeVar("Result")
 
 
 @user.command()
@@ -60,7 +68,7 @@ def add(
             rules=rules,
         )
 
-    acting.do(home, appoint)
+    _do(home, appoint)
     _tell_password(name, password)
 
 
@@ -89,9 +97,9 @@ def list_users(home: HomeOption = None) -> None:
             if (after := page.next_key) is None:
                 return found
 
-    listed = acting.do(home, read)
+    listed = _do(home, read)
     rows = [(one.name, one.role, _reach(one), _standing(one)) for one in listed]
-    acting.table(("name", "role", "reach", "standing"), rows)
+    _table(("name", "role", "reach", "standing"), rows)
 
 
 @user.command()
@@ -104,7 +112,7 @@ def role(
 ) -> None:
     """Give a user another role, with the region or clients that go with it; their sessions end."""
     within = None if region is None else RegionCode(region)
-    changed = acting.do(
+    changed = _do(
         home,
         lambda conn, scope: users.change(
             conn, scope, name, role=role, region=within, group_clients=client or ()
@@ -116,14 +124,14 @@ def role(
 @user.command()
 def disable(name: Name, home: HomeOption = None) -> None:
     """Take a user out of force at once; their sessions end."""
-    acting.do(home, lambda conn, scope: users.change(conn, scope, name, disabled=True))
+    _do(home, lambda conn, scope: users.change(conn, scope, name, disabled=True))
     print(f"{name} can no longer sign in.")
 
 
 @user.command()
 def enable(name: Name, home: HomeOption = None) -> None:
     """Let a disabled user in again, with the password, role and reach there were."""
-    acting.do(home, lambda conn, scope: users.change(conn, scope, name, disabled=False))
+    _do(home, lambda conn, scope: users.change(conn, scope, name, disabled=False))
     print(f"{name} can sign in again.")
 
 
@@ -132,21 +140,21 @@ def password(name: Name, home: HomeOption = None) -> None:
     """Print a one-time password for a user who forgot theirs; their sessions end."""
     rules = Rules.of(settings.load())
     fresh = passwords.one_time(rules)
-    acting.do(home, lambda conn, scope: users.set_password(conn, scope, name, fresh, rules=rules))
+    _do(home, lambda conn, scope: users.set_password(conn, scope, name, fresh, rules=rules))
     _tell_password(name, fresh)
 
 
 @user.command("reset-second-factor")
 def reset_second_factor(name: Name, home: HomeOption = None) -> None:
     """Forget the second factor of a user who lost it; their sessions end."""
-    acting.do(home, lambda conn, scope: users.reset_second_factor(conn, scope, name))
+    _do(home, lambda conn, scope: users.reset_second_factor(conn, scope, name))
     print(f"{name} has no second factor now.")
 
 
 @user.command("sign-out")
 def sign_out(name: Name, home: HomeOption = None) -> None:
     """End every session of a user."""
-    ended = acting.do(home, lambda conn, scope: sessions.end_of(conn, scope, name))
+    ended = _do(home, lambda conn, scope: sessions.end_of(conn, scope, name))
     print(f"Ended {ended} sessions of {name}.")
 
 
@@ -160,7 +168,7 @@ def issue(
     home: HomeOption = None,
 ) -> None:
     """Issue an API key and print its secret, which is never shown again."""
-    issued = acting.do(
+    issued = _do(
         home,
         lambda conn, scope: api_keys.issue(
             conn,
@@ -194,12 +202,12 @@ def list_keys(
             if (after := page.next_key) is None:
                 return found
 
-    listed = acting.do(home, read)
+    listed = _do(home, read)
     rows = [
-        (one.prefix, one.name, one.role, _reach(one), day(one.last_used_at), _until(one))
+        (one.prefix, one.name, one.role, _reach(one), _day(one.last_used_at), _until(one))
         for one in listed
     ]
-    acting.table(("prefix", "name", "role", "reach", "last used", "until"), rows)
+    _table(("prefix", "name", "role", "reach", "last used", "until"), rows)
 
 
 @key.command()
@@ -208,8 +216,32 @@ def revoke(
     home: HomeOption = None,
 ) -> None:
     """Take an API key out of force at once, for good."""
-    acting.do(home, lambda conn, scope: api_keys.revoke(conn, scope, prefix))
+    _do(home, lambda conn, scope: api_keys.revoke(conn, scope, prefix))
     print(f"The key {prefix} opens nothing any more.")
+
+
+def _do(home: Path | None, act: Callable[[Connection, Scope], Awaitable[Result]]) -> Result:
+    """Act in one transaction, in the name of whoever has this shell."""
+    scope = Scope.system(f"shell of uid {os.getuid()}")
+
+    async def transact() -> Result:
+        async with (
+            await open_pool(_dsn(home), name="cli", max_size=1) as pool,
+            transaction(pool, scope.settings()) as conn,
+        ):
+            return await act(conn, scope)
+
+    return asyncio.run(transact())
+
+
+def _dsn(home: Path | None) -> str:
+    """The database that was named, or that of the platform that runs in the home."""
+    chosen = settings.load()
+    if home is None and chosen.database_url is not None:
+        return chosen.database()
+    place = door.home_at(home, chosen)
+    door.running(place)
+    return roles.dsn_file(place, "muster_api").read_text("utf-8")
 
 
 def _tell_password(name: str, password: str) -> None:
@@ -227,12 +259,25 @@ def _reach(holder: User | ApiKey) -> str:
 
 def _standing(one: User) -> str:
     if one.disabled_at is not None:
-        return f"disabled {day(one.disabled_at)}"
+        return f"disabled {_day(one.disabled_at)}"
     waits = "has to change the password" if one.must_change_password else "in force"
     return f"{waits}, second factor" if one.second_factor_at else waits
 
 
 def _until(one: ApiKey) -> str:
     if one.revoked_at is not None:
-        return f"revoked {day(one.revoked_at)}"
-    return day(one.expires_at) if one.expires_at else "for ever"
+        return f"revoked {_day(one.revoked_at)}"
+    return _day(one.expires_at) if one.expires_at else "for ever"
+
+
+def _day(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d}" if at else "never"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    for line in lines:
+        print(
+            "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        )

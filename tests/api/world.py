@@ -18,7 +18,6 @@ from registry import (
     api_keys,
     enrolment,
     group_clients,
-    networks,
     profiles,
     regions,
     terminals,
@@ -133,7 +132,6 @@ async def build(database: Database) -> World:
     ):
         country = reference.load()
         await regions.put(conn, SYSTEM, country.regions, country.industries, country.tiers)
-        await networks.put(conn, SYSTEM, country.networks, country.number_ranges)
         for profile in reference.profiles():
             await profiles.define(conn, SYSTEM, profile)
         await _clients(conn)

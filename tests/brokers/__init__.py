@@ -1,1 +1,0 @@
-"""Brokers that others run, tried with our hooks."""
