@@ -14,6 +14,7 @@ from dataclasses import asdict
 
 import numpy as np
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from foundation import queries
@@ -58,9 +59,15 @@ class Writer:
                 wire.shutdown(socket.SHUT_RDWR)
 
     async def open(self) -> None:
-        """Connect and take the name, if that is not done; BridgeNameTaken when another has it."""
+        """Connect and take the name, if that is not done; BridgeNameTaken when another has it.
+
+        A connection that an abandoned act left in a transaction is cut: what comes next would
+        become a part of that, and be rolled back with it after it seemed to be committed.
+        """
         if self._conn is not None and not self._conn.closed:
-            return
+            if self._conn.info.transaction_status is TransactionStatus.IDLE:
+                return
+            self.cut()
         with translated():
             conn = await AsyncConnection.connect(
                 self._dsn,

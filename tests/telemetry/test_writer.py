@@ -301,3 +301,30 @@ def _end_backends(database: Database) -> None:
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
             " where usename = 'muster_bridge' and datname = current_database()"
         )
+
+
+async def test_no_transaction_becomes_a_part_of_one_that_was_given_up(
+    database: Database, meter: DeviceProfile
+) -> None:
+    """What is said to be committed stays, though an act before it is still being rolled back."""
+    first, second = (rows_of(meter, [(k, NOON_US, {"a": 1.0})]) for k in (1, 2))
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async with writing(database) as writer:
+
+        async def give_up() -> None:
+            async with writer.transaction() as work:
+                await work.store(first)
+                begun.set()
+                await go_on.wait()
+                raise Unavailable("nobody waits for this any more")
+
+        abandoned = asyncio.create_task(give_up())
+        await begun.wait()
+        async with writer.transaction() as work:
+            await work.store(second)
+        go_on.set()
+        with pytest.raises(Unavailable):
+            await abandoned
+
+    assert read_table(database, meter) == [(2, NOON_US, {"a": 1.0})]
