@@ -140,7 +140,7 @@ def f15_table_locked(ground: Ground, chance: Random) -> None:
         conn.execute("set lock_timeout = '20s'")
         try:
             conn.execute("lock table telemetry.batch, telemetry.receipt in exclusive mode")
-        except psycopg.errors.LockNotAvailable:
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             raise NeverStruck from None
         time.sleep(chance.uniform(5, 20))
 
