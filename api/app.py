@@ -12,6 +12,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import openapi, problems
 from api.auth import SignIn
+from api.broker_door import BrokerDoor
 from api.console import assets, pages
 from api.console.rendering import Renderer
 from api.guard import Guard
@@ -21,20 +22,29 @@ from api.problems import Problem
 from api.routes import (
     api_keys,
     audit,
+    broker,
+    certificates,
+    collections,
     completeness,
     group_clients,
     health,
+    imports,
+    lives,
     me,
     presence,
     profiles,
     quarantine,
     regions,
+    search,
     sessions,
+    sims,
     telemetry,
     terminals,
+    transfers,
     users,
 )
 from api.throttle import Devices, Throttle
+from api.uploads import Uploads
 from api.witness import Attempts, Witness
 from foundation.database import open_pool
 from foundation.errors import MusterError
@@ -44,8 +54,9 @@ from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, group_clients, profiles, terminals, telemetry, completeness, presence,
-          quarantine, sessions, me, users, api_keys, audit)  # fmt: skip
+_NOUNS = (regions, group_clients, profiles, search, terminals, lives, certificates, collections,
+          sims, transfers, telemetry, completeness, presence, quarantine, sessions, me, users,
+          api_keys, audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -61,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
             statement_timeout_seconds=settings.statement_timeout_seconds,
         )
         try:
-            async with app.state.attempts.kept(app.state.pool):
+            async with app.state.attempts.kept(app.state.pool), app.state.broker_door.open():
                 yield
         finally:
             await app.state.pool.close()
@@ -78,15 +89,25 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.rules = Rules.of(settings)
     app.state.metrics = ApiMetrics()
     app.state.limits = Limits(settings, app.state.metrics)
+    app.state.broker_door = BrokerDoor(settings, app.state.limits, app.state.metrics)
     app.state.attempts = Attempts()
+    app.state.uploads = Uploads()
     app.state.renderer = Renderer.prepare(assets.load())
     secret = settings.secret_key.get_secret_value().encode() if settings.secret_key else None
     app.state.sign_in = SignIn(Throttle(), Devices(secret))
     for noun in _NOUNS:
         app.include_router(noun.router, responses=openapi.PROBLEMS)
+    app.include_router(imports.uploads, responses=openapi.PROBLEMS)
     app.include_router(health.router)
+    app.include_router(broker.router)
     app.include_router(pages.router)
-    app.add_middleware(Guard, metrics=app.state.metrics, limits=app.state.limits, refuse=refuse)
+    app.add_middleware(
+        Guard,
+        metrics=app.state.metrics,
+        limits=app.state.limits,
+        is_broker=app.state.broker_door.is_broker,
+        refuse=refuse,
+    )
     app.add_middleware(Witness, attempts=app.state.attempts)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)

@@ -37,6 +37,8 @@ class Limit(StrEnum):
     CHANGE = "change"
     EXPENSIVE = "expensive"
     CLIENT = "client"
+    BROKER = "broker"
+    BROKER_TERMINAL = "broker_terminal"
 
 
 def expensive(endpoint: _Endpoint) -> _Endpoint:
@@ -124,6 +126,15 @@ class Limits:
         if not scope.everything and scope.region is None and len(scope.group_clients) == 1:
             keys[Limit.CLIENT] = str(min(scope.group_clients))
         self._take(request, keys)
+
+    def broker(self, limit: Limit, key: str) -> None:
+        """Count what a broker asks for a terminal; RateExceeded if it is too much."""
+        if limit in self._buckets:
+            try:
+                self._buckets[limit].take(key)
+            except RateExceeded:
+                self._metrics.limited(limit)
+                raise
 
     def _take(self, request: Request, keys: dict[Limit, str]) -> None:
         standings = []

@@ -36,6 +36,17 @@ class ApiMetrics:
             "Requests given up because the asker hung up.",
             registry=self.registry,
         )
+        self._broker = Counter(
+            "muster_api_broker_answers_total",
+            "Questions of brokers about terminals, by what was answered.",
+            ("hook", "outcome"),
+            registry=self.registry,
+        )
+        self.broker_feed = Gauge(
+            "muster_api_broker_feed_age_seconds",
+            "How long ago the hooks for brokers heard what changed in the registry.",
+            registry=self.registry,
+        )
         info = Gauge(
             "muster_build_info",
             "1, with the version of this process.",
@@ -52,6 +63,10 @@ class ApiMetrics:
     def limited(self, limit: str) -> None:
         """Count a request that a limit refused."""
         self._limited.labels(limit).inc()
+
+    def broker_answered(self, hook: str, outcome: str) -> None:
+        """Count an answer to a broker."""
+        self._broker.labels(hook, outcome).inc()
 
     def abandoned(self) -> None:
         """Count a request whose asker did not wait for the answer."""

@@ -9,14 +9,13 @@ from typing import Annotated, Literal
 from fastapi import Query, Request
 from starlette.responses import Response
 
+from foundation.formulas import escaped
+
 MEDIA_TYPE = "text/csv; charset=utf-8"
 
 Format = Annotated[
     Literal["json", "csv"] | None, Query(description="Instead of the Accept header.")
 ]
-
-# What a spreadsheet would run as a formula, however harmless the cell looks in the file.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def is_wanted(request: Request, chosen: str | None) -> bool:
@@ -44,6 +43,4 @@ def _cell(value: object) -> object:
         return "true" if value else "false"
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    return value
+    return escaped(value) if isinstance(value, str) else value

@@ -26,6 +26,9 @@ class StrictRoute(APIRoute):
     Idempotency-Key answers is kept here, before its transaction ends.
     """
 
+    takes_file = False
+    """Whether the route reads a body of its own that it does not declare, as it comes."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
         known = {
@@ -41,7 +44,7 @@ class StrictRoute(APIRoute):
             refused = {name for name in given if name not in known or given.count(name) > 1}
             if refused:
                 raise QueryUnknown(sorted(refused))
-            if body is None and await request.body():
+            if body is None and not self.takes_file and await request.body():
                 raise BodyUnexpected
             if takes_json:
                 request = _JsonRequest(request.scope, request.receive)
@@ -58,6 +61,12 @@ class StrictRoute(APIRoute):
             return response
 
         return checked
+
+
+class UploadRoute(StrictRoute):
+    """A route that takes a file, which it reads as it comes."""
+
+    takes_file = True
 
 
 class _JsonRequest(Request):

@@ -5,34 +5,36 @@ commit.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import compress, islice
-from operator import attrgetter
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
-from broker_bridge.decoders import Decoded, DecodedEvent, RefusedPart, shown
-from broker_bridge.merging import Arrived, Merged, merge
+from broker_bridge.clocks import fault_of_time
+from broker_bridge.decoders import (
+    Decoded,
+    DecodedEvent,
+    Fragment,
+    Options,
+    RefusedPart,
+    Said,
+)
+from broker_bridge.sealing import Gathered, SealedTable, seal
 from broker_bridge.session import Delivery
 from broker_bridge.topics import Channel
-from broker_bridge.values import check
 from registry.model import DeviceProfile, ProfileId, TerminalRef
-from telemetry.model import Event, Reason, at
-from telemetry.rows import Column, Flags, storage
+from telemetry.fragments import Key, Part
+from telemetry.identities import Word
+from telemetry.model import Event, Identity, Reason
 
 _EVER = -(2**63)  # owned since
 _READINGS = f"/{Channel.TELEMETRY}"
 _SECOND_US = 1_000_000
+_SET_BACK_US = 300 * _SECOND_US  # no message waits so long for one that came after it
 
 # Delivery, terminal id (0 is unknown), time (Unix us), owned since, whether it brought readings.
 _Note: TypeAlias = tuple[Delivery, int, int, int, bool]
 # Delivery, terminal id, boot, seq, and the oldest number that the terminal still keeps.
 Numbered: TypeAlias = tuple[Delivery, int, str, int, int | None]
-# Arrival number, terminal id, time, received (Unix us), owned since, delivery, values.
-_Row: TypeAlias = tuple[Any, ...]
-_HEAD = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +47,14 @@ class Refused:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class SealedTable:
-    """Rows of one profile, ready to be stored, and what they were made of.
+class Piece(NamedTuple):
+    """A part of a message that this terminal sends in several, and how to read the whole."""
 
-    `doubtful` rows have a part that the broker delivered before: they may be stored already.
-    """
-
-    merged: Merged
-    doubtful: Flags | None
+    delivery: Delivery
+    ref: TerminalRef
+    fragment: Fragment
+    codec: str
+    options: Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,46 +69,61 @@ class Sealed:
     """Of a delivery with more or fewer parts than one, how many of its parts were to be stored."""
     untimed: int
     notes: Sequence[_Note]
-    """Every delivery of the batch, once."""
+    """Every delivery of the batch, once for each terminal that says something in it."""
     numbered: Sequence[Numbered]
+    kept: Sequence[Part]
+    """Parts of messages that are not whole yet."""
+    joined: Sequence[Key]
+    """Messages that are whole with this batch."""
+    words: Sequence[Word]
 
 
 class UntimedClock:
     """Times for readings that tell none: when they came, no two the same."""
 
     def __init__(self) -> None:
-        self._last_us = 0
+        self.last_us = 0
 
     def stamp(self, received_us: int) -> int:
-        """`received_us`, or as little after it as keeps it apart from the stamp before."""
-        self._last_us = max(self._last_us + 1, received_us)
-        return self._last_us
+        """`received_us`, or as little after it as keeps it apart from the stamp before.
 
+        When our clock was set back, so is this one: else all that comes would be of the future.
+        """
+        if received_us < self.last_us - _SET_BACK_US:
+            self.last_us = received_us
+        else:
+            self.last_us = max(self.last_us + 1, received_us)
+        return self.last_us
 
-@dataclass(slots=True)
-class _Gathered:
-    """Readings of one profile, by which metrics they have."""
-
-    profile: DeviceProfile
-    groups: dict[tuple[str, ...], list[_Row]] = field(default_factory=dict)
+    def go_on_from(self, other: "UntimedClock") -> None:
+        """Give none of the times that the other one gave."""
+        self.last_us = max(self.last_us, other.last_us)
 
 
 class Batch:
     """Takes what was decoded; `seal` holds it against profile, clock and owner, all at once."""
 
     def __init__(self, clock: UntimedClock) -> None:
-        """`strangers` are deliveries of which nothing has been taken or refused yet."""
+        """`strangers` are deliveries of which nothing has been taken or refused yet.
+
+        `pieces` are parts of messages whose other parts may have come before.
+        """
         self.deliveries: list[Delivery] = []
         self.strangers: deque[Delivery] = deque()
+        self.pieces: list[Piece] = []
+        self.kept: list[Part] = []
+        self.joined: list[Key] = []
         self._refused: list[Refused] = []
         self._readings = 0
         self._clock = clock
         self._untimed = 0
-        self._gathered: dict[ProfileId, _Gathered] = {}
+        self._gathered: dict[ProfileId, Gathered] = {}
         self._events: list[tuple[Event, Delivery]] = []
         self._parts: dict[Delivery, int] = {}
         self._notes: list[_Note] = []
         self._numbered: list[Numbered] = []
+        self.said: list[tuple[Delivery, Word]] = []
+        """What terminals say of themselves, and in which delivery."""
 
     def size(self) -> int:
         """How much there is: messages, or parts where they have many."""
@@ -118,7 +134,7 @@ class Batch:
         profile = ref.profile
         gathered = self._gathered.get(profile.id)
         if gathered is None:
-            gathered = self._gathered[profile.id] = _Gathered(profile)
+            gathered = self._gathered[profile.id] = Gathered(profile)
         elif gathered.profile is not profile and gathered.profile.version < profile.version:
             gathered.profile = profile
         groups = gathered.groups
@@ -169,7 +185,7 @@ class Batch:
                 self._numbered.append((delivery, ref.id, event.boot, event.seq, event.first_kept))
             fault = fault_of_time(ref.profile, owned_since, time_us, delivery.received_us)
             if fault is not None:
-                self._refuse_part(delivery, ref.id, *fault)
+                self.refuse_part(delivery, ref.id, *fault)
                 continue
             kept = Event(
                 ref.id, time_us, delivery.received_us,
@@ -178,6 +194,54 @@ class Batch:
             self._events.append((kept, delivery))
         newest_us = newest_us if events else delivery.received_us
         self._notes.append((delivery, ref.id, newest_us, owned_since, False))
+
+    def add_each(self, delivery: Delivery, each: Sequence[tuple[TerminalRef, Said]]) -> None:
+        """Take a delivery with what each of some terminals, at least one, says in it."""
+        for ref, said in each:
+            if said.readings or not said.events:
+                self.add(delivery, ref, said.readings)
+            if said.events:
+                self.add_events(delivery, ref, said.events)
+                if said.readings:
+                    self._notes.pop()  # it is one message of this terminal's
+            if said.identity is not None:
+                self.hear(delivery, ref, said.identity)
+            self.refuse_parts(delivery, ref.id, said.refused)
+        self._parts[delivery] = sum(len(said.readings) + len(said.events) for _, said in each)
+
+    def add_joined(self, piece: Piece, said: Said) -> None:
+        """Take what the message says that this piece, which was taken, makes whole."""
+        parts = self._parts[piece.delivery]
+        self.add_each(piece.delivery, [(piece.ref, said)])
+        self._notes.pop()
+        self._parts[piece.delivery] += parts
+
+    def hear(
+        self, delivery: Delivery, ref: TerminalRef, identity: Identity, *, starts: bool = False
+    ) -> None:
+        """Note what a terminal says of itself in a delivery that was just taken, and when.
+
+        What it said at a wrong time, or in another owner's, is of no use.
+        """
+        _, _, newest_us, owned_since, _ = self._notes[-1]
+        received_us = delivery.received_us
+        if fault_of_time(ref.profile, owned_since, newest_us, received_us) is None:
+            time_us = min(newest_us, received_us)
+            word = Word(ref.id, time_us, received_us, identity, starts, delivery.duplicate)
+            self.said.append((delivery, word))
+
+    def withdraw(self, wrong: Mapping[Delivery, tuple[int, str]]) -> None:
+        """Send deliveries to quarantine that are taken already: whose (id) each is, and why."""
+        for gathered in self._gathered.values():
+            for pattern, rows in list(gathered.groups.items()):
+                gathered.groups[pattern] = [row for row in rows if row[5] not in wrong]
+                if not gathered.groups[pattern]:
+                    del gathered.groups[pattern]
+        self._events = [
+            (event, delivery) for event, delivery in self._events if delivery not in wrong
+        ]
+        for delivery, (terminal_id, detail) in wrong.items():
+            self.refuse_part(delivery, terminal_id, Reason.WRONG_IDENTITY, detail)
 
     def refuse(
         self, delivery: Delivery, ref: TerminalRef | None, reason: Reason, detail: str
@@ -189,7 +253,7 @@ class Batch:
         self._notes.append(
             (delivery, terminal_id or 0, delivery.received_us, owned_since, readings)
         )
-        self._refuse_part(delivery, terminal_id, reason, detail)
+        self.refuse_part(delivery, terminal_id, reason, detail)
 
     def refuse_parts(
         self, delivery: Delivery, terminal_id: int, parts: Iterable[RefusedPart]
@@ -197,13 +261,14 @@ class Batch:
         """Send what a decoder refused of a delivery to quarantine."""
         for part in parts:
             subject = part.metric or f"reading {part.position + 1}"
-            self._refuse_part(delivery, terminal_id, part.reason, f"{subject}: {part.detail}")
+            self.refuse_part(delivery, terminal_id, part.reason, f"{subject}: {part.detail}")
             if part.boot is not None and part.seq:
                 self._numbered.append((delivery, terminal_id, part.boot, part.seq, None))
 
-    def _refuse_part(
+    def refuse_part(
         self, delivery: Delivery, terminal_id: int | None, reason: Reason, detail: str
     ) -> None:
+        """Send something of a delivery, of which something else is taken, to quarantine."""
         self._refused.append(Refused(delivery, terminal_id, reason, detail))
 
     def unknown_metrics(self) -> list[tuple[ProfileId, str]]:
@@ -226,7 +291,7 @@ class Batch:
         tables = [
             table
             for gathered in self._gathered.values()
-            if (table := _seal(gathered, self._refuse_part)) is not None
+            if (table := seal(gathered, self.refuse_part)) is not None
         ]
         return Sealed(
             self.deliveries,
@@ -237,118 +302,7 @@ class Batch:
             self._untimed,
             self._notes,
             self._numbered,
+            self.kept,
+            self.joined,
+            [word for _, word in self.said],
         )
-
-
-Refuse = Callable[[Delivery, int | None, Reason, str], None]
-
-
-def _seal(gathered: _Gathered, refuse: Refuse) -> SealedTable | None:
-    """The rows of a profile's readings, without what is refused; None if nothing is left."""
-    profile = gathered.profile
-    arrived = _turn(
-        profile,
-        {
-            pattern: timely
-            for pattern, rows in gathered.groups.items()
-            if (timely := _timely(profile, rows, refuse))
-        },
-        refuse,
-    )
-    left = np.zeros(len(arrived.deliveries), np.bool_)
-    for column in arrived.columns.values():
-        left |= column.present
-    if not left.all():
-        arrived = arrived.take(np.flatnonzero(left))
-    if not arrived.deliveries:
-        return None
-    merged = merge(profile, arrived)
-    return SealedTable(merged, _doubtful(merged))
-
-
-def _timely(profile: DeviceProfile, rows: list[_Row], refuse: Refuse) -> list[_Row]:
-    """The rows within the accepted clock and the present ownership; refuses the others."""
-    turned = zip(*rows, strict=True)
-    times, received, owned = (np.array(c, np.int64) for c in islice(turned, 2, 5))
-    delays = received - times
-    good = (
-        (delays <= profile.clock_back_seconds * _SECOND_US)
-        & (delays >= -profile.clock_ahead_seconds * _SECOND_US)
-        & (times >= owned)
-    )
-    if good.all():
-        return rows
-    for row in compress(rows, ~good):
-        _, terminal_id, time_us, received_us, owned_since, delivery = row[:_HEAD]
-        fault = fault_of_time(profile, owned_since, time_us, received_us)
-        if fault is not None:
-            refuse(delivery, terminal_id, *fault)
-    return list(compress(rows, good))
-
-
-def _turn(
-    profile: DeviceProfile, groups: Mapping[tuple[str, ...], list[_Row]], refuse: Refuse
-) -> Arrived:
-    """Rows to columns, each value held against its metric."""
-    known = {metric.name: metric for metric in profile.metrics}
-    total = sum(map(len, groups.values()))
-    numbers, ids, times, received = heads = [np.zeros(total, np.int64) for _ in range(4)]
-    deliveries: list[Delivery] = []
-    columns: dict[str, Column] = {}
-    begin = 0
-    for pattern, rows in groups.items():
-        end = begin + len(rows)
-        turned = list(zip(*rows, strict=True))
-        for head, column in zip(heads, turned, strict=False):
-            head[begin:end] = column
-        deliveries += turned[5]
-        for name, given in zip(pattern, turned[_HEAD:], strict=True):
-            metric = known.get(name)
-            if metric is None:
-                for row in rows:
-                    refuse(row[5], row[1], Reason.UNKNOWN_METRIC, shown(name))
-                continue
-            if name not in columns:
-                columns[name] = Column.absent(storage(metric), total)
-            columns[name].values[begin:end], faults = check(metric, given)
-            columns[name].present[begin:end] = True
-            for k, (reason, detail) in faults.items():
-                columns[name].present[begin + k] = False
-                refuse(rows[k][5], rows[k][1], reason, detail)
-        begin = end
-    return Arrived(numbers, ids, times, received, deliveries, columns)
-
-
-def _doubtful(merged: Merged) -> Flags | None:
-    """Which rows have a part that the broker delivered before."""
-    again = attrgetter("duplicate")
-    if True not in map(again, merged.deliveries):
-        return None
-    flags = np.array([again(merged.deliveries[k]) for k in merged.order.tolist()], np.bool_)
-    doubtful: Flags = np.logical_or.reduceat(flags, merged.starts)
-    return doubtful
-
-
-def fault_of_time(
-    profile: DeviceProfile, owned_since_us: int, time_us: int, received_us: int
-) -> tuple[Reason, str] | None:
-    """Why something of that time is not accepted now, with both clocks; None if it is."""
-    delay_us = received_us - time_us
-    if delay_us > profile.clock_back_seconds * _SECOND_US:
-        return Reason.CLOCK, _clocks("too long ago", time_us, received_us)
-    if delay_us < -profile.clock_ahead_seconds * _SECOND_US:
-        return Reason.CLOCK, _clocks("ahead", time_us, received_us)
-    if time_us < owned_since_us:
-        return Reason.OTHER_OWNER, _clocks("of an earlier owner's time", time_us, received_us)
-    return None
-
-
-def _clocks(what: str, time_us: int, received_us: int) -> str:
-    return f"{what}: {_told(time_us)}, received {_told(received_us)}"
-
-
-def _told(unix_us: int) -> str:
-    try:
-        return at(unix_us).isoformat()
-    except OverflowError:
-        return f"{unix_us / 1e6:.0f} s after 1970"

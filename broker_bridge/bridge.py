@@ -20,6 +20,7 @@ from broker_bridge.batch import Batch
 from broker_bridge.flood import Flood
 from broker_bridge.flow import Flow
 from broker_bridge.hearing import Hearing
+from broker_bridge.joining import join, tidy
 from broker_bridge.losses import MARK_SECONDS, Losses
 from broker_bridge.metrics import BridgeMetrics
 from broker_bridge.replay import Replayer
@@ -66,7 +67,7 @@ class Bridge:
         self._writer = writer
         self._directory = directory
         self._routes = Routes(settings.topic_prefix, directory)
-        self._asking = Asking(self._routes, directory)
+        self._asking = Asking(self._routes, directory, pool)
         self._replayer = Replayer(settings, pool, self._asking, metrics)
         self._something = asyncio.Event()
         self._losses = Losses(settings.topic_prefix, settings.bridge_name)
@@ -116,6 +117,7 @@ class Bridge:
             asyncio.create_task(self._hearing.keep(self._pool, name, following)),
             asyncio.create_task(self._replayer.run(following)),
             asyncio.create_task(self._flood.learn(self._pool, following)),
+            asyncio.create_task(tidy(self._pool, name, following)),
             asyncio.create_task(stop.wait()),
             asyncio.create_task(self._mark(following)),
         )
@@ -290,6 +292,7 @@ class Bridge:
 
     async def _settle(self, batch: Batch) -> None:
         await self._asking.about(batch)
+        await join(self._pool, batch)
         await self._settler.settle(batch.seal())
 
     async def _open(self) -> None:
@@ -324,7 +327,7 @@ class Bridge:
         for turn in count():
             if await paused(ending, MARK_SECONDS):
                 return
-            mark = self._losses.mark_topic, b"%d" % now_us()
+            mark = self._losses.mark_topic, self._losses.next_mark(now_us())
             self._session.publish([mark], retained=True)
             if turn % _TURNS_BETWEEN_NOTES == 0:
                 self._broker_to_note = True

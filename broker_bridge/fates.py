@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from broker_bridge.batch import Refused, Sealed, SealedTable
+from broker_bridge.batch import Refused, Sealed
+from broker_bridge.sealing import SealedTable
 from broker_bridge.session import Delivery
 from telemetry.events import Recorded
 from telemetry.messages import FATES, Messages
@@ -66,10 +67,16 @@ class Fates:
                 self._doubled[delivery] += 1
 
     def refused(self) -> list[Refused]:
-        """What is refused: one item for a message and reason, its details joined."""
+        """What is refused: one item for a message and reason, its details joined.
+
+        A message of which a part tells of another owner's time is refused for that only: its bytes
+        are not for who owns the terminal now, whatever else is wrong with it.
+        """
         details: dict[tuple[Delivery, Reason], list[Refused]] = {}
+        others = self._of_another_owner()
         for refused in self._refused:
-            details.setdefault((refused.delivery, refused.reason), []).append(refused)
+            reason = Reason.OTHER_OWNER if refused.delivery in others else refused.reason
+            details.setdefault((refused.delivery, reason), []).append(refused)
         self.parts[Fate.QUARANTINED] = len(self._refused)
         return [
             Refused(
@@ -119,6 +126,9 @@ class Fates:
         """What became of each message, as the feed tells it."""
         notes = self._sealed.notes
         deliveries, terminal_ids, times_us, owned_since_us, readings = zip(*notes, strict=True)
+        sizes = np.array([len(delivery.payload) for delivery in deliveries], np.int64)
+        if len(notes) > len(self._sealed.deliveries):  # bytes count once, however many speak
+            sizes[1:][np.diff(list(map(id, deliveries))) == 0] = 0
         fates = np.zeros(len(notes), np.int64)
         reasons, doubled = self._exceptions()
         if reasons or doubled:
@@ -131,7 +141,7 @@ class Fates:
             np.array(terminal_ids, np.int32),
             np.array(times_us, np.int64),
             np.array([delivery.received_us for delivery in deliveries], np.int64),
-            np.array([len(delivery.payload) for delivery in deliveries], np.int64),
+            sizes,
             fates,
             np.array(owned_since_us, np.int64),
             np.array(readings, np.bool_),
@@ -139,7 +149,7 @@ class Fates:
 
     def _exceptions(self) -> tuple[dict[Delivery, Reason], set[Delivery]]:
         """Of the messages that are not simply stored: the first reason, and the duplicates."""
-        reasons: dict[Delivery, Reason] = {}
+        reasons = dict.fromkeys(self._of_another_owner(), Reason.OTHER_OWNER)
         for refused in self._refused:
             reasons.setdefault(refused.delivery, refused.reason)
         parts = self._sealed.parts
@@ -149,6 +159,9 @@ class Fates:
             if delivery not in reasons and count == parts.get(delivery, 1)
         }
         return reasons, doubled
+
+    def _of_another_owner(self) -> set[Delivery]:
+        return {r.delivery for r in self._refused if r.reason is Reason.OTHER_OWNER}
 
     def _refuse(self, table: SealedTable, source: int, reason: Reason, detail: str) -> None:
         merged = table.merged

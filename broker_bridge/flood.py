@@ -46,7 +46,10 @@ class Buckets:
         if rate is None:
             spent = 0
         elif spent >= most:
-            earned = int(rate * (at_us - self._filled_us.get(number, 0)) / 1_000_000)
+            since_us = at_us - self._filled_us.get(number, 0)
+            # A time before that: some of a client's messages come out of the spool and some do not,
+            # or our clock was set back; nobody is refused for either.
+            earned = most if since_us < 0 else int(rate * since_us / 1_000_000)
             if earned < 1:
                 return False
             spent = max(0, spent - earned)

@@ -117,7 +117,7 @@ class Flow:
         Say `written` or `put_back` before the next one.
         """
         if not self._packed > self._drained:  # no two times the same, on both sides of the spool
-            self.drain_clock.stamp(self.clock.stamp(0))
+            self.drain_clock.go_on_from(self.clock)
         size = count = 0
         for delivery in self.behind[:PARCEL_MESSAGES]:
             size += len(delivery.payload)
@@ -146,7 +146,7 @@ class Flow:
         """The database has every parcel up to this one."""
         nothing_left = number >= self._written and not self._is_writing
         self._drained = self._packed if nothing_left else number
-        self.clock.stamp(self.drain_clock.stamp(0))
+        self.clock.go_on_from(self.drain_clock)
         self.go_on()
 
     def unpack(self, deliveries: Sequence[Delivery], damaged: Collection[Delivery]) -> Batch:

@@ -54,7 +54,7 @@ class Hearing:
         None while nothing is listened for: no connection, or reading waits for settlements.
         """
         session = self._session
-        stood_still = now_us - self._last_turn_us > _BREAK_US
+        stood_still = abs(now_us - self._last_turn_us) > _BREAK_US  # or the clock was set
         self._last_turn_us = now_us
         if not session.connected or not session.subscribed or session.paused:
             self._since_us = None

@@ -8,7 +8,7 @@ says that it did and nothing says what it forgot: that counts as lost, too, unle
 stopped on purpose.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -22,6 +22,7 @@ _SECOND_US = 1_000_000
 _LISTENING_US = 2 * _SECOND_US  # a mark came back within that time: we listened
 _STALE_US = 12 * _SECOND_US  # $SYS is told every 10 seconds
 _MOST_EARLY = 100
+_MOST_DIGITS = 18
 
 
 class Losses:
@@ -36,7 +37,9 @@ class Losses:
         self._begun = False
         self._early: list[Callable[[], None]] = []
         self._uptime_seconds: int | None = None
+        self._knows_start = False
         self._gone_us: int | None = None
+        self._heard_us: int | None = None
         self._listened = False
         self._accounted = True
 
@@ -58,15 +61,22 @@ class Losses:
         if not self._begun:
             self._early.append(partial(self.connected, now_us, session_present=session_present))
             return
-        self._accounted = False
+        self._accounted = self._knows_start = False
         if not session_present and self.seen.session:
             self._account(GapKind.SESSION_LOST, now_us)
         self.seen = replace(self.seen, session=True)
 
+    def next_mark(self, now_us: int) -> bytes:
+        """What to have the broker keep now: a number that rises, though our clock be set back.
+
+        And what time it is.
+        """
+        return b"%d %d" % (max(now_us, (self.seen.marked_us or 0) + 1), now_us)
+
     def disconnected(self, now_us: int) -> None:
         """The connection ended."""
-        marked_us = self.seen.marked_us
-        self._listened = marked_us is not None and now_us - marked_us < _LISTENING_US
+        heard_us = self._heard_us
+        self._listened = heard_us is not None and now_us - heard_us < _LISTENING_US
         self._gone_us = now_us
 
     def notice(self, topic: str, payload: bytes, now_us: int, *, retained: bool) -> None:
@@ -76,7 +86,7 @@ class Losses:
                 self._early.append(partial(self.notice, topic, payload, now_us, retained=retained))
             return
         said = payload.split()
-        if not said or not said[0].isdigit() or len(said[0]) > 18:
+        if not said or not said[0].isdigit() or len(said[0]) > _MOST_DIGITS:
             return
         number = int(said[0])
         marked_us = self.seen.marked_us
@@ -86,18 +96,23 @@ class Losses:
             self._hear_dropped(number, now_us)
         elif not retained:
             self.seen = replace(self.seen, marked_us=max(number, marked_us or 0))
+            self._heard_us = _time_of(said)
         elif marked_us is not None and number < marked_us:
-            self._account(GapKind.BROKER_RESTARTED, self._gone_us or now_us, number)
+            gone_us = now_us if self._gone_us is None else min(self._gone_us, now_us)
+            self._account(GapKind.BROKER_RESTARTED, gone_us, _time_of(said))
 
     def _hear_uptime(self, uptime_seconds: int, now_us: int) -> None:
-        """Has it restarted since we last heard of it, and did we listen?"""
+        """Has it restarted since we last heard of it, and did we listen?
+
+        Within one connection it has not: if it seems to have, then our clock was set.
+        """
         started_us = now_us - uptime_seconds * _SECOND_US
         known_us = self.seen.started_us
         fell = self._uptime_seconds is not None and uptime_seconds < self._uptime_seconds
         again = fell or (known_us is not None and started_us > known_us + _STALE_US)
-        if again and not self._listened and not self.seen.stopped:
+        if again and not (self._knows_start or self._listened or self.seen.stopped):
             self._account(GapKind.BROKER_RESTARTED, started_us)
-        self._uptime_seconds = uptime_seconds
+        self._uptime_seconds, self._knows_start = uptime_seconds, True
         first_us = started_us if again or known_us is None else min(started_us, known_us)
         self.seen = replace(self.seen, started_us=first_us, stopped=False)
 
@@ -116,3 +131,9 @@ class Losses:
                 begins_us = ends_us if self._gone_us is None else self._gone_us
             self.lost.append(Loss(kind, min(begins_us, ends_us), ends_us))
         self._accounted = True
+
+
+def _time_of(mark: Sequence[bytes]) -> int:
+    """When it was made, by our clock then; its number where it does not say."""
+    said = mark[-1]
+    return int(said if said.isdigit() and len(said) <= _MOST_DIGITS else mark[0])

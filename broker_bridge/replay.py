@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from broker_bridge.asking import Asking
 from broker_bridge.batch import Batch, UntimedClock
 from broker_bridge.fates import Fates
+from broker_bridge.joining import join
 from broker_bridge.metrics import BridgeMetrics
 from broker_bridge.session import Delivery
 from foundation.database import Pool, transaction
@@ -87,12 +88,14 @@ class Replayer:
         batch.deliveries += items
         batch.strangers += items
         await self._asking.about(batch)
+        await join(self._pool, batch)
         sealed = batch.seal()
         fates = Fates(sealed)
         for table in sealed.tables:
             fates.tell_rows(table, await work.store(table.merged.rows, table.doubtful))
         if sealed.events:
             fates.tell_events(await work.record([event for event, _ in sealed.events]))
+        await work.keep_parts(sealed.kept, sealed.joined)
         return told + _told(items, fates)
 
 

@@ -92,7 +92,11 @@ class Settler:
                     fates.tell_rows(table, stored)
                 if sealed.events:
                     fates.tell_events(await work.record([event for event, _ in sealed.events]))
+                if sealed.words:
+                    await work.hear(sealed.words)
                 await work.quarantine(fates.refusals())
+                if sealed.kept or sealed.joined:
+                    await work.keep_parts(sealed.kept, sealed.joined)
                 kept = await work.receipt(said[1:] for said in sealed.numbered)
                 work.account(fates.account())
                 failpoints.reach("before_commit")

@@ -8,10 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deploy import reference, seed_accounts, seed_fleet
+from deploy import reference, seed_accounts, seed_fleet, seed_sims, seed_transfers
 from deploy.reference import Reference
 from foundation.database import Connection, open_pool, transaction
-from registry import credentials, group_clients, profiles, regions, terminals, users
+from registry import credentials, group_clients, networks, profiles, regions, terminals, users
 from registry.errors import GroupClientNotFound, TerminalNotFound, UsersThere
 from registry.identifiers import TerminalCode
 from registry.model import (
@@ -44,11 +44,15 @@ async def seed(dsn: str, home: Path, *, fleet: int) -> dict[str, Any]:
     kept = _kept(home / CREDENTIALS_FILE)
     async with await open_pool(dsn, name="seed", max_size=1) as pool:
         async with transaction(pool, scope.settings()) as conn:
-            await regions.put(conn, scope, country.regions, country.industries, country.tiers)
+            await _describe(conn, country)
             defined = await _define(conn, built_in)
             terminal = await _demonstrate(conn, country, kept.get("terminal", {}))
             members = await seed_fleet.enrol(conn, scope, home, country, defined, fleet)
-            accounts = await seed_accounts.ensure(conn, scope, kept, await _customers(conn))
+            customers = await _customers(conn)
+            accounts = await seed_accounts.ensure(conn, scope, kept, customers)
+            if fleet:
+                await seed_transfers.waiting(conn, scope, customers)
+                await seed_sims.stock(conn, scope, country, customers)
         # Not before the commit: a file must not name a terminal that is not on the roll.
         if fleet:
             seed_fleet.write(home, members)
@@ -71,7 +75,7 @@ async def found(
         there = await users.any_there(conn, scope)
         if there and once:
             raise UsersThere
-        await regions.put(conn, scope, country.regions, country.industries, country.tiers)
+        await _describe(conn, country)
         await _define(conn, reference.profiles())
         if not there:
             await users.appoint(
@@ -90,6 +94,12 @@ def _kept(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     return found
+
+
+async def _describe(conn: Connection, country: Reference) -> None:
+    """The country as the reference data have it now."""
+    await regions.put(conn, scope, country.regions, country.industries, country.tiers)
+    await networks.put(conn, scope, country.networks, country.number_ranges)
 
 
 async def _define(conn: Connection, built_in: tuple[DeviceProfile, ...]) -> list[DeviceProfile]:

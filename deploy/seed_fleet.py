@@ -1,17 +1,19 @@
 """The demo fleet: planned by `reference.fleet`, put on the roll, written out for the simulator."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
+from deploy import seed_sims, seed_transfers
 from deploy.reference import Reference
+from deploy.reference.clients import Story
 from deploy.reference.fleet import Fleet, FleetClient, FleetTerminal
 from deploy.simulator import fleet as simulated
 from deploy.simulator.curves.vehicle_tracker import REPLAYS
 from deploy.simulator.fleet import FleetMissing, Identity, Member
 from foundation.database import Connection
-from registry import credentials, enrolment, group_clients, ownership
+from registry import bindings, credentials, enrolment, group_clients
+from registry.bindings import Mode, Rule
 from registry.enrolment import Draft, InstalledSim
 from registry.errors import GroupClientNotFound, TerminalNotFound
 from registry.model import DeviceProfile, GroupClientId
@@ -20,6 +22,7 @@ from registry.scope import Scope
 FLEET_FILE = "fleet.jsonl"
 _AT_ONCE = 2_000
 _VEHICLE = "vehicle_tracker"
+_BOUND = frozenset({Story.SEPARATED, Story.RIVAL})  # whose SIMs show what a binding is for
 
 
 def write(home: Path, members: Iterable[Member]) -> None:
@@ -124,17 +127,20 @@ class _Enroller:
             elif secret := await self._issued(code):
                 members.append(self._member(terminal, secret))
         await enrolment.enrol(self._conn, self._scope, (drafts[str(t.code)] for t in fresh))
-        yesterday = datetime.now(UTC) - timedelta(days=1)
+        for terminal in fresh:
+            if terminal.story in _BOUND:
+                rule = Rule(Mode.EXACT, (str(terminal.imei),))
+                await bindings.put(self._conn, self._scope, terminal.iccid, rule)
+        handed: dict[str, str] = {}
         for terminal in fresh:
             if terminal.previous_client_code is not None:
-                await ownership.transfer(
-                    self._conn,
-                    self._scope,
-                    str(terminal.code),
-                    terminal.client_code,
-                    effective_at=yesterday,
+                handed |= await seed_transfers.yesterday(
+                    self._conn, self._scope, str(terminal.code), terminal.client_code
                 )
-        return members
+        return [
+            member.model_copy(update={"password": handed.get(member.code, member.password)})
+            for member in members
+        ]
 
     async def _issued(self, code: str) -> str | None:
         """A new credential in place of one that was lost with the fleet file."""
@@ -146,12 +152,19 @@ class _Enroller:
     def _draft(self, terminal: FleetTerminal) -> Draft:
         return Draft(
             code=terminal.code,
+            name=terminal.name,
             profile_id=self._kinds[terminal.profile_code].id,
             region_code=terminal.region_code,
             group_client_id=self._client_ids[terminal.previous_client_code or terminal.client_code],
             state=terminal.state,
             imei=terminal.imei,
-            sim=InstalledSim(terminal.iccid, terminal.imsi, terminal.msisdn),
+            sim=InstalledSim(
+                terminal.iccid,
+                terminal.imsi,
+                terminal.msisdn,
+                apn=seed_sims.APN,
+                plan=seed_sims.PLANS[terminal.profile_code == _VEHICLE],
+            ),
         )
 
     def _member(self, terminal: FleetTerminal, secret: str) -> Member:

@@ -104,6 +104,14 @@ async def transaction(
             yield conn
 
 
+@asynccontextmanager
+async def attempt(conn: Connection) -> AsyncIterator[None]:
+    """What is refused within is undone, and the transaction goes on after it."""
+    with translated():
+        async with conn.transaction():
+            yield
+
+
 async def apply_settings(conn: Connection, settings: Mapping[str, str]) -> None:
     """Make `settings` hold until the current transaction ends."""
     names, values = list(settings), list(settings.values())

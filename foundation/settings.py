@@ -57,6 +57,15 @@ class Settings(BaseSettings):
     broker_ca_file: Path | None = Field(
         None, description="CA certificate that signs an `mqtts://` broker; default: the system's."
     )
+    broker_hook_secret: SecretStr | None = Field(
+        None,
+        min_length=24,
+        description="What brokers show to /broker/...: 24 random characters or more; none: closed.",
+    )
+    terminal_ca: Path | None = Field(
+        None,
+        description="Directory of the CA that signs terminals' certificates (`muster ca init`).",
+    )
     home: Path | None = Field(
         None, description="Where `muster up` keeps its state; default `.muster` in the checkout."
     )
@@ -68,8 +77,8 @@ class Settings(BaseSettings):
     api_tls_key: Path | None = Field(None, description="PEM private key of the certificate.")
     secret_key: SecretStr | None = Field(
         None,
-        description="Seals second factors: 32 random characters or more; blank and an older key"
-        " may follow.",
+        description="Seals second factors and passwords to be fetched: 32 random characters or"
+        " more; blank and an older key may follow.",
     )
     second_factor: Literal["off", "commanding", "everyone"] = Field(
         "commanding",
@@ -105,6 +114,12 @@ class Settings(BaseSettings):
     limit_client: Allowance = Field(
         "24000/60", description="Requests of all keys and users of one group client together."
     )
+    limit_broker: Allowance = Field(
+        "120000/60", description="Terminals that one broker asks to let in."
+    )
+    limit_broker_terminal: Allowance = Field(
+        "60/60", description="Times that one terminal is let in, however its broker is asked."
+    )
     metrics_listen: Listen = Field(
         "127.0.0.1:9464", description="host:port of /metrics and /health of bridge and jobs."
     )
@@ -136,6 +151,9 @@ class Settings(BaseSettings):
     )
     unsettled_max_bytes: int = Field(
         64 * 1024 * 1024, ge=65_536, description="Unsettled bytes at which reading pauses."
+    )
+    foreign_sims: Literal["warn", "refuse"] = Field(
+        "warn", description="What becomes of SIMs that are not of the home operator's networks."
     )
     terminal_messages_per_second: int = Field(
         2000, ge=1, le=1_000_000, description="What one terminal may send; more is a `flood`."

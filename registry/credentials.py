@@ -4,13 +4,16 @@ import base64
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from datetime import datetime
+from hmac import compare_digest
 
 from foundation import queries
 from foundation.database import Connection
+from registry.certificates import RevocationReason
 from registry.errors import TerminalNotFound
 from registry.scope import Right, Scope
 
-sql = queries.load("registry")
+sql = queries.load("registry", "credentials.sql")
 
 _SECRET_BYTES = 24
 _SALT_BYTES = 12
@@ -44,6 +47,15 @@ def verifier(password: str, *, iterations: int = _ITERATIONS) -> str:
     return f"$7${iterations}${'$'.join(encoded)}"
 
 
+def matches(password: str, known: str) -> bool:
+    """Whether a password is the one of that verifier; takes the same time wherever they differ."""
+    _, _, iterations, salt, digest = known.split("$")
+    tried = hashlib.pbkdf2_hmac(
+        "sha512", password.encode(), base64.b64decode(salt), int(iterations)
+    )
+    return compare_digest(tried, base64.b64decode(digest))
+
+
 async def issue(conn: Connection, scope: Scope, code: str) -> Credential:
     """A new credential for a terminal; the one it had, if any, is cut off within 5 seconds."""
     scope.require(Right.CREDENTIALS_ISSUE)
@@ -57,9 +69,35 @@ async def issue(conn: Connection, scope: Scope, code: str) -> Credential:
     return credential
 
 
-async def revoke(conn: Connection, scope: Scope, code: str) -> None:
-    """Cut a terminal off within 5 seconds; `issue` lets it in again."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Since when a terminal's password is in force, or was; None: it never had one."""
+
+    issued_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def find(conn: Connection, scope: Scope, code: str) -> Standing:
+    """How a terminal's password stands; nobody can show the password itself."""
+    scope.require(Right.TERMINALS_READ)
+    found = await conn.execute(sql.find_credential, scope.parameters() | {"code": code})
+    row = await found.fetchone()
+    if row is None:
+        raise TerminalNotFound(f"There is no terminal {code}.")
+    return Standing(**row)
+
+
+async def cut_off(
+    conn: Connection,
+    scope: Scope,
+    code: str,
+    reason: RevocationReason = RevocationReason.UNSPECIFIED,
+) -> None:
+    """Take all that lets a terminal in, password and certificates, out of force in 5 seconds.
+
+    `issue` lets it in again, and so does a new certificate.
+    """
     scope.require(Right.CREDENTIALS_REVOKE)
-    revoked = await conn.execute(sql.revoke_credential, scope.parameters() | {"code": code})
-    if not revoked.rowcount:
+    cut = await conn.execute(sql.cut_off, scope.parameters() | {"code": code, "reason": reason})
+    if await cut.fetchone() is None:
         raise TerminalNotFound(f"There is no terminal {code}.")

@@ -20,7 +20,9 @@ from foundation.logs import get_logger
 from foundation.shutdown import paused
 from registry import profiles
 from registry.model import DeviceProfile, ProfileId, TerminalId, TerminalRef, TerminalState
+from registry.roll import Facts, Roll
 from registry.scope import Right, Scope
+from registry.wire_directory import WireDirectory
 
 sql = queries.load("registry", "directory.sql")
 
@@ -31,8 +33,11 @@ _RETRY_SECONDS = 0.5
 _ABSENT_SECONDS = 5.0
 _MOST_ABSENT = 10_000
 _ROWS_AT_ONCE = 5_000
+_ROWS_PACKED = 50_000
+MOST_REFS = 50_000
 
-_STATES = {state.value: state for state in TerminalState}
+_STATES = tuple(TerminalState)
+_NAMES = [state.value for state in _STATES]
 _log = get_logger("registry.directory")
 _scope = Scope.system("directory")
 
@@ -69,14 +74,17 @@ class Directory:
     """All terminals and profiles. `load` it, keep `follow` running, then `find` without waiting.
 
     Terminals of one profile share one DeviceProfile; a changed profile or terminal is a new object,
-    so that whoever holds an old one holds a consistent one.
+    so that whoever holds an old one holds a consistent one. Objects are made of those that are
+    asked for; the rest are rows of arrays. `wire_names` knows whom a
+    gateway speaks for.
     """
 
     def __init__(self, pool: Pool) -> None:
+        self.wire_names = WireDirectory()
         self._pool = pool
         self._profiles: dict[ProfileId, DeviceProfile] = {}
-        self._terminals: dict[str, TerminalRef] = {}
-        self._client_ids: dict[int, int] = {}
+        self._roll = Roll()
+        self._refs: dict[str, TerminalRef] = {}
         self._absent = _Absent()
         self._asking = asyncio.Lock()  # one question at a time: a flood of strangers stays cheap
         self._position = "0"
@@ -85,7 +93,7 @@ class Directory:
 
     def __len__(self) -> int:
         """How many terminals it knows."""
-        return len(self._terminals)
+        return len(self._roll)
 
     @property
     def loaded(self) -> bool:
@@ -94,7 +102,12 @@ class Directory:
 
     def find(self, code: str) -> TerminalRef | None:
         """The terminal of that code, as far as we know; never waits."""
-        return self._terminals.get(code)
+        ref = self._refs.get(code)
+        if ref is None and (facts := self._roll.find(code)) is not None:
+            if len(self._refs) >= MOST_REFS:
+                self._refs.clear()
+            ref = self._refs[code] = self._ref(code, facts)
+        return ref
 
     def find_profile(self, profile_id: ProfileId) -> DeviceProfile | None:
         """The profile of that id, as far as we know; never waits."""
@@ -105,36 +118,36 @@ class Directory:
         self._callbacks.append(callback)
 
     async def load(self) -> None:
-        """Read everything; what changes from here on is for `follow`."""
+        """Read everything; what changes from here on is for `follow`.
+
+        Read again, it tells of every profile, and of those terminals that were asked for lately.
+        """
         async with transaction(self._pool) as conn:
             await conn.execute("set transaction isolation level repeatable read")
             position = await _position(conn)
             self._take_profiles(await profiles.list_all(conn, _scope))
-            terminals: dict[str, TerminalRef] = {}
-            async with conn.cursor("directory", row_factory=tuple_row) as cursor:
-                await cursor.execute(sql.load_terminals)
-                while rows := await cursor.fetchmany(_ROWS_AT_ONCE):
-                    terminals.update((row[1], self._ref(row)) for row in rows)
-        before, self._terminals = self._terminals, terminals
+            roll = await _read_roll(conn)
+            await self.wire_names.load(conn)
+        self._roll, before, self._refs = roll, self._refs, {}
         self._position = position
-        self._caught_up_at = time.monotonic()
-        if before:
-            changed = (code for code, ref in terminals.items() if before.get(code) != ref)
+        again, self._caught_up_at = self.loaded, time.monotonic()
+        if again:
+            changed = (code for code, ref in before.items() if self.find(code) != ref)
             self._tell(Change(frozenset(changed), frozenset(self._profiles)))
 
     async def ask(self, code: str) -> TerminalRef | None:
         """The terminal of that code, asking the database once in 5 seconds if we do not know it."""
         async with self._asking:
-            if code not in self._terminals and code not in self._absent:
+            if self.find(code) is None and code not in self._absent:
                 async with transaction(self._pool) as conn:
                     row = await _one(conn, code)
                     if row is not None and row[2] not in self._profiles:
                         self._take_profiles(await profiles.list_all(conn, _scope))
                 if row is None:
                     self._absent.note(code)
-                else:  # what came by the feed meanwhile is newer
-                    self._terminals.setdefault(code, self._ref(row))
-        return self._terminals.get(code)
+                elif self.find(code) is None:  # what came by the feed meanwhile is newer
+                    self._roll.put(code, _facts(row))
+        return self.find(code)
 
     async def ask_metric(self, profile_id: ProfileId, metric: str) -> DeviceProfile | None:
         """The profile as it is now, asking the database once in 5 seconds if it lacks the metric.
@@ -197,26 +210,36 @@ class Directory:
         differing: list[str] = []
         for part in _parts(ids, _ROWS_AT_ONCE):
             async with conn.cursor(row_factory=tuple_row) as cursor:
-                await cursor.execute(sql.read_terminals, {"ids": part})
-                refs = map(self._ref, await cursor.fetchall())
-            for ref in refs:
-                if self._terminals.get(ref.code) != ref:
-                    self._terminals[ref.code] = ref
-                    differing.append(ref.code)
+                await cursor.execute(sql.read_terminals, {"ids": part, "states": _NAMES})
+                rows = await cursor.fetchall()
+            await self.wire_names.read_again(conn, part)
+            for row in rows:
+                code, facts = row[1], _facts(row)
+                if self._roll.find(code) != facts:
+                    self._roll.put(code, facts)
+                    self._refs.pop(code, None)
+                    differing.append(code)
+            if gone := set(part) - {row[0] for row in rows}:
+                differing += self._take_off(gone)
         self._absent.forget(differing)
         return differing
 
-    def _ref(self, row: tuple[Any, ...]) -> TerminalRef:
-        terminal_id, code, profile_id, state, owner_since_us, client_id = row
-        if client_id is not None:  # one object for all terminals of a client
-            client_id = self._client_ids.setdefault(client_id, client_id)
+    def _take_off(self, ids: set[TerminalId]) -> list[str]:
+        """Forget terminals that an undone import took off the roll; returns the codes in use."""
+        self._roll.take_off(ids)
+        codes = [code for code, ref in self._refs.items() if ref.id in ids]
+        for code in codes:
+            del self._refs[code]
+        return codes
+
+    def _ref(self, code: str, facts: Facts) -> TerminalRef:
         return TerminalRef(
-            terminal_id,
+            TerminalId(facts.id),
             code,
-            self._profiles[profile_id],
-            _STATES[state],
-            owner_since_us,
-            client_id,
+            self._profiles[ProfileId(facts.profile_id)],
+            _STATES[facts.state],
+            facts.owner_since_us,
+            facts.client_id or None,
         )
 
     def _take_profiles(self, found: Iterable[DeviceProfile]) -> frozenset[ProfileId]:
@@ -227,19 +250,9 @@ class Directory:
             if profile.id not in self._profiles
             or profile.version > self._profiles[profile.id].version
         }
-        live = newer.keys() & self._profiles.keys()
+        if newer.keys() & self._profiles.keys():
+            self._refs.clear()
         self._profiles.update(newer)
-        if live:
-            for code, ref in self._terminals.items():
-                if ref.profile.id in live:  # replacing values while iterating is safe
-                    self._terminals[code] = TerminalRef(
-                        ref.id,
-                        code,
-                        newer[ref.profile.id],
-                        ref.state,
-                        ref.owner_since_us,
-                        ref.client_id,
-                    )
         return frozenset(newer)
 
     def _tell(self, change: Change) -> None:
@@ -255,9 +268,30 @@ async def forget_changes(conn: Connection, scope: Scope) -> int:
     return forgotten.rowcount
 
 
+async def _read_roll(conn: Connection) -> Roll:
+    """Everybody, packed by the database, some ten thousand at a time."""
+    counted = await (await conn.execute(sql.count_terminals)).fetchone()
+    assert counted is not None
+    roll, after = Roll(counted["terminals"]), 0
+    while True:
+        given = {"key": roll.key, "states": _NAMES, "after": after, "rows": _ROWS_PACKED}
+        row = await (await conn.execute(sql.pack_terminals, given, binary=True)).fetchone()
+        assert row is not None
+        if row["packed"] is None:
+            roll.sort()
+            return roll
+        roll.take(row["packed"])
+        after = row["last_id"]
+
+
+def _facts(row: tuple[Any, ...]) -> Facts:
+    terminal_id, _, profile_id, state, owner_since, client_id = row
+    return Facts(terminal_id, profile_id, state, owner_since, client_id)
+
+
 async def _one(conn: Connection, code: str) -> tuple[Any, ...] | None:
     async with conn.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(sql.read_terminal, {"code": code})
+        await cursor.execute(sql.read_terminal, {"code": code, "states": _NAMES})
         return await cursor.fetchone()
 
 

@@ -1,16 +1,29 @@
--- name: load_terminals
--- Every terminal as the message path needs it.
-select id, code, profile_id, state, (extract(epoch from nullif(owner_since, '-infinity')) * 1000000)::bigint as owner_since_us, group_client_id
-from registry.terminal;
+-- A state is told by its place in a list (from 0), an owner's time in PostgreSQL's own microseconds.
+
+-- name: pack_terminals
+-- Terminals by id as the message path needs them, packed; of the code 12 bytes of a digest.
+select max(id) as last_id, string_agg(substring(sha256(%(key)s::bytea || convert_to(code, 'UTF8')) for 12) || int4send(id)
+    || int4send(profile_id) || int2send((array_position(%(states)s::text[], state) - 1)::int2) || timestamptz_send(owner_since)
+    || int4send(coalesce(group_client_id, 0)), '') as packed
+from (select id, code, profile_id, state, owner_since, group_client_id from registry.terminal
+    where id > %(after)s order by id limit %(rows)s) t;
+
+-- name: count_terminals
+-- For how many there has to be room.
+select count(*) as terminals from registry.terminal;
 
 -- name: read_terminals
--- The same of some terminals, by id.
-select id, code, profile_id, state, (extract(epoch from nullif(owner_since, '-infinity')) * 1000000)::bigint as owner_since_us, group_client_id
+-- The same of some terminals, by id, with their codes.
+select id, code, profile_id, array_position(%(states)s::text[], state) - 1 as state,
+    ('x' || encode(timestamptz_send(owner_since), 'hex'))::bit(64)::int8 as owner_since,
+    coalesce(group_client_id, 0) as client_id
 from registry.terminal where id = any (%(ids)s);
 
 -- name: read_terminal
 -- The same of one terminal, by code.
-select id, code, profile_id, state, (extract(epoch from nullif(owner_since, '-infinity')) * 1000000)::bigint as owner_since_us, group_client_id
+select id, code, profile_id, array_position(%(states)s::text[], state) - 1 as state,
+    ('x' || encode(timestamptz_send(owner_since), 'hex'))::bit(64)::int8 as owner_since,
+    coalesce(group_client_id, 0) as client_id
 from registry.terminal where code = %(code)s;
 
 -- name: position

@@ -23,6 +23,8 @@ class InstalledSim:
     iccid: Iccid
     imsi: Imsi | None = None
     msisdn: Msisdn | None = None
+    apn: str | None = None
+    plan: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,8 @@ async def _insert_sims(conn: Connection, drafts: Sequence[Draft], ids: Sequence[
             "iccids": iccids,
             "imsis": [sim.imsi and str(sim.imsi) for _, sim, _ in fitted],
             "msisdns": [sim.msisdn and str(sim.msisdn) for _, sim, _ in fitted],
+            "apns": [sim.apn for _, sim, _ in fitted],
+            "plans": [sim.plan for _, sim, _ in fitted],
             "group_client_ids": [draft.group_client_id for draft, _, _ in fitted],
             "region_codes": [draft.region_code for draft, _, _ in fitted],
         },

@@ -27,10 +27,10 @@ select id, imei, now() from unnest(%(ids)s::int4[], %(imeis)s::text[]) d(id, ime
 
 -- name: insert_sims
 -- SIMs that are in service; they belong to the region and client of their terminals.
-insert into registry.sim (iccid, imsi, msisdn, state, group_client_id, region_code)
-select iccid, imsi, msisdn, 'active', client, region
-from unnest(%(iccids)s::text[], %(imsis)s::text[], %(msisdns)s::text[], %(group_client_ids)s::int4[], %(region_codes)s::int4[])
-    d(iccid, imsi, msisdn, client, region)
+insert into registry.sim (iccid, imsi, msisdn, state, apn, plan, group_client_id, region_code)
+select iccid, imsi, msisdn, 'active', apn, plan, client, region
+from unnest(%(iccids)s::text[], %(imsis)s::text[], %(msisdns)s::text[], %(apns)s::text[], %(plans)s::text[],
+    %(group_client_ids)s::int4[], %(region_codes)s::int4[]) d(iccid, imsi, msisdn, apn, plan, client, region)
 returning id, iccid;
 
 -- name: insert_installations

@@ -175,7 +175,7 @@ class UserNameInvalid(Invalid):
 
 
 class TransitionRefused(Refused):
-    """A terminal cannot go from its state to that one."""
+    """It cannot go from its state to that one, or not by you."""
 
     code = "transition_refused"
 

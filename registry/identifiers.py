@@ -64,6 +64,13 @@ class Imei(_Identifier):
         return self.text[:8]
 
 
+def tac_of(text: str) -> str:
+    """A type allocation code alone, in normal form."""
+    digits = _digits("tac", text)
+    _expect_length("tac", text, digits, 8)
+    return digits
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Iccid(_Identifier):
     """The number printed on a SIM: 18 to 20 characters that begin with 89 (ITU-T E.118)."""

@@ -1,6 +1,7 @@
 """Paging by key: a page is asked for after the last key of the one before, never by a number."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from foundation.errors import Invalid
@@ -10,6 +11,7 @@ Row = TypeVar("Row")
 Item = TypeVar("Item")
 
 MOST_ROWS = 1000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -28,6 +30,26 @@ def prefix_range(prefix: str | None) -> dict[str, str | None]:
     if not prefix:
         return {"prefix_low": None, "prefix_high": None}
     return {"prefix_low": prefix, "prefix_high": prefix + _LAST_CHARACTER}
+
+
+def number(cursor: str) -> int:
+    """The number that a cursor is; CursorInvalid where it is none, or beyond what is stored."""
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        raise CursorInvalid
+    return int(cursor)
+
+
+def instant(cursor: str) -> datetime:
+    """The instant that a cursor is, as `of_instant` wrote it."""
+    try:
+        return _EPOCH + timedelta(microseconds=number(cursor))
+    except OverflowError:
+        raise CursorInvalid from None
+
+
+def of_instant(instant: datetime) -> str:
+    """An instant as (part of) a cursor."""
+    return str((instant - _EPOCH) // timedelta(microseconds=1))
 
 
 def rows_asked_for(limit: int) -> int:

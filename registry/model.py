@@ -1,12 +1,13 @@
 """What is owned and what it measures: the values every room above passes around; no I/O."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, NamedTuple, NewType, TypeVar
 
-from registry.identifiers import Eid, Iccid, Imei, Imsi, Msisdn, WireName
+from registry.conditions import Condition
+from registry.identifiers import Imei, WireName
 
 TerminalId = NewType("TerminalId", int)
 GroupClientId = NewType("GroupClientId", int)
@@ -61,6 +62,7 @@ class Metric:
     title_zh: str
     title_en: str
     hidden: bool = False
+    conditions: tuple[Condition, ...] = ()
 
 
 UNDEFINED_PROFILE = ProfileId(0)
@@ -71,8 +73,8 @@ UNDEFINED_PROFILE = ProfileId(0)
 class DeviceProfile:
     """What a kind of terminal measures, how it says it, and how often; `version` counts from 1.
 
-    `code` is the name of the profile's table. A reading is accepted from `clock_back_seconds`
-    before our clock to `clock_ahead_seconds` after it.
+    `code` is the name of the profile's table; `codec_options` are those of `codecs.CODECS`. A
+    reading is accepted from `clock_back_seconds` before our clock to `clock_ahead_seconds` after.
     """
 
     id: ProfileId
@@ -81,6 +83,7 @@ class DeviceProfile:
     title_zh: str
     title_en: str
     codec: str
+    codec_options: Mapping[str, str | bool] = field(default_factory=dict, hash=False)
     expected_interval_seconds: int
     clock_back_seconds: int = 2_592_000
     clock_ahead_seconds: int = 600
@@ -280,6 +283,7 @@ class Terminal:
     `group_client_code` is None, too, where the asker may not see the owner's file. A terminal is
     silent when no data came for `silent_after_seconds`.
     `region_code` is where it is installed, `latitude` and `longitude` (WGS-84) exactly where.
+    `ownership_epoch` grows with every change of owner: what was ordered before one is void.
     """
 
     id: TerminalId
@@ -301,6 +305,8 @@ class Terminal:
     version: int
     group_client_name: str | None
     silent_after_seconds: int
+    ownership_epoch: int
+    state_reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,38 +332,11 @@ class SimState(StrEnum):
 
 
 class SetBy(StrEnum):
-    """Who put a SIM in its state; a state set by the system cannot be left by a user."""
+    """Who put a SIM in its state; what the system imposed cannot be left by a user."""
 
     CLIENT = "client"
     OPERATOR = "operator"
     SYSTEM = "system"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sim:
-    """A SIM on the roll; `eid` is the chip of an embedded one.
-
-    Beside its `state` stand why and by whom it was set, the state that is `intended` and the
-    `pending_job` that is to bring it there.
-    """
-
-    id: SimId
-    iccid: Iccid
-    imsi: Imsi | None
-    msisdn: Msisdn | None
-    eid: Eid | None
-    state: SimState
-    reason: str | None
-    set_by: SetBy
-    intended: SimState | None
-    pending_job: str | None
-    since: datetime
-    apn: str | None
-    plan: str | None
-    group_client_id: GroupClientId | None
-    region_code: RegionCode
-    registered_at: datetime
-    version: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 Telemetry is visible to the owner of its own moment, so a transfer cuts history where it says.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from foundation import queries
@@ -12,7 +13,7 @@ from registry.errors import MomentAhead, TransferRefused
 from registry.model import Ownership, Terminal
 from registry.scope import Right, Scope
 
-sql = queries.load("registry")
+sql = queries.load("registry", "ownership.sql")
 
 
 async def transfer(
@@ -22,11 +23,12 @@ async def transfer(
     to_client: str | None,
     *,
     effective_at: datetime | None = None,
+    keep_description: bool = False,
 ) -> Terminal:
     """Let a client (a code; None is the operator) own a terminal since `effective_at` (now).
 
-    The SIM in it goes along. A transfer may be put on record late, but not before the present
-    owner's time began.
+    The operator's own act, which asks neither side; `transfers` has the one by consent of both. A
+    transfer may be put on record late, but not before the present owner's time began.
     """
     scope.require(Right.TERMINALS_TRANSFER)
     terminal = await terminals.find(conn, scope, code)
@@ -37,6 +39,8 @@ async def transfer(
     if present["ahead"]:
         raise MomentAhead(field="effective_at")
     client_id = client.id if client else None
+    if present["retired"]:
+        raise TransferRefused(f"The terminal {code} is retired.")
     if present["group_client_id"] == client_id:
         raise TransferRefused(f"The terminal {code} is owned by that client already.")
     if present["too_early"]:
@@ -44,17 +48,42 @@ async def transfer(
             f"The present owner of {code} has it since a later time.",
             remedy="Give a time after the last transfer.",
         )
-    change = {
-        "terminal_id": terminal.id,
-        "code": code,
-        "group_client_id": client_id,
-        "at": present["at"],
-    }
-    await conn.execute(sql.end_ownership, change)
-    await conn.execute(sql.begin_ownership, change)
-    await conn.execute(sql.copy_owner_of_sim, change)
-    await conn.execute(sql.copy_owner, change)
+    await hand_over(
+        conn, scope, [terminal.id], client_id, present["at"], keep_description=keep_description
+    )
     return await terminals.find(conn, scope, code)
+
+
+async def hand_over(
+    conn: Connection,
+    scope: Scope,
+    terminal_ids: Sequence[int],
+    to_client_id: int | None,
+    at: datetime,
+    *,
+    keep_description: bool,
+) -> None:
+    """Cut the time of terminals, which the caller holds and has looked at, at an instant.
+
+    The SIMs in them go along, their passwords and certificates are cut off within 5 seconds, what
+    was asked for is void, and their ownership epoch is raised; what they are called, tagged with
+    and where goes only if it is kept.
+    """
+    scope.require(Right.TERMINALS_TRANSFER)
+    change = {
+        "ids": list(terminal_ids),
+        "group_client_id": to_client_id,
+        "at": at,
+        "keep_description": keep_description,
+    }
+    for statement in (
+        sql.revoke_credentials,
+        sql.end_ownerships,
+        sql.begin_ownerships,
+        sql.copy_owner_of_sims,
+        sql.copy_owners,
+    ):
+        await conn.execute(statement, change)
 
 
 async def list_intervals(conn: Connection, scope: Scope, code: str) -> tuple[Ownership, ...]:

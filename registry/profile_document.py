@@ -21,6 +21,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from foundation.errors import Invalid
+from registry import codecs
+from registry.conditions import HIGHEST_BIT, RESTORED, Condition
 from registry.model import UNDEFINED_PROFILE, DeviceProfile, Metric, MetricType, Sector
 from registry.reserved_names import (
     RESERVED_CODES,
@@ -70,7 +72,7 @@ def parse(document: object) -> DeviceProfile:
     assert head is not None
     return DeviceProfile(
         id=UNDEFINED_PROFILE,
-        metrics=tuple(Metric(**metric.model_dump()) for metric in metrics),
+        metrics=tuple(map(_metric_of, metrics)),
         **head.model_dump(),
     )
 
@@ -82,7 +84,12 @@ def parse_metric(document: object) -> Metric:
     metric, faults = _checked(_Metric, document)
     if metric is None:
         raise ProfileInvalid(faults)
-    return Metric(**metric.model_dump())
+    return _metric_of(metric)
+
+
+def _metric_of(read: "_Metric") -> Metric:
+    conditions = tuple(Condition(**one.model_dump()) for one in read.conditions)
+    return Metric(**read.model_dump(exclude={"conditions"}), conditions=conditions)
 
 
 def _metrics(listed: object) -> tuple[list["_Metric"], list[Fault]]:
@@ -130,6 +137,12 @@ def _name(name: str) -> str:
     return name
 
 
+def _codec(codec: str) -> str:
+    if codec not in codecs.CODECS:
+        raise PydanticCustomError("codec", f"it is none of {', '.join(codecs.CODECS)}")
+    return codec
+
+
 def _table_name(code: str) -> str:
     if code in RESERVED_CODES or code.endswith(RESERVED_SUFFIXES):
         raise PydanticCustomError("name", "this name is kept for a table of Muster itself")
@@ -167,11 +180,29 @@ class _Head(_Document):
     sector: Annotated[Sector, Field(strict=False)]
     title_zh: Title
     title_en: Title
-    codec: Literal["json"]
+    codec: Annotated[str, AfterValidator(_codec)]
+    codec_options: dict[str, str | bool] = {}
     expected_interval_seconds: Annotated[int, Field(ge=1, le=2_678_400)]
     clock_back_seconds: Annotated[int, Field(ge=0, le=315_360_000)] = 2_592_000
     clock_ahead_seconds: Annotated[int, Field(ge=0, le=86_400)] = 600
     chunk_days: Literal[1, 7, 30] = 7
+
+    @field_validator("codec_options")
+    @classmethod
+    def _belong_to_the_codec(
+        cls, options: dict[str, str | bool], earlier: ValidationInfo
+    ) -> dict[str, str | bool]:
+        codec = earlier.data.get("codec")
+        why = None if codec is None else codecs.fault(codec, options)
+        if why is not None:
+            raise PydanticCustomError("codec", "{why}", {"why": why})
+        return options
+
+
+class _Condition(_Document):
+    code: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+    severity: Literal["critical", "major", "minor", "warning", "indeterminate"]
+    bit: Annotated[int, Field(ge=0, le=HIGHEST_BIT)] | None = None
 
 
 class _Metric(_Document):
@@ -186,6 +217,7 @@ class _Metric(_Document):
     title_zh: Title
     title_en: Title
     hidden: bool = False
+    conditions: tuple[_Condition, ...] = ()
 
     @field_validator("unit", "low", "high")
     @classmethod
@@ -221,3 +253,26 @@ class _Metric(_Document):
         if max(bounds) >= 2**63 / 10**decimals:
             raise PydanticCustomError("metric", "low or high with so many decimals has no place")
         return decimals
+
+    @field_validator("conditions", mode="before")
+    @classmethod
+    def _are_listed(cls, conditions: object) -> object:
+        return tuple(conditions) if isinstance(conditions, list) else conditions
+
+    @field_validator("conditions")
+    @classmethod
+    def _fit_the_type(
+        cls, conditions: tuple[_Condition, ...], earlier: ValidationInfo
+    ) -> tuple[_Condition, ...]:
+        kind = earlier.data.get("type")
+        bits = [condition.bit for condition in conditions]
+        if conditions and kind is MetricType.BOOLEAN and bits != [None]:
+            raise PydanticCustomError("metric", "a boolean has one condition, without a bit")
+        if conditions and kind is MetricType.BIGINT and None in bits:
+            raise PydanticCustomError("metric", "each condition of a bigint names its bit")
+        if conditions and kind in (MetricType.DOUBLE, MetricType.TEXT):
+            raise PydanticCustomError("metric", "only a bigint or a boolean can have them")
+        codes = [condition.code for condition in conditions]
+        if len({*codes, *(code + RESTORED for code in codes)}) < 2 * len(codes):
+            raise PydanticCustomError("metric", "each condition has a code of its own")
+        return conditions

@@ -1,10 +1,14 @@
 """Device profiles: for all to read, the headquarters' to define; each is a table of telemetry."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
+
+from psycopg.types.json import Jsonb
 
 from foundation import queries
 from foundation.database import Connection
+from registry.conditions import Condition
 from registry.errors import MetricNotFound, ProfileNotFound
 from registry.model import DeviceProfile, Metric, MetricType, ProfileId, Sector
 from registry.scope import Right, Scope
@@ -26,6 +30,7 @@ async def define(conn: Connection, scope: Scope, profile: DeviceProfile) -> Devi
             "title_zh": profile.title_zh,
             "title_en": profile.title_en,
             "codec": profile.codec,
+            "codec_options": Jsonb(dict(profile.codec_options)),
             "expected_interval_seconds": profile.expected_interval_seconds,
             "clock_back_seconds": profile.clock_back_seconds,
             "clock_ahead_seconds": profile.clock_ahead_seconds,
@@ -101,6 +106,7 @@ async def _insert_metrics(
                 "title_zh": metric.title_zh,
                 "title_en": metric.title_en,
                 "hidden": metric.hidden,
+                "conditions": Jsonb([asdict(condition) for condition in metric.conditions]),
             },
         )
 
@@ -120,4 +126,6 @@ def _metric(written: dict[str, Any]) -> Metric:
         end: None if written[end] is None else float(written[end])  # JSON writes 180.0 as 180
         for end in ("low", "high")
     }
-    return Metric(**written | bounds | {"type": MetricType(written["type"])})
+    conditions = tuple(Condition(**one) for one in written["conditions"])
+    kind = MetricType(written["type"])
+    return Metric(**written | bounds | {"type": kind, "conditions": conditions})

@@ -1,17 +1,17 @@
 -- name: insert_profile
 -- Put a device profile on the roll.
-insert into registry.profile (code, sector, title_zh, title_en, codec, expected_interval_seconds,
+insert into registry.profile (code, sector, title_zh, title_en, codec, codec_options, expected_interval_seconds,
     clock_back_seconds, clock_ahead_seconds, chunk_days)
-values (%(code)s, %(sector)s, %(title_zh)s, %(title_en)s, %(codec)s, %(expected_interval_seconds)s,
+values (%(code)s, %(sector)s, %(title_zh)s, %(title_en)s, %(codec)s, %(codec_options)s, %(expected_interval_seconds)s,
     %(clock_back_seconds)s, %(clock_ahead_seconds)s, %(chunk_days)s)
 returning id;
 
 -- name: insert_metric
 -- Append a metric to a profile; who adds two at once is kept apart by count_change.
 insert into registry.profile_metric (profile_id, name, position, type, decimals, unit, low, high,
-    title_zh, title_en, hidden)
+    title_zh, title_en, hidden, conditions)
 select %(profile_id)s, %(name)s, coalesce(max(position), 0) + 1, %(type)s, %(decimals)s, %(unit)s, %(low)s, %(high)s,
-    %(title_zh)s, %(title_en)s, %(hidden)s
+    %(title_zh)s, %(title_en)s, %(hidden)s, %(conditions)s
 from registry.profile_metric where profile_id = %(profile_id)s;
 
 -- name: hide_metric
@@ -28,10 +28,10 @@ select telemetry.ensure_profile_table(%(profile_id)s);
 
 -- name: list_profiles
 -- One profile, or all, by code, each with its metrics in order.
-select p.id, p.code, p.sector, p.title_zh, p.title_en, p.codec, p.expected_interval_seconds, p.clock_back_seconds,
+select p.id, p.code, p.sector, p.title_zh, p.title_en, p.codec, p.codec_options, p.expected_interval_seconds, p.clock_back_seconds,
     p.clock_ahead_seconds, p.chunk_days, p.version,
     (select coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'type', m.type, 'unit', m.unit, 'low', m.low,
-        'high', m.high, 'decimals', m.decimals, 'title_zh', m.title_zh, 'title_en', m.title_en, 'hidden', m.hidden)
+        'high', m.high, 'decimals', m.decimals, 'title_zh', m.title_zh, 'title_en', m.title_en, 'hidden', m.hidden, 'conditions', m.conditions)
         order by m.position), '[]') from registry.profile_metric m where m.profile_id = p.id) as metrics
 from registry.profile p
 where %(code)s::text is null or p.code = %(code)s

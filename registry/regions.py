@@ -28,6 +28,15 @@ async def list_all(conn: Connection, scope: Scope) -> tuple[Region, ...]:
     return tuple([_region(row) async for row in await conn.execute(sql.list_regions)])
 
 
+async def covers_all(conn: Connection, scope: Scope) -> bool:
+    """Whether the region of a scope is the whole tree."""
+    scope.require(Right.REGIONS_READ)
+    if scope.region is None:
+        return False
+    row = await (await conn.execute(sql.covers_every_region, scope.parameters())).fetchone()
+    return bool(row and row["whole"])
+
+
 async def put(
     conn: Connection,
     scope: Scope,

@@ -19,11 +19,19 @@ class Right(StrEnum):
     API_KEYS_ISSUE = "api_keys.issue"
     API_KEYS_READ = "api_keys.read"
     AUDIT_READ = "audit.read"
+    BINDINGS_APPROVE = "bindings.approve"
+    BINDINGS_REQUEST = "bindings.request"
+    BINDINGS_SET = "bindings.set"
+    COLLECTIONS_CHANGE = "collections.change"
+    COLLECTIONS_READ = "collections.read"
     CREDENTIALS_ISSUE = "credentials.issue"
     CREDENTIALS_REVOKE = "credentials.revoke"
     GROUP_CLIENTS_CHANGE = "group_clients.change"
     GROUP_CLIENTS_READ = "group_clients.read"
     GROUP_CLIENTS_REGISTER = "group_clients.register"
+    IMPORTS_READ = "imports.read"
+    IMPORTS_RUN = "imports.run"
+    JOBS_READ = "jobs.read"
     METRICS_SCRAPE = "metrics.scrape"
     PROFILES_DEFINE = "profiles.define"
     PROFILES_READ = "profiles.read"
@@ -31,7 +39,9 @@ class Right(StrEnum):
     QUARANTINE_REPLAY = "quarantine.replay"
     REGIONS_DEFINE = "regions.define"
     REGIONS_READ = "regions.read"
+    SIMS_CHANGE = "sims.change"
     SIMS_INSTALL = "sims.install"
+    SIMS_MOVE = "sims.move"
     SIMS_READ = "sims.read"
     SIMS_REGISTER = "sims.register"
     TELEMETRY_READ = "telemetry.read"
@@ -40,6 +50,8 @@ class Right(StrEnum):
     TERMINALS_REGISTER = "terminals.register"
     TERMINALS_RETIRE = "terminals.retire"
     TERMINALS_TRANSFER = "terminals.transfer"
+    TRANSFERS_READ = "transfers.read"
+    TRANSFERS_SIGN = "transfers.sign"
     USERS_APPOINT = "users.appoint"
     USERS_READ = "users.read"
 
@@ -89,6 +101,7 @@ _WHILE_AWAITED: Mapping[Awaits, frozenset[Right]] = MappingProxyType(
 _WATCHING = frozenset(
     {
         Right.ACCOUNT_READ,
+        Right.COLLECTIONS_READ,
         Right.GROUP_CLIENTS_READ,
         Right.PROFILES_READ,
         Right.QUARANTINE_READ,
@@ -96,6 +109,7 @@ _WATCHING = frozenset(
         Right.SIMS_READ,
         Right.TELEMETRY_READ,
         Right.TERMINALS_READ,
+        Right.TRANSFERS_READ,
     }
 )
 
@@ -105,29 +119,44 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
         Role.OPERATOR: _WATCHING
         | {
             Right.AUDIT_READ,
+            Right.BINDINGS_APPROVE,
+            Right.BINDINGS_REQUEST,
+            Right.BINDINGS_SET,
+            Right.COLLECTIONS_CHANGE,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
             Right.GROUP_CLIENTS_CHANGE,
             Right.GROUP_CLIENTS_REGISTER,
+            Right.IMPORTS_READ,
+            Right.IMPORTS_RUN,
+            Right.JOBS_READ,
             Right.QUARANTINE_REPLAY,
+            Right.SIMS_CHANGE,
             Right.SIMS_INSTALL,
+            Right.SIMS_MOVE,
             Right.SIMS_REGISTER,
             Right.TERMINALS_CHANGE,
             Right.TERMINALS_REGISTER,
             Right.TERMINALS_RETIRE,
             Right.TERMINALS_TRANSFER,
+            Right.TRANSFERS_SIGN,
         },
         Role.SUPERVISOR: _WATCHING | {Right.AUDIT_READ},
-        Role.ACCOUNT_MANAGER: _WATCHING | {Right.GROUP_CLIENTS_CHANGE},
-        # An agent is not of the house: no SIM numbers, no raw payloads.
-        Role.AGENT: _WATCHING - {Right.QUARANTINE_READ, Right.SIMS_READ},
+        Role.ACCOUNT_MANAGER: _WATCHING
+        | {Right.BINDINGS_REQUEST, Right.COLLECTIONS_CHANGE, Right.GROUP_CLIENTS_CHANGE},
+        # An agent is not of the house: no SIM numbers, no raw payloads, no dealings of clients.
+        Role.AGENT: _WATCHING - {Right.QUARANTINE_READ, Right.SIMS_READ, Right.TRANSFERS_READ},
         Role.CLIENT_ADMIN: _WATCHING
         | {
             Right.API_KEYS_ISSUE,
             Right.API_KEYS_READ,
             Right.AUDIT_READ,
+            Right.BINDINGS_REQUEST,
+            Right.COLLECTIONS_CHANGE,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
+            Right.TRANSFERS_SIGN,
+            Right.SIMS_MOVE,  # as a client does: suspend and take into use again
             Right.USERS_APPOINT,
             Right.USERS_READ,
         },

@@ -1,27 +1,56 @@
-"""How terminals call themselves in protocols, and behind which gateway they speak."""
+"""How terminals call themselves in protocols: each name once behind one gateway, or behind none."""
+
+from typing import Any
 
 from foundation import queries
 from foundation.database import Connection
-from registry import terminals
+from registry import parts, terminals
 from registry.errors import WireNameNotFound
 from registry.identifiers import WireName
+from registry.life_errors import WireNamesMany
 from registry.model import Terminal, TerminalWireName
 from registry.scope import Right, Scope
 
-sql = queries.load("registry")
+sql = queries.load("registry", "lives.sql")
+
+MOST_NAMES = 16
 
 
 async def give(conn: Connection, scope: Scope, code: str, name: WireName) -> TerminalWireName:
     """Let a terminal be known by a name, which nobody else behind its gateway may have."""
     scope.require(Right.TERMINALS_CHANGE)
-    terminal = await terminals.find(conn, scope, code)
+    terminal_id = await parts.hold(conn, scope, code)
+    counted = await conn.execute(sql.count_wire_names, {"terminal_id": terminal_id})
+    row = await counted.fetchone()
+    if row is None or row["names"] >= MOST_NAMES:
+        raise WireNamesMany
     given = await conn.execute(
         sql.insert_wire_name,
-        {"terminal_id": terminal.id, "kind": name.kind, "value": name.value},
+        {"terminal_id": terminal_id, "kind": name.kind, "value": name.value},
     )
     row = await given.fetchone()
     assert row is not None
     return TerminalWireName(row["terminal_id"], row["gateway_id"], name)
+
+
+async def take_away(conn: Connection, scope: Scope, code: str, name: WireName) -> None:
+    """Let a terminal not be known by a name any more; it is free for another one."""
+    scope.require(Right.TERMINALS_CHANGE)
+    terminal_id = (await terminals.find(conn, scope, code)).id
+    taken = await conn.execute(
+        sql.delete_wire_name,
+        {"terminal_id": terminal_id, "kind": name.kind, "value": name.value},
+    )
+    if not taken.rowcount:
+        raise WireNameNotFound(f"The terminal {code} does not call itself {name}.")
+
+
+async def list_of(conn: Connection, scope: Scope, code: str) -> list[TerminalWireName]:
+    """A terminal's names, MOST_NAMES at most, by kind and value."""
+    scope.require(Right.TERMINALS_READ)
+    terminal_id = (await terminals.find(conn, scope, code)).id
+    cursor = await conn.execute(sql.list_wire_names, {"terminal_id": terminal_id})
+    return [_wire_name(row) async for row in cursor]
 
 
 async def find(
@@ -40,17 +69,6 @@ async def find(
     return await terminals.find(conn, scope, row["code"])
 
 
-async def put_behind(conn: Connection, scope: Scope, code: str, gateway: str | None) -> Terminal:
-    """Let a terminal speak through a gateway (a code) from now on, or for itself, names and all."""
-    scope.require(Right.TERMINALS_CHANGE)
-    terminal = await terminals.find(conn, scope, code)
-    gateway_id = (await terminals.find(conn, scope, gateway)).id if gateway else None
-    if gateway_id == terminal.gateway_id:
-        return terminal
-    change = {"terminal_id": terminal.id, "gateway_id": gateway_id}
-    await conn.execute(sql.copy_gateway, change)
-    await conn.execute(sql.copy_gateway_of_names, change)
-    await conn.execute(sql.end_gateway, {"terminal_id": terminal.id})
-    if gateway_id is not None:
-        await conn.execute(sql.begin_gateway, change)
-    return await terminals.find(conn, scope, code)
+def _wire_name(row: dict[str, Any]) -> TerminalWireName:
+    name = WireName(row["kind"], row["value"])
+    return TerminalWireName(row["terminal_id"], row["gateway_id"], name)

@@ -1,9 +1,15 @@
 """Figures of the whole fleet for `/metrics`: counted by one leader, never by terminal or client."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from foundation import queries
 from foundation.database import Connection
+from registry.scope import Scope
+from telemetry import tally
+from telemetry.model import DataState
+
+_SCOPE = Scope.system("gauges")
 
 sql = queries.load("telemetry", "gauges.sql")
 
@@ -19,11 +25,13 @@ class Figures:
 
 
 async def count(conn: Connection) -> Figures:
-    """All figures, in one look over the registry and what is known of presence."""
-    terminals = await conn.execute(sql.count_terminals)
-    counted = {(r["sector"], r["province"], r["state"]): r["terminals"] async for r in terminals}
-    online = await conn.execute(sql.count_online)
-    heard = {(r["sector"], r["province"]): r["terminals"] async for r in online}
+    """All figures: what the roll call has added up, and what lies in quarantine and feed."""
+    counted: Counter[tuple[str, int, str]] = Counter()
+    heard: Counter[tuple[str, int]] = Counter()
+    for part in (await tally.fleet(conn, _SCOPE)).parts:
+        counted[part.sector, part.province_code, part.state.value] += part.terminals
+        if part.state.counts_in_rates and part.data is DataState.ONLINE:
+            heard[part.sector, part.province_code] += part.terminals
     refused = await conn.execute(sql.count_quarantine_rows)
     items = {r["reason"]: r["items"] async for r in refused}
     lags = await conn.execute(sql.measure_lag)

@@ -72,6 +72,23 @@ class Event:
         return int.from_bytes(hashlib.sha256(said.encode()).digest()[:8], signed=True)
 
 
+OWN_CODES = "identity."
+"""What the codes of our own events begin with; no terminal may use them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a terminal says of itself, in normal form; None where it does not say."""
+
+    imei: str | None = None
+    iccid: str | None = None
+    imsi: str | None = None
+    apn: str | None = None
+    firmware: str | None = None
+    model: str | None = None
+    boot: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a message, or a part of it, goes to quarantine, with the raw message."""
@@ -310,14 +327,3 @@ class Clock:
 
     as_of: datetime | None
     listening_since: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Silence:
-    """Of a sector's terminals in service in a province, how many are silent or never spoke."""
-
-    sector: str
-    province_code: int
-    in_service: int
-    silent: int
-    never_heard: int

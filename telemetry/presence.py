@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Unpack
 
 from foundation import queries
 from foundation.database import Connection
-from registry import keyset, terminals
-from registry.model import GroupClientId, Page, RegionRange, Sector, Terminal, TerminalState
+from registry import keyset, terminal_lists
+from registry.model import Page, Terminal
 from registry.scope import Right, Scope
+from registry.terminal_lists import Filters
 from telemetry.model import (
     Clock,
     Presence,
     PresenceChange,
     SessionState,
-    Silence,
     at,
 )
 from telemetry.sight import check_window, find_seen, unix_us
@@ -63,11 +63,16 @@ async def of(conn: Connection, scope: Scope, terminal_ids: Sequence[int]) -> dic
     return {terminal_id: known.get(terminal_id, Presence()) for terminal_id in terminal_ids}
 
 
-async def silence(conn: Connection, scope: Scope) -> list[Silence]:
-    """Of the terminals in service, how many are silent or never spoke, by sector and province."""
-    scope.require(Right.TELEMETRY_READ)
-    cursor = await conn.execute(sql.count_presence)
-    return [Silence(**row) async for row in cursor]
+async def list_heard(conn: Connection, terminal_ids: Sequence[int]) -> list[int]:
+    """Those of these terminals of which anything ever came, as far as it is followed."""
+    cursor = await conn.execute(sql.list_heard, {"ids": list(terminal_ids)})
+    return [row["terminal_id"] async for row in cursor]
+
+
+def presence_asked(data: Heard | None, session: SessionState | None) -> dict[str, str]:
+    """The two filters as `telemetry.presence_conditions` takes them."""
+    asked = {"data": data, "session": session}
+    return {name: value.value for name, value in asked.items() if value is not None}
 
 
 async def list_terminals(
@@ -76,42 +81,21 @@ async def list_terminals(
     *,
     data: Heard | None = None,
     session: SessionState | None = None,
-    sector: Sector | None = None,
-    prefix: str | None = None,
-    group_client: GroupClientId | None = None,
-    region: RegionRange | None = None,
-    state: TerminalState | None = None,
-    profile: str | None = None,
     after: str | None = None,
     limit: int = 50,
+    **filters: Unpack[Filters],
 ) -> Page[Attended]:
-    """One page of the terminals in scope, each with its presence.
-
-    As `terminals.list_page`; narrowed to a `data`, `session` or `sector`, by code.
-    """
+    """One page of the terminals in scope, each with its presence; as `terminal_lists.list_page`."""
     scope.require(Right.TELEMETRY_READ)
-    if data is None and session is None and sector is None:
-        page = await terminals.list_page(
-            conn,
-            scope,
-            prefix=prefix,
-            group_client=group_client,
-            region=region,
-            state=state,
-            profile=profile,
-            after=after,
-            limit=limit,
-        )
-    else:
-        wanted = scope.parameters() | keyset.prefix_range(prefix)
-        wanted |= {"data": data, "session": session, "sector": sector}
-        wanted |= {"group_client": group_client, "state": state, "profile": profile}
-        wanted |= {"low": region and region.low, "high": region and region.high}
-        wanted |= {"after": after or "", "rows": keyset.rows_asked_for(limit)}
-        rows = await (await conn.execute(sql.list_terminals, wanted)).fetchall()
-        ids = [row["id"] for row in rows[:limit]]
-        next_key = rows[limit - 1]["code"] if len(rows) > limit else None
-        page = Page(await terminals.list_these(conn, scope, ids), next_key)
+    page = await terminal_lists.list_page(
+        conn,
+        scope,
+        after=after,
+        limit=limit,
+        query=sql.list_terminals,
+        more=presence_asked(data, session),
+        **filters,
+    )
     known = await of(conn, scope, [terminal.id for terminal in page.items])
     return Page([Attended(t, known[t.id]) for t in page.items], page.next_key)
 

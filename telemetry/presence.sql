@@ -56,44 +56,9 @@ select as_of, listening_since from visible.presence_clock;
 select terminal_id, data_at, silent_since, session_up, session_since
 from visible.presence where terminal_id = any (%(terminal_ids)s);
 
--- name: count_presence
--- Terminals in service a sector and province, and how many of them are silent or were never heard.
-select p.sector, case r.level when 'city' then r.parent_code else r.code end as province_code,
-    count(*) as in_service, count(*) filter (where s.silent_since is not null) as silent,
-    count(*) filter (where s.data_at is null) as never_heard
-from registry.terminal t
-join registry.profile p on p.id = t.profile_id
-join registry.region r on r.code = t.region_code
-left join visible.presence s on s.terminal_id = t.id
-where t.state = 'in_service'
-group by 1, 2 order by 1, 2;
-
 -- name: list_terminals
--- Terminals in scope by what is known of them, by code. One row each (limit 1), or the barrier would not be walked by key.
-select t.id, t.code from registry.terminal t
-join registry.profile p on p.id = t.profile_id
-left join lateral (select s.data_at, s.silent_since, s.session_up from visible.presence s where s.terminal_id = t.id limit 1) s on true
-where t.code > %(after)s
-    and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
-        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
-    and (%(prefix_low)s::text is null or t.code >= %(prefix_low)s and t.code < %(prefix_high)s)
-    and (%(state)s::text is null or t.state = %(state)s)
-    and (%(profile)s::text is null or p.code = %(profile)s)
-    and (%(sector)s::text is null or p.sector = %(sector)s)
-    and (%(group_client)s::int4 is null
-        or t.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[])))
-    and (%(low)s::int4 is null or t.region_code between %(low)s and %(high)s)
-    and (%(data)s::text is null
-        or %(data)s = 'online' and s.data_at is not null and s.silent_since is null
-        or %(data)s = 'silent' and s.silent_since is not null
-        or %(data)s = 'never' and s.data_at is null
-        or %(data)s = 'absent' and (s.data_at is null or s.silent_since is not null))
-    and (%(data)s::text is distinct from 'silent' or t.id in (select telemetry.silent_terminals()))
-    and (%(session)s::text is null
-        or %(session)s = 'online' and s.session_up
-        or %(session)s = 'offline' and not s.session_up
-        or %(session)s = 'unknown' and s.session_up is null)
-order by t.code limit %(rows)s;
+-- A page of the terminals that are asked for, by what is known of them too, in the order of the way.
+select id, code, region_code, group_client_id from telemetry.list_terminals(%(wanted)s);
 
 -- name: list_changes
 -- When a terminal's facts changed in a window, newest first.
@@ -101,3 +66,10 @@ select time, fact, present from visible.presence_change
 where terminal_id = %(terminal_id)s and time >= %(start)s and time < %(end)s
     and (%(after_time)s::timestamptz is null or (time, fact) < (%(after_time)s, %(after_fact)s))
 order by time desc, fact desc limit %(rows)s;
+
+-- name: list_heard
+-- Of which of these terminals anything ever came, or that they had a session.
+select p.terminal_id from telemetry.presence p where p.terminal_id = any (%(ids)s::int4[])
+union select l.terminal_id from telemetry.latest l where l.terminal_id = any (%(ids)s::int4[])
+union select c.terminal_id from telemetry.completeness c where c.terminal_id = any (%(ids)s::int4[])
+union select f.terminal_id from telemetry.quarantine_fault f where f.terminal_id = any (%(ids)s::int4[]);

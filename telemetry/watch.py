@@ -21,6 +21,7 @@ from telemetry.rows import Flags, Int32s, Int64s
 from telemetry.sight import unix_us
 
 sql = queries.load("telemetry", "presence.sql")
+tally_sql = queries.load("telemetry", "tally.sql")
 
 FOLLOWER = "presence"
 MOST_BATCHES = 200
@@ -138,6 +139,9 @@ class Watch:
                     "present": changes.present,
                 },
             )
+            pairs = zip(changes.terminal_ids, changes.facts, strict=True)
+            heard = [terminal_id for terminal_id, fact in pairs if fact == "data"]
+            await conn.execute(tally_sql.note_presence, {"terminal_ids": heard})
 
     async def _load(self, conn: Connection) -> None:
         self._facts = facts = Facts()

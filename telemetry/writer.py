@@ -19,10 +19,12 @@ from psycopg.rows import dict_row
 
 from foundation import queries
 from foundation.database import KEEPALIVES, Connection, configure, translated
-from telemetry import batches, events, gaps, quarantine, receipts
+from telemetry import batches, events, fragments, gaps, identities, quarantine, receipts
 from telemetry.errors import BridgeNameTaken
 from telemetry.events import Recorded
+from telemetry.fragments import Key, Part
 from telemetry.gaps import GapKind, Loss, Seen
+from telemetry.identities import Word
 from telemetry.messages import Messages
 from telemetry.model import Event, Pending, Refusal, Replayed
 from telemetry.receipts import Number, Receipt
@@ -145,6 +147,7 @@ class Transaction:
         self._bridge = bridge
         self._tables = tables
         self._fed: list[dict[str, object]] = []
+        self._happened: list[Event] = []
 
     async def store(self, rows: Rows, doubtful: Flags | None = None) -> Stored:
         """Put rows into their profile's table; `doubtful` are those that may be there already.
@@ -167,9 +170,14 @@ class Transaction:
     async def record(self, given: Sequence[Event]) -> Recorded:
         """Keep events."""
         recorded = await events.record(self._conn, given)
-        if recorded.new:
-            self._fed.append(batches.events_row([given[k] for k in sorted(recorded.new)]))
+        self._happened += [given[k] for k in sorted(recorded.new)]
         return recorded
+
+    async def hear(self, words: Sequence[Word]) -> None:
+        """Keep what terminals say of themselves, and record what comes of it."""
+        told = await identities.hear(self._conn, words)
+        if told:
+            await self.record(told)
 
     async def quarantine(self, refusals: Sequence[Refusal]) -> None:
         """Keep refused messages."""
@@ -187,15 +195,21 @@ class Transaction:
         """Keep that these numbers have a fate; what may be told of it after the commit."""
         return await receipts.keep(self._conn, self._bridge, numbers)
 
+    async def keep_parts(self, parts: Sequence[Part], joined: Sequence[Key]) -> None:
+        """Keep parts of messages that are not whole yet, and forget those of whole ones."""
+        await fragments.keep(self._conn, parts, joined)
+
     def account(self, messages: Messages) -> None:
         """Let the followers know what became of messages."""
         self._fed.append(messages.entry())
 
     async def feed(self, n: int) -> int:
         """Tell the followers what was done, as batch `n`; returns the last number given."""
-        if not self._fed:
+        if not self._fed and not self._happened:
             return n - 1
         entries = self._fed
+        if self._happened:
+            entries = [*entries, batches.events_row(self._happened)]
         await self._conn.execute(
             sql.write_feed,
             {

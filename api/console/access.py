@@ -49,17 +49,38 @@ PROBLEMS = {
         "The code is not accepted: it is wrong, too old or was used before."
         " Wait for the next one, and check the phone's clock."
     ),
+    "collection_by_hand": _("A collection by hand has no query."),
+    "collection_by_query": _("What a query finds cannot be put in or taken out by hand."),
+    "collection_holds_others": _("A client's collection holds only what that client owns."),
+    "collection_name_taken": _("Another collection of the same owner has this name."),
+    "collection_owner_missing": _("Say whose it is to be: the code of one of your group clients."),
+    "gateway_chained": _("A gateway is a terminal in use that is behind no other one."),
+    "gateway_holds_terminals": _(
+        "Terminals are behind this gateway: put them behind another one first."
+    ),
+    "gateway_is_itself": _("A terminal cannot be its own gateway."),
+    "evidence_missing": _("Say where the client's consent stands: a letter, a contract, a ticket."),
     "group_client_not_found": _("There is no such group client in your part of the fleet."),
+    "identifier_invalid": _(
+        "This number or name is not of its kind: copy it again from the label."
+    ),
+    "imei_taken": _("Another terminal has this IMEI now."),
     "insecure_channel": _(
         "A password must not cross the network without TLS: open this address with https."
     ),
     "key_expiry_past": _("A key cannot have expired before it is made."),
     "last_admin": _("This is the last administrator in force: appoint another one first."),
+    "location_half": _("A place is a latitude and a longitude, or neither."),
+    "moment_ahead": _("What is put on record has happened: its time cannot be in the future."),
     "not_signed_in": _("The name or the password is wrong."),
+    "nothing_to_agree": _("Nothing of this transfer waits for your consent."),
+    "owners_differ": _("The terminals of one transfer have one owner: propose one for each."),
     "own_account": _(
         "Nobody changes the own role, or takes the own account out of force: ask another"
         " administrator."
     ),
+    "part_absent": _("There is none to take out."),
+    "part_same": _("The terminal has this one already."),
     "password_same": _("The new password is the one you have: choose another one."),
     "password_too_plain": _(
         "A password needs three of: small letters, capital letters, digits, other characters."
@@ -76,6 +97,9 @@ PROBLEMS = {
     "rate_limited": _("You ask more often than is allowed. Wait a moment, then try again."),
     "reach_exceeded": _("You can give away no more than you may see and do yourself."),
     "region_not_found": _("There is no such region."),
+    "replaced_too_early": _(
+        "The present one has been there since a later time: give one after that."
+    ),
     "scope_invalid": _(
         "The role does not go with this: a region for operators and supervisors, group clients for"
         " account managers and agents, exactly one for a client's own people."
@@ -87,10 +111,23 @@ PROBLEMS = {
         " MUSTER_SECRET_KEY_FILE."
     ),
     "session_not_found": _("That session is over already."),
+    "sim_is_elsewhere": _("This SIM is in another terminal at that time."),
+    "sim_not_found": _("There is no such SIM in your part of the fleet."),
+    "tag_invalid": _(
+        "A tag has 1 to 32 letters, digits and . _ : - and a terminal 16 tags at most."
+    ),
+    "terminal_in_transfer": _(
+        "A terminal is in another transfer that is still open: withdraw that one first."
+    ),
+    "terminal_not_found": _("There is no such terminal in your part of the fleet."),
+    "terminal_retired": _("A retired terminal takes no hardware, SIM, name or gateway any more."),
     "too_many_attempts": _("Too many attempts failed. Wait a moment, then try again."),
+    "transfer_over": _("This transfer is over, or does not wait for consent any more."),
     "unavailable": _("The database does not answer now. Try again in a moment."),
     "user_name_invalid": _("A name has 1 to 64 of: letters, digits and . _ @ -"),
     "user_name_taken": _("Another user has this name."),
+    "wire_name_taken": _("Another terminal behind the same gateway calls itself so."),
+    "wire_names_many": _("A terminal has 16 names at most."),
 }
 
 

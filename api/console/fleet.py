@@ -1,23 +1,16 @@
 """The fleet as a list: terminals with what is known of their data."""
 
 from dataclasses import dataclass
+from typing import Unpack
 
 from api.console.words import Data, Finding
 from foundation.database import Connection
 from registry import profiles, regions
-from registry.model import (
-    DeviceProfile,
-    GroupClientId,
-    Page,
-    Region,
-    RegionRange,
-    Sector,
-    Terminal,
-    TerminalState,
-)
+from registry.model import DeviceProfile, Page, Region, Terminal, TerminalState
 from registry.scope import Scope
+from registry.terminal_lists import Filters
 from telemetry import presence
-from telemetry.model import DataState, Presence
+from telemetry.model import DataState, Presence, SessionState
 from telemetry.presence import Heard
 
 
@@ -66,33 +59,27 @@ def finding_of(terminal: Terminal, data: Data, known: Presence, *, refused_latel
     return Finding.NOT_COUNTED if data is Data.IDLE else Finding.WELL
 
 
+def asked(data: Data | None, filters: Filters) -> tuple[Heard | None, Filters]:
+    """What a list is asked for; of data, of the terminals in service, unless a state is named."""
+    if data is not None and filters.get("state") is None:
+        filters = {**filters, "state": TerminalState.IN_SERVICE}
+    return (_HEARD[data] if data else None), filters
+
+
 async def list_rows(
     conn: Connection,
     scope: Scope,
     *,
-    prefix: str | None,
-    group_client: GroupClientId | None,
-    region: RegionRange | None,
-    state: TerminalState | None,
-    profile: str | None,
-    sector: Sector | None,
     data: Data | None,
+    session: SessionState | None = None,
     after: str | None,
     limit: int,
+    **filters: Unpack[Filters],
 ) -> Page[Row]:
-    """One page of the list; with `data`, of the terminals in service."""
+    """One page of the list."""
+    heard, narrowed = asked(data, filters)
     page = await presence.list_terminals(
-        conn,
-        scope,
-        data=_HEARD[data] if data else None,
-        sector=sector,
-        prefix=prefix,
-        group_client=group_client,
-        region=region,
-        state=state or (TerminalState.IN_SERVICE if data else None),
-        profile=profile,
-        after=after,
-        limit=limit,
+        conn, scope, data=heard, session=session, after=after, limit=limit, **narrowed
     )
     named_profiles = {p.code: p for p in await profiles.list_all(conn, scope)}
     named_regions = {r.code: r for r in await regions.list_all(conn, scope)}

@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from babel.dates import format_timedelta
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from api.console import access, catalogue, records, words
+from api.console import access, catalogue, findings, records, sim_words, words
 from api.console.assets import Assets
 from api.console.catalogue import Language
 
@@ -82,6 +82,8 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "words": words,
         "access": access,
         "records": records,
+        "sim_words": sim_words,
+        "findings": findings,
         "asset": assets.address,
     }
     locale = language.locale
@@ -92,6 +94,10 @@ def _environment(language: Language, assets: Assets) -> Environment:
     def number(value: float) -> str:
         pattern = "#,##0.####" if abs(value) < 10 else "#,##0.##"
         return format_decimal(value, format=pattern, locale=locale)
+
+    def about(value: float) -> str:
+        """Two or three figures of a large number, in words where the language has them."""
+        return format_compact_decimal(value, format_type="long", fraction_digits=1, locale=locale)
 
     def percent(share: float) -> str:
         """Rounded down, so that only all of them are 100 %."""
@@ -113,7 +119,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
             locale=locale,
         )
 
-    for shown in (language.titled, iso, unit, number, percent, duration, ago):
+    for shown in (language.titled, iso, unit, number, about, percent, duration, ago):
         environment.filters[shown.__name__] = shown
     return environment
 

@@ -5,7 +5,7 @@
 
 from enum import StrEnum
 
-from registry.model import FileState, MetricType, Sector, SimState, Standing, TerminalState
+from registry.model import FileState, MetricType, Sector, Standing, TerminalState
 from telemetry.gaps import GapKind
 from telemetry.model import Reason, SessionState
 
@@ -91,15 +91,12 @@ MOVES = {
     TerminalState.RETIRED: _("Retire for good"),
 }
 
-SIM_STATES = {
-    SimState.INVENTORY: _("in inventory"),
-    SimState.TESTING: _("in testing"),
-    SimState.SILENT: _("silent period"),
-    SimState.ACTIVE: _("active"),
-    SimState.SUSPENDED: _("suspended"),
-    SimState.PRE_CANCELLED: _("pre-cancelled"),
-    SimState.CANCELLED: _("cancelled"),
-    SimState.TRANSFERRING: _("being transferred"),
+WIRE_NAMES = {
+    "jt808_phone": _("phone of a JT/T 808 terminal"),
+    "meter_address": _("address of a meter"),
+    "dc09_account": _("account of an alarm panel"),
+    "vin": _("VIN of a vehicle"),
+    "code": _("code of its own"),
 }
 
 SECTORS = {

@@ -8,7 +8,7 @@ from api import etags
 from api.dependencies import Creates, Needs, Transaction
 from api.etags import IfMatch
 from api.paging import After, Limit, link_next
-from api.schemas.shapes import PageOf
+from api.schemas.search import counted
 from api.schemas.terminals import (
     AttendedAnswer,
     CredentialAnswer,
@@ -16,16 +16,30 @@ from api.schemas.terminals import (
     TerminalAnswer,
     TerminalBody,
     TerminalChange,
+    TerminalsAnswer,
 )
 from api.strict import StrictRoute
-from registry import credentials, group_clients, identifiers, regions, terminals
+from registry import (
+    collections,
+    credentials,
+    group_clients,
+    identifiers,
+    particulars,
+    regions,
+    terminals,
+)
 from registry.model import RegionCode, Sector, TerminalState
+from registry.particulars import Location
 from registry.scope import Right, Scope
-from telemetry import presence
+from registry.terminal_lists import Filters
+from telemetry import presence, tally
 from telemetry.model import SessionState
 from telemetry.presence import Heard
 
 router = APIRouter(prefix="/api/v1/terminals", tags=["terminals"], route_class=StrictRoute)
+
+
+_Beginning = Annotated[str | None, Query(max_length=32, description="How it begins.")]
 
 
 @router.get("", operation_id="list_terminals")
@@ -34,7 +48,19 @@ async def list_terminals(
     conn: Transaction,
     request: Request,
     response: Response,
+    q: Annotated[
+        str | None,
+        Query(
+            max_length=64,
+            description="How the code or a number of it begins, or two characters of the name.",
+        ),
+    ] = None,
     prefix: Annotated[str | None, Query(max_length=64, description="Of the code.")] = None,
+    imei: _Beginning = None,
+    iccid: _Beginning = None,
+    imsi: _Beginning = None,
+    msisdn: _Beginning = None,
+    wire_name: _Beginning = None,
     group_client: Annotated[
         str | None, Query(max_length=64, description="Owned by it or a client below it.")
     ] = None,
@@ -42,30 +68,44 @@ async def list_terminals(
     state: TerminalState | None = None,
     profile: Annotated[str | None, Query(max_length=64)] = None,
     sector: Sector | None = None,
+    tag: Annotated[str | None, Query(max_length=64)] = None,
+    collection: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="In it now.")] = None,
     data: Annotated[Heard | None, Query(description="`absent` is silent or never heard.")] = None,
     session: SessionState | None = None,
+    count: Annotated[bool, Query(description="Whether to say how many there are.")] = False,
     after: After = None,
     limit: Limit = 50,
-) -> PageOf[AttendedAnswer]:
-    """One page of the terminals in scope, each with its presence."""
+) -> TerminalsAnswer:
+    """One page of the terminals in scope, each with its presence; all filters that are given hold.
+
+    In an order that stays: of a client by owner, of a region by region, else by code.
+    """
     owner = None if group_client is None else await group_clients.find(conn, scope, group_client)
-    page = await presence.list_terminals(
-        conn,
-        scope,
-        data=data,
-        session=session,
-        sector=sector,
+    filters = Filters(
+        q=q,
         prefix=prefix,
+        imei=imei,
+        iccid=iccid,
+        imsi=imsi,
+        msisdn=msisdn,
+        wire_name=wire_name,
         group_client=None if owner is None else owner.id,
         region=None if region is None else (await regions.find(conn, scope, region)).range,
         state=state,
         profile=profile,
-        after=after,
-        limit=limit,
+        sector=sector,
+        tag=tag,
+        also=None if collection is None else await collections.filters_of(conn, scope, collection),
     )
+    page = await presence.list_terminals(
+        conn, scope, data=data, session=session, after=after, limit=limit, **filters
+    )
+    number = None
+    if count:
+        number = counted(await tally.count(conn, scope, data=data, session=session, **filters))
     link_next(request, response, page.next_key)
     items = [AttendedAnswer.of(found) for found in page.items]
-    return PageOf[AttendedAnswer](items=items, next=page.next_key)
+    return TerminalsAnswer(items=items, next=page.next_key, count=number)
 
 
 @router.post("", operation_id="register_terminal", status_code=201)
@@ -113,10 +153,28 @@ async def change_terminal(
     body: TerminalChange,
     if_match: IfMatch,
 ) -> TerminalAnswer:
-    """Put a terminal into another state; `retired` needs the right to retire, and is for good."""
+    """Put a terminal into another state, or note its name, region, place and tags.
+
+    `retired` needs the right to retire, and is for good; who isolates gives a reason; an isolated
+    terminal returns to the state in which it was isolated.
+    """
     await if_match.before(terminals.find, conn, scope, code)
-    terminal = await terminals.move_to(conn, scope, code, body.state)
-    return TerminalAnswer.model_validate(if_match.after(response, terminal))
+    if body.state is not None:
+        changed = await terminals.move_to(conn, scope, code, body.state, reason=body.reason)
+    else:
+        noted = body.model_dump(exclude_unset=True)
+        place = "latitude" in noted
+        changed = await particulars.change(
+            conn,
+            scope,
+            code,
+            name=body.name,
+            nameless="name" in noted,
+            region=None if body.region is None else RegionCode(body.region),
+            location=Location(body.latitude, body.longitude) if place else None,
+            tags=body.tags,
+        )
+    return TerminalAnswer.model_validate(if_match.after(response, changed))
 
 
 @router.post("/{code}/credential", operation_id="issue_credential", status_code=201)
@@ -132,4 +190,4 @@ async def revoke_credential(
     scope: Annotated[Scope, Needs(Right.CREDENTIALS_REVOKE)], conn: Transaction, code: str
 ) -> None:
     """Cut a terminal off from the broker within 5 seconds."""
-    await credentials.revoke(conn, scope, code)
+    await credentials.cut_off(conn, scope, code)

@@ -6,6 +6,14 @@ from api.schemas.shapes import Answer
 from registry.model import MetricType, Sector
 
 
+class ConditionAnswer(Answer):
+    """While this bit is set, or (null) while the value is true, the condition `code` holds."""
+
+    code: str = Field(examples=["emergency"])
+    severity: str = Field(examples=["critical"])
+    bit: int | None = Field(examples=[0])
+
+
 class MetricAnswer(Answer):
     """One thing that a profile measures; `low` and `high` are inclusive, in `unit` (UCUM)."""
 
@@ -18,6 +26,7 @@ class MetricAnswer(Answer):
     title_zh: str = Field(examples=["A 相电压"])
     title_en: str = Field(examples=["Voltage, phase A"])
     hidden: bool
+    conditions: list[ConditionAnswer]
 
 
 class ProfileAnswer(Answer):
@@ -28,6 +37,7 @@ class ProfileAnswer(Answer):
     title_zh: str = Field(examples=["三相智能电表"])
     title_en: str = Field(examples=["Three-phase smart meter"])
     codec: str = Field(examples=["json"])
+    codec_options: dict[str, str | bool] = Field(examples=[{}])
     expected_interval_seconds: int = Field(examples=[60])
     clock_back_seconds: int
     clock_ahead_seconds: int

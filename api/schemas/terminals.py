@@ -1,11 +1,13 @@
 """Terminals on their way in and out."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from api.schemas.group_clients import Code
-from api.schemas.shapes import Answer, Body, Utc
+from api.schemas.search import EstimateAnswer
+from api.schemas.shapes import Answer, Body, PageOf, Utc
 from registry.model import TerminalState
 from telemetry.model import Clock, DataState, Presence, SessionState
 from telemetry.presence import Attended
@@ -26,9 +28,32 @@ class TerminalBody(Body):
 
 
 class TerminalChange(Body):
-    """The state that a terminal is to go to."""
+    """Either the state that a terminal is to go to, or what is to be noted of it."""
 
-    state: TerminalState = Field(examples=["in_service"])
+    state: TerminalState | None = Field(None, examples=["in_service"])
+    reason: str | None = Field(
+        None, max_length=500, description="Of the state; needed to isolate.", examples=["stolen"]
+    )
+    name: str | None = Field(None, min_length=1, max_length=200)
+    region: int | None = Field(None, description="Where it is installed.", examples=[320500])
+    latitude: float | None = Field(None, ge=-90, le=90, description="WGS-84; both or neither.")
+    longitude: float | None = Field(None, ge=-180, le=180)
+    tags: list[Annotated[str, Field(max_length=64)]] | None = Field(
+        None, max_length=64, description="All that it is to have.", examples=[["rooftop"]]
+    )
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        noted = self.model_fields_set - {"state", "reason"}
+        if (self.state is None) == (not noted) or (self.reason and noted):
+            raise PydanticCustomError(
+                "either_or", "give a state, with its reason, or what is to be noted; not both"
+            )
+        if any(field in noted and getattr(self, field) is None for field in ("region", "tags")):
+            raise PydanticCustomError("never_null", "a terminal has a region, and a list of tags")
+        if {"latitude", "longitude"} & noted and not {"latitude", "longitude"} <= noted:
+            raise PydanticCustomError("location_half", "give latitude and longitude together")
+        return self
 
 
 class TerminalAnswer(Answer):
@@ -38,6 +63,7 @@ class TerminalAnswer(Answer):
     name: str | None
     state: TerminalState
     state_since: Utc
+    state_reason: str | None = Field(description="Why it is in its state, if somebody said.")
     profile: str = Field(validation_alias="profile_code", examples=["smart_meter"])
     group_client: str | None = Field(
         validation_alias="group_client_code", examples=["example-power"]
@@ -72,6 +98,14 @@ class AttendedAnswer(TerminalAnswer):
         terminal = TerminalAnswer.model_validate(found.terminal)
         known = PresenceAnswer.model_validate(found.presence)
         return cls.model_construct(**dict(terminal), presence=known)  # both are checked
+
+
+class TerminalsAnswer(PageOf[AttendedAnswer]):
+    """One page of terminals, and how many there are in all, where that was asked."""
+
+    count: int | EstimateAnswer | None = Field(
+        description="Exact up to 10,000; beyond that an estimate within ten per cent."
+    )
 
 
 class PresenceChangeAnswer(Answer):

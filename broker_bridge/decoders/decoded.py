@@ -1,9 +1,10 @@
 """What every decoder says, whatever the format it reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from telemetry.model import Reason
+from registry.identifiers import WireName
+from telemetry.model import Identity, Reason
 
 SHOWN = 40
 
@@ -72,6 +73,49 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= SHOWN else text[:SHOWN] + "...")[1:-1]
 
 
-# Any bytes give readings and refused parts, at least one of either, or raise `Undecodable`, in
-# bounded time and memory. The second argument is when we received them, in Unix us.
-Decode = Callable[[bytes, int], tuple[list[Decoded], list[RefusedPart]]]
+class Missing(NamedTuple):
+    """A value that the terminal says it has not, and how it says so: never a number."""
+
+    metric: str
+    why: str
+
+
+class Fragment(NamedTuple):
+    """Part `number` (from 1) of the `of` that make up one message of a speaker, named by `key`.
+
+    `of` is 0 where only the last part tells.
+    """
+
+    key: str
+    number: int
+    of: int
+    body: bytes
+
+
+class Said(NamedTuple):
+    """What one speaker says in a message; `speaker` None is the terminal that published it.
+
+    `units` has the unit (UCUM) of each value, for `fitting.fit` to make it the profile's; None: the
+    terminal speaks in its profile's units. A format that names its values itself `offers` more
+    than a profile asks for. `tolerated` says what a strict reader would have refused. `identity` is
+    what the speaker says of itself beside what it measures.
+    """
+
+    readings: Sequence[Decoded]
+    refused: Sequence[RefusedPart]
+    events: Sequence[DecodedEvent] = ()
+    speaker: WireName | None = None
+    units: Mapping[str, str | None] | None = None
+    offers: bool = False
+    missing: Sequence[Missing] = ()
+    fragments: Sequence[Fragment] = ()
+    tolerated: Sequence[str] = ()
+    identity: Identity | None = None
+
+
+Options = Mapping[str, str | int | bool]
+"""How a profile has its codec read, such as {"lenient": true}; each codec knows its own."""
+
+# Any bytes give something of at least one speaker, or raise `Undecodable`, in time linear in their
+# length and bounded memory. The second argument is when we received them, in Unix us.
+Decode = Callable[[bytes, int, Options], Sequence[Said]]

@@ -21,7 +21,7 @@ from broker_bridge.decoders.document import (
     levels,
     load,
 )
-from telemetry.model import Reason
+from telemetry.model import OWN_CODES, Reason
 
 SEVERITIES = ("critical", "major", "minor", "warning", "indeterminate")  # ITU-T X.733
 
@@ -55,6 +55,8 @@ def _event(item: Any, refusals: Refusals) -> DecodedEvent:
     severity = item.get("severity")
     if type(code) is not str or not _CODE.fullmatch(code):
         raise Wrong("code is not a name of up to 64 letters, digits and _.:/-")
+    if code.startswith(OWN_CODES):
+        raise Wrong(f"codes that begin with {OWN_CODES} are the platform's")
     if severity is not None and severity not in SEVERITIES:
         raise Wrong(f"severity is none of {', '.join(SEVERITIES)}")
     if text is not None and (type(text) is not str or "\0" in text):

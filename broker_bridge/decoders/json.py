@@ -2,12 +2,14 @@
 
 {"ts": 1790000000000, "seq": 41, "boot": "a7", "values": {"voltage_a": 231.2}}
 {"ts": "2026-09-21T14:13:20+08:00", "voltage_a": 231.2}     flat, with or without a header
+{"ts": 1790000000000, "imei": "490154203237518", "values": ...}   who it is: imei, iccid, imsi
 [..., ...]                                                  a list of any of these
 """
 
 from typing import Any
 
-from broker_bridge.decoders.decoded import Decoded, RefusedPart, Scalar
+from broker_bridge.decoders import identity
+from broker_bridge.decoders.decoded import Decoded, Options, RefusedPart, Said, Scalar
 from broker_bridge.decoders.document import (
     HEADER,
     INT64,
@@ -22,14 +24,15 @@ from broker_bridge.decoders.document import (
     load,
     names_boot,
 )
-from telemetry.model import Reason
+from telemetry.model import Identity, Reason
 
 MAX_KEYS = 1_000  # of one reading
 
-_OUTER = HEADER | {"values"}
+_BESIDE = HEADER | identity.NUMBERS
+_OUTER = _BESIDE | {"values"}
 
 
-def decode(payload: bytes, received_us: int) -> tuple[list[Decoded], list[RefusedPart]]:
+def decode(payload: bytes, received_us: int, options: Options) -> tuple[Said]:
     """The readings in a payload and what of it is refused; see `decoded.Decode`.
 
     A value is refused alone: an object or list is `wrong_type`, an integer beyond 64 bits
@@ -48,8 +51,8 @@ def decode(payload: bytes, received_us: int) -> tuple[list[Decoded], list[Refuse
     else:
         # Each key as written has a colon: no more colons than keys, and no key stands twice.
         if payload.count(b":") == colons:
-            return readings, []
-    return _read(exactly(payload, document))
+            return (Said(readings, ()),)
+    return (_read(exactly(payload, document)),)
 
 
 def _plain(item: Any) -> Decoded | None:
@@ -82,10 +85,11 @@ def _plain(item: Any) -> Decoded | None:
     return Decoded(time_us, seq, boot, None, values)
 
 
-def _read(document: Any) -> tuple[list[Decoded], list[RefusedPart]]:
-    """Take what can be taken, with every check."""
+def _read(document: Any) -> Said:
+    """Take what can be taken, with every check; of several identities the last is the message's."""
     readings: list[Decoded] = []
     refused: list[RefusedPart] = []
+    who: Identity | None = None
     for position, item in enumerate(items(document)):
         refusals = Refusals(position)
         try:
@@ -93,12 +97,14 @@ def _read(document: Any) -> tuple[list[Decoded], list[RefusedPart]]:
         except Wrong as wrong:
             refusals.add(None, wrong.reason, str(wrong))
         else:
+            said = identity.numbers(item, refusals)
+            who = said or who
             if reading.values:
                 readings.append(reading)
-            elif not refusals.parts:
+            elif not refusals.parts and said is None:
                 refusals.add(None, Reason.MALFORMED, "no values")
         refused += refusals.parts
-    return readings, refused
+    return Said(readings, refused, identity=who)
 
 
 def _reading(item: Any, refusals: Refusals) -> Decoded:
@@ -108,7 +114,7 @@ def _reading(item: Any, refusals: Refusals) -> Decoded:
     time_us, seq, boot, first_kept = header(item, refusals)
     values = item.get("values")
     if "values" not in item:
-        values = {name: value for name, value in item.items() if name not in HEADER}
+        values = {name: value for name, value in item.items() if name not in _BESIDE}
     elif type(values) is not dict:
         raise Wrong(f"values is {kind(values)}")
     else:

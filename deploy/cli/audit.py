@@ -7,13 +7,13 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from deploy.cli import door
-from deploy.embedded import roles
-from foundation import settings
+from deploy.cli import acting
 from foundation.database import Connection, open_pool, transaction
 from foundation.errors import Invalid, MusterError
 from registry import audit_chain
-from registry.audit_chain import Fault, Head
+from registry.audit_chain import Fault, Head, Verdict
+from registry.imports import proof
+from registry.imports.proof import Proof
 from registry.scope import Scope
 
 app = typer.Typer()
@@ -56,12 +56,22 @@ def verify(
     Connects to MUSTER_DATABASE_URL (as `muster_inspect`, or who may read all), or to a home's.
     """
     kept = _read(heads) if heads else ()
-    verdict = _ask(home, lambda conn: audit_chain.verify(conn, _SCOPE, kept))
+
+    async def ask(conn: Connection) -> tuple[Verdict, Proof]:
+        return await audit_chain.verify(conn, _SCOPE, kept), await proof.verify(conn, _SCOPE)
+
+    verdict, imported = _ask(home, ask)
     for fault in verdict.faults:
         print(_said(fault))
     if verdict.faults:
         raise ChainBroken(f"The chains of {len(verdict.faults)} tenants are broken.")
+    for number in imported.altered:
+        print(f"import {number}: its rows are not those that were applied")
+    if imported.altered:
+        raise ChainBroken(f"The rows of {len(imported.altered)} imports were altered.")
     print(f"{verdict.entries} entries in {verdict.chains} chains are as they were written.")
+    if imported.imports:
+        print(f"{imported.rows} rows of {imported.imports} imports are as they were applied.")
 
 
 @audit.command("heads")
@@ -77,7 +87,10 @@ def _ask(home: Path | None, question: Callable[[Connection], Awaitable[Result]])
     async def transact() -> Result:
         async with (
             await open_pool(
-                _dsn(home), name="audit", max_size=1, statement_timeout_seconds=_NO_TIMEOUT
+                acting.dsn(home, "muster_inspect"),
+                name="audit",
+                max_size=1,
+                statement_timeout_seconds=_NO_TIMEOUT,
             ) as pool,
             transaction(pool) as conn,
         ):
@@ -85,15 +98,6 @@ def _ask(home: Path | None, question: Callable[[Connection], Awaitable[Result]])
             return await question(conn)
 
     return asyncio.run(transact())
-
-
-def _dsn(home: Path | None) -> str:
-    chosen = settings.load()
-    if home is None and chosen.database_url is not None:
-        return chosen.database()
-    place = door.home_at(home, chosen)
-    door.running(place)
-    return roles.dsn_file(place, "muster_inspect").read_text("utf-8")
 
 
 def _read(file: Path) -> tuple[Head, ...]:

@@ -16,6 +16,7 @@ from deploy.bench import flood as flood_bench
 from deploy.bench import ingest as ingest_bench
 from deploy.bench import latency as latency_bench
 from deploy.bench import peers as peers_bench
+from deploy.bench import registry as registry_bench
 from deploy.bench import spool as spool_bench
 from deploy.bench import telegraf
 from deploy.bench.contenders import Who
@@ -181,6 +182,9 @@ def ledger(
         _table("Faults", ("", "what"), [[n, str(f.__doc__)] for n, f in ledger_faults.ALL.items()])
         _table("Mutations", ("", "what"), [[n, m.what] for n, m in mutations.ALL.items()])
         return
+    impossible = {} if fault else ledger_faults.impossible(plain=plain)
+    for name, why in impossible.items():
+        print(f"{name} is left out: {why}.")
     plan = ledger_bench.Plan(
         seed=secrets.randbelow(2**31) if seed is None else seed,
         messages=messages,
@@ -189,7 +193,8 @@ def ledger(
         rounds=rounds,
         calm_seconds=calm_seconds,
         faults=tuple(
-            _known(fault, ledger_faults.ALL, "--fault") or ledger_faults.possible(plain=plain)
+            _known(fault, ledger_faults.ALL, "--fault")
+            or [name for name in ledger_faults.ALL if name not in impossible]
         ),
         plain=plain,
         mutation=next(
@@ -213,6 +218,50 @@ def ledger(
     if result["logs"]:
         print(f"The logs are in {result['logs']}.")
     raise typer.Exit(0 if result["closed"] else 1)
+
+
+@bench.command()
+def registry(
+    terminals: Annotated[int, typer.Option(min=2000, help="On the roll in the end.")] = 3_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of ingest at each size.")] = 2,
+    messages: Annotated[int, typer.Option(min=1000, help="Messages a turn.")] = 200_000,
+    pages: Annotated[int, typer.Option(min=2, help="How often each list is asked for.")] = 40,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+) -> None:
+    """P5 and the page of P8: directory, ingest, lists, searches and counts as the roll grows."""
+    between = [100_000] if terminals > 100_000 else []
+    plan = registry_bench.Plan(
+        sizes=(*between, terminals), rounds=rounds, messages=messages, pages=pages
+    )
+    result = _measured(lambda tell: registry_bench.run(plan, tell), json_file)
+    titles = result["sizes"][-1]["pages"]
+    sizes = [size["terminals"] for size in result["sizes"]]
+    _table(
+        "Pages, ms: median and 99th percentile",
+        ("", *(f"{size:,}" for size in sizes)),
+        [
+            [
+                title,
+                *(
+                    "{p50:g} / {p99:g}".format(**size["pages"][title])
+                    if title in size["pages"]
+                    else ""
+                    for size in result["sizes"]
+                ),
+            ]
+            for title in titles
+        ],
+    )
+    said = ("seconds", "resident_mb", "grew_mb", "look_up_us")
+    _table(
+        "The directory alone",
+        ("terminals", *said),
+        [
+            [f"{size['terminals']:,}", *(f"{size['directory'][name]:g}" for name in said)]
+            for size in result["sizes"]
+        ],
+    )
+    _show_goals(result)
 
 
 def _known(names: Sequence[str] | None, known: Collection[str], option: str) -> list[str]:

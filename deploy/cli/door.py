@@ -2,13 +2,16 @@
 
 import http.client
 import json
+import shutil
 import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import deploy
 from deploy.embedded.home import Home, State
@@ -95,19 +98,42 @@ class Door:
         )
         return self._ask(request)
 
+    def send(self, path: str, file: Path, **query: str) -> dict[str, Any]:
+        """Send a file as it is; raises the family of error that the API answers with."""
+        with file.open("rb") as body:
+            headers = {
+                "Content-Type": "application/octet-stream",
+                "Content-Length": str(file.stat().st_size),
+            }
+            request = urllib.request.Request(  # noqa: S310
+                self.url(path, **query), body, headers, method="POST"
+            )
+            return self._ask(request)
+
+    def fetch(self, path: str, into: BinaryIO, *, method: str = "GET", **query: str) -> None:
+        """Write what the API answers into an open file, as it comes."""
+        request = urllib.request.Request(self.url(path, **query), method=method)  # noqa: S310
+        with self._open(request) as answer:
+            shutil.copyfileobj(answer, into)
+
     def _ask(self, request: urllib.request.Request) -> dict[str, Any]:
+        with self._open(request) as answer:
+            document: dict[str, Any] = json.load(answer)
+        return document
+
+    @contextmanager
+    def _open(self, request: urllib.request.Request) -> Iterator[BinaryIO]:
         request.add_header("Authorization", f"Bearer {self.key}")
         tls = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else None
         try:
             with urllib.request.urlopen(  # noqa: S310
                 request, timeout=_PATIENCE_SECONDS, context=tls
             ) as answer:
-                document: dict[str, Any] = json.load(answer)
+                yield answer
         except urllib.error.HTTPError as error:
             raise _problem(error) from None
         except (OSError, http.client.HTTPException) as error:
             raise Unavailable(f"The API at {self.base} does not answer ({error}).") from None
-        return document
 
 
 def _problem(error: urllib.error.HTTPError) -> MusterError:

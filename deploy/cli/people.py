@@ -1,19 +1,16 @@
 """`muster user` and `muster key`: who may sign in, from the machine that runs the platform."""
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from deploy import seed
-from deploy.cli import door
-from deploy.embedded import roles
+from deploy.cli import acting
+from deploy.cli.acting import HomeOption, day
 from foundation import settings
-from foundation.database import Connection, open_pool, transaction
+from foundation.database import Connection
 from registry import api_keys, passwords, sessions, users
 from registry.api_keys import ApiKey
 from registry.model import RegionCode
@@ -36,11 +33,6 @@ Region = Annotated[
 Clients = Annotated[
     list[str] | None, typer.Option("--client", help="Code of a group client; may be repeated.")
 ]
-HomeOption = Annotated[
-    Path | None,
-    typer.Option(help="Home of a running platform; default: MUSTER_DATABASE_URL, else .muster."),
-]
-Result = TypeVar("Result")
 
 
 @user.command()
@@ -68,7 +60,7 @@ def add(
             rules=rules,
         )
 
-    _do(home, appoint)
+    acting.do(home, appoint)
     _tell_password(name, password)
 
 
@@ -97,9 +89,9 @@ def list_users(home: HomeOption = None) -> None:
             if (after := page.next_key) is None:
                 return found
 
-    listed = _do(home, read)
+    listed = acting.do(home, read)
     rows = [(one.name, one.role, _reach(one), _standing(one)) for one in listed]
-    _table(("name", "role", "reach", "standing"), rows)
+    acting.table(("name", "role", "reach", "standing"), rows)
 
 
 @user.command()
@@ -112,7 +104,7 @@ def role(
 ) -> None:
     """Give a user another role, with the region or clients that go with it; their sessions end."""
     within = None if region is None else RegionCode(region)
-    changed = _do(
+    changed = acting.do(
         home,
         lambda conn, scope: users.change(
             conn, scope, name, role=role, region=within, group_clients=client or ()
@@ -124,14 +116,14 @@ def role(
 @user.command()
 def disable(name: Name, home: HomeOption = None) -> None:
     """Take a user out of force at once; their sessions end."""
-    _do(home, lambda conn, scope: users.change(conn, scope, name, disabled=True))
+    acting.do(home, lambda conn, scope: users.change(conn, scope, name, disabled=True))
     print(f"{name} can no longer sign in.")
 
 
 @user.command()
 def enable(name: Name, home: HomeOption = None) -> None:
     """Let a disabled user in again, with the password, role and reach there were."""
-    _do(home, lambda conn, scope: users.change(conn, scope, name, disabled=False))
+    acting.do(home, lambda conn, scope: users.change(conn, scope, name, disabled=False))
     print(f"{name} can sign in again.")
 
 
@@ -140,21 +132,21 @@ def password(name: Name, home: HomeOption = None) -> None:
     """Print a one-time password for a user who forgot theirs; their sessions end."""
     rules = Rules.of(settings.load())
     fresh = passwords.one_time(rules)
-    _do(home, lambda conn, scope: users.set_password(conn, scope, name, fresh, rules=rules))
+    acting.do(home, lambda conn, scope: users.set_password(conn, scope, name, fresh, rules=rules))
     _tell_password(name, fresh)
 
 
 @user.command("reset-second-factor")
 def reset_second_factor(name: Name, home: HomeOption = None) -> None:
     """Forget the second factor of a user who lost it; their sessions end."""
-    _do(home, lambda conn, scope: users.reset_second_factor(conn, scope, name))
+    acting.do(home, lambda conn, scope: users.reset_second_factor(conn, scope, name))
     print(f"{name} has no second factor now.")
 
 
 @user.command("sign-out")
 def sign_out(name: Name, home: HomeOption = None) -> None:
     """End every session of a user."""
-    ended = _do(home, lambda conn, scope: sessions.end_of(conn, scope, name))
+    ended = acting.do(home, lambda conn, scope: sessions.end_of(conn, scope, name))
     print(f"Ended {ended} sessions of {name}.")
 
 
@@ -168,7 +160,7 @@ def issue(
     home: HomeOption = None,
 ) -> None:
     """Issue an API key and print its secret, which is never shown again."""
-    issued = _do(
+    issued = acting.do(
         home,
         lambda conn, scope: api_keys.issue(
             conn,
@@ -202,12 +194,12 @@ def list_keys(
             if (after := page.next_key) is None:
                 return found
 
-    listed = _do(home, read)
+    listed = acting.do(home, read)
     rows = [
-        (one.prefix, one.name, one.role, _reach(one), _day(one.last_used_at), _until(one))
+        (one.prefix, one.name, one.role, _reach(one), day(one.last_used_at), _until(one))
         for one in listed
     ]
-    _table(("prefix", "name", "role", "reach", "last used", "until"), rows)
+    acting.table(("prefix", "name", "role", "reach", "last used", "until"), rows)
 
 
 @key.command()
@@ -216,32 +208,8 @@ def revoke(
     home: HomeOption = None,
 ) -> None:
     """Take an API key out of force at once, for good."""
-    _do(home, lambda conn, scope: api_keys.revoke(conn, scope, prefix))
+    acting.do(home, lambda conn, scope: api_keys.revoke(conn, scope, prefix))
     print(f"The key {prefix} opens nothing any more.")
-
-
-def _do(home: Path | None, act: Callable[[Connection, Scope], Awaitable[Result]]) -> Result:
-    """Act in one transaction, in the name of whoever has this shell."""
-    scope = Scope.system(f"shell of uid {os.getuid()}")
-
-    async def transact() -> Result:
-        async with (
-            await open_pool(_dsn(home), name="cli", max_size=1) as pool,
-            transaction(pool, scope.settings()) as conn,
-        ):
-            return await act(conn, scope)
-
-    return asyncio.run(transact())
-
-
-def _dsn(home: Path | None) -> str:
-    """The database that was named, or that of the platform that runs in the home."""
-    chosen = settings.load()
-    if home is None and chosen.database_url is not None:
-        return chosen.database()
-    place = door.home_at(home, chosen)
-    door.running(place)
-    return roles.dsn_file(place, "muster_api").read_text("utf-8")
 
 
 def _tell_password(name: str, password: str) -> None:
@@ -259,25 +227,12 @@ def _reach(holder: User | ApiKey) -> str:
 
 def _standing(one: User) -> str:
     if one.disabled_at is not None:
-        return f"disabled {_day(one.disabled_at)}"
+        return f"disabled {day(one.disabled_at)}"
     waits = "has to change the password" if one.must_change_password else "in force"
     return f"{waits}, second factor" if one.second_factor_at else waits
 
 
 def _until(one: ApiKey) -> str:
     if one.revoked_at is not None:
-        return f"revoked {_day(one.revoked_at)}"
-    return _day(one.expires_at) if one.expires_at else "for ever"
-
-
-def _day(at: datetime | None) -> str:
-    return f"{at:%Y-%m-%d}" if at else "never"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    lines = [head, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    for line in lines:
-        print(
-            "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-        )
+        return f"revoked {day(one.revoked_at)}"
+    return day(one.expires_at) if one.expires_at else "for ever"

@@ -50,12 +50,17 @@ def up(
     broker_listen: Annotated[
         str | None, typer.Option(help="Broker on this HOST:PORT; with TLS if not loopback.")
     ] = None,
+    certificate_listen: Annotated[
+        str | None, typer.Option(help="Broker for terminals with a certificate, HOST:PORT; TLS.")
+    ] = None,
     silent: Annotated[bool, typer.Option("--silent", hidden=True)] = False,
 ) -> None:
     """Run the whole platform; Ctrl-C stops everything cleanly."""
     chosen = settings.load()
     console = _listen(listen, chosen)
-    broker = addresses.parse(broker_listen) if broker_listen else Address(LOOPBACK, None)
+    near = Address(LOOPBACK, None)
+    broker = addresses.parse(broker_listen) if broker_listen else near
+    certified = addresses.parse(certificate_listen) if certificate_listen else near
     place = Home(_home_path(home, chosen))
     place.open()
     if detach:
@@ -66,7 +71,7 @@ def up(
     from deploy.embedded.stack import Plan, Stack  # slow: only for who becomes the supervisor
 
     logs.configure(chosen, "supervisor")
-    plan = Plan(chosen, 0 if no_fleet else fleet, console, broker)
+    plan = Plan(chosen, 0 if no_fleet else fleet, console, broker, certified)
     with place.hold():
         stack = Stack(place, plan, Progress(), _say)
         stack.run(lambda state: None if silent else _announce(place, state, stop="Ctrl-C"))
@@ -143,7 +148,12 @@ def _document(home: Home, state: State, *, healthy: bool) -> dict[str, object]:
         "healthy": healthy,
         "phase": state.phase,
         "api": state.api,
-        "broker": {"host": state.broker_host, "port": state.broker_port, "tls": state.broker_tls},
+        "broker": {
+            "host": state.broker_host,
+            "port": state.broker_port,
+            "tls": state.broker_tls,
+            "certificates": state.broker_certificates,
+        },
         "database": state.database,
         "metrics": state.metrics,
         "spool": None if (waiting := spooled(state)) is None else asdict(waiting),
@@ -176,6 +186,9 @@ def _show_addresses(home: Home, state: State) -> None:
         print(f"  broker     mqtt://{state.broker_host}:{state.broker_port}")
     if state.broker_tls:
         print(f"             mqtts://{state.broker_tls} (CA certificate: {state.ca_file})")
+    if state.broker_certificates:
+        ca = home.path / "tls" / "ca.pem"
+        print(f"             mqtts://{state.broker_certificates} for certificates (CA: {ca})")
     print(f"  database   {state.database}")
     print(f"  passwords  {home.credentials_file}")
 

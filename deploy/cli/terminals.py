@@ -21,12 +21,12 @@ from deploy.simulator.running import Broker
 from foundation import settings
 from foundation.errors import NotFound
 from foundation.settings import Settings
+from registry.broker_access import UP_TOPICS
 
 app = typer.Typer()
 terminal = typer.Typer(no_args_is_help=True, help="Put terminals on the roll.")
 app.add_typer(terminal, name="terminal")
 
-UP_TOPICS = ("telemetry", "event", "hello", "status", "reply", "reported")
 HomeOption = Annotated[Path | None, typer.Option(help="Home of the platform; default .muster.")]
 
 

@@ -5,7 +5,7 @@ home.json          format, where the servers keep their data, the ports that wer
 state.json         what runs now: written by the supervisor, read by `status` and `down`
 credentials.json   the first passwords (0600)         lock   held while a supervisor lives
 secrets/           one connection string or password a file (0600)
-tls/  logs/  servers/
+tls/  ca/  logs/  servers/
 ```
 """
 
@@ -30,14 +30,18 @@ FORMAT = 1
 LOOPBACK = "127.0.0.1"
 _ROOT_STATE = Path("/var/lib/muster")
 _PREFERRED_PORTS = {
-    "api": 8080, "broker": 1883, "broker_tls": 8883, "postgres": 15432, "bridge": 9464,
-    "jobs": 9465,
+    "api": 8080, "broker": 1883, "broker_tls": 8883, "broker_certificates": 8884,
+    "postgres": 15432, "bridge": 9464, "jobs": 9465,
 }  # fmt: skip
 # What people and terminals know; the other ports may move at any start.
-_ADVERTISED = {"api": "--listen", "broker": "--broker-listen", "broker_tls": "--broker-listen"}
-
-
-_SPOKEN = {"api": "the console", "broker": "the broker", "broker_tls": "the broker"}
+_ADVERTISED = {
+    "api": "--listen", "broker": "--broker-listen", "broker_tls": "--broker-listen",
+    "broker_certificates": "--certificate-listen",
+}  # fmt: skip
+_SPOKEN = {
+    "api": "the console", "broker": "the broker", "broker_tls": "the broker",
+    "broker_certificates": "the broker",
+}  # fmt: skip
 
 
 class HomeIsNewer(Refused):
@@ -101,6 +105,7 @@ class State:
     broker_host: str = LOOPBACK
     broker_port: int = 0
     broker_tls: str | None = None  # host:port that is open to the network
+    broker_certificates: str | None = None  # host:port for terminals that show a certificate
     database: str = ""
     metrics: list[dict[str, str]] = field(default_factory=list)
     ca_file: str | None = None
@@ -184,6 +189,11 @@ class Home:
     def servers(self, name: str) -> Path:
         """Directory of an embedded server's data; outside the home where root runs us."""
         return Path(self._settled()["servers"]) / name
+
+    @property
+    def authority(self) -> Path:
+        """Directory of the CA that signs terminals' certificates, unless the settings name one."""
+        return self.path / "ca"
 
     def port(self, name: str, asked: int | None = None, host: str = LOOPBACK) -> int:
         """The port of this process: as asked, else as in earlier runs, else a free one.

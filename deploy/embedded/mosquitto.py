@@ -5,23 +5,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.embedded.mosquitto_files import Listener, acl, configuration, replace_accounts
+from deploy.embedded import warden
+from deploy.embedded.mosquitto_files import (
+    OPENSSL,
+    Listener,
+    acl,
+    configuration,
+    replace,
+    replace_accounts,
+    tls,
+)
 from deploy.embedded.ports import free_port
 from deploy.embedded.runtime import Runtime
 from deploy.embedded.server import UnpackedServer
-from registry.credentials import verifier
+from registry.credentials import random_secret, verifier
 
 __all__ = ["Broker", "TlsListener", "verifier"]
 
 
 @dataclass(frozen=True, slots=True)
 class TlsListener:
-    """A second listener, open to the network."""
+    """A listener with TLS; with a `ca`, for terminals that show a certificate of it."""
 
     host: str
     port: int
     certificate: Path
     key: Path
+    ca: Path | None = None
 
 
 class Broker(UnpackedServer):
@@ -40,13 +50,15 @@ class Broker(UnpackedServer):
         port: int | None = None,
         prefix: str = "m2m/v1",
         bridges: Sequence[str] = ("bridge-1",),
-        tls: TlsListener | None = None,
+        tls: Sequence[TlsListener] = (),
         settings: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__("mosquitto", runtime, directory, host, port or free_port(host))
         self._prefix = prefix
         self._bridges = tuple(bridges)
-        self._tls = tls
+        self._tls = tuple(tls)
+        self._has_warden = any(one.ca for one in tls)
+        self._warden_password = random_secret()
         self._given = dict(settings or {})
 
     @property
@@ -57,12 +69,40 @@ class Broker(UnpackedServer):
     def write_accounts(self, accounts: Mapping[str, str] | Iterable[tuple[str, str]]) -> None:
         """Replace all accounts (name to verifier); in force after `start` or `reload`."""
         self.account.make_directory(self.directory)
-        replace_accounts(self.password_file, accounts, self.account.give)
+        pairs = accounts.items() if isinstance(accounts, Mapping) else accounts
+        own = [(warden.NAME, verifier(self._warden_password))] if self._has_warden else []
+        replace_accounts(self.password_file, [*pairs, *own], self.account.give)
+
+    def read_revocations(self) -> bytes | None:
+        """The list of revoked certificates that was written last, as PEM."""
+        return self._crl.read_bytes() if self._crl.exists() else None
+
+    def write_revocations(self, crl: bytes) -> None:
+        """Replace the list of revoked certificates; in force after `start` or `reload`."""
+        self.account.make_directory(self.directory)
+        replace(self._crl, [crl], self.account.give)
+
+    @property
+    def _crl(self) -> Path:
+        return self.directory / "crl.pem"
 
     def reload(self) -> None:
         """Read the accounts again; sessions whose account is gone or changed are cut off."""
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGHUP)
+        self._signal(signal.SIGHUP)
+
+    def save(self) -> None:
+        """Write what it keeps to its disk, soon."""
+        self._signal(signal.SIGUSR1)
+
+    def change(self, **settings: str) -> None:
+        """Change settings of those that a broker reads again while it runs."""
+        self._given |= settings
+        self.prepare()
+        self.reload()
+
+    def end_sessions(self, codes: Iterable[str]) -> None:
+        """End the sessions of these terminals, and all that waits for them."""
+        warden.end_sessions(self.directory, self._warden_password, codes)
 
     def prepare(self) -> None:
         """Write configuration and ACL, and an empty account file if there is none."""
@@ -73,14 +113,25 @@ class Broker(UnpackedServer):
         for name, text in (
             ("acl", acl(self._prefix, self._bridges)),
             ("mosquitto.conf", self._configuration()),
+            ("openssl.cnf", OPENSSL),
         ):
             (self.directory / name).write_text(text, "utf-8")
             self.account.give(self.directory / name)
-        if self._tls:  # copies, for the broker's user cannot read the originals
-            for name, source in (("tls.pem", self._tls.certificate), ("tls.key", self._tls.key)):
-                (self.directory / name).touch(mode=0o600)
-                (self.directory / name).write_bytes(source.read_bytes())
-                self.account.give(self.directory / name)
+        for number, listener in enumerate(self._tls):  # copies: its user cannot read the originals
+            self._copy(f"tls{number}.pem", listener.certificate)
+            self._copy(f"tls{number}.key", listener.key)
+            if listener.ca:
+                self._copy(f"tls{number}-ca.pem", listener.ca)
+
+    def _copy(self, name: str, source: Path) -> None:
+        replace(self.directory / name, [source.read_bytes()], self.account.give)
+
+    def _environment(self) -> Mapping[str, str]:
+        return {**super()._environment(), "OPENSSL_CONF": str(self.directory / "openssl.cnf")}
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(number)
 
     def _command(self) -> Sequence[str | Path]:
         return [self.runtime.mosquitto, "-c", self.directory / "mosquitto.conf"]
@@ -93,10 +144,15 @@ class Broker(UnpackedServer):
 
     def _configuration(self) -> str:
         listeners: list[Listener] = [(self.host, self.port, ())]
-        if self._tls:
-            files = (
-                f"certfile {self.directory / 'tls.pem'}",
-                f"keyfile {self.directory / 'tls.key'}",
-            )
-            listeners.append((self._tls.host, self._tls.port, files))
-        return configuration(self.directory, self.directory / "data", listeners, self._given)
+        for number, one in enumerate(self._tls):
+            place = self.directory / f"tls{number}"
+            ca = place.with_name(f"{place.name}-ca.pem") if one.ca else None
+            lines = tls(place.with_suffix(".pem"), place.with_suffix(".key"), ca, self._crl)
+            listeners.append((one.host, one.port, lines))
+        return configuration(
+            self.directory,
+            self.directory / "data",
+            listeners,
+            self._given,
+            warden=self._has_warden,
+        )

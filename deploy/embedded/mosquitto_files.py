@@ -3,10 +3,24 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-UP_TOPICS = ("telemetry", "event", "hello", "status", "reply", "reported")
-DOWN_TOPICS = ("receipt", "command", "desired")
+from deploy.embedded.warden import SOCKET
+from registry.broker_access import DOWN_TOPICS, UP_TOPICS
+
 LARGEST_PACKET_BYTES = 65_536
 QUEUED_BYTES_PER_SESSION = 2 * 1024**3  # a day of a full fleet while the bridge is away, in memory
+
+OPENSSL = """\
+# A session of TLS that is taken up again shows no certificate, and so could outlive its revocation.
+openssl_conf = init
+[init]
+ssl_conf = ssl
+[ssl]
+system_default = defaults
+[defaults]
+Options = -SessionTicket
+NumTickets = 0
+"""
+"""config(5) of OpenSSL for a Mosquitto that takes certificates; named in its OPENSSL_CONF."""
 
 Accounts = Mapping[str, str] | Iterable[tuple[str, str]]
 Listener = tuple[str, int, Sequence[str]]
@@ -18,12 +32,31 @@ def replace_accounts(
 ) -> None:
     """Put these accounts (name to verifier) in place of all that `file` holds, in one step."""
     pairs = accounts.items() if isinstance(accounts, Mapping) else accounts
+    replace(file, (f"{name}:{verifier}\n".encode("ascii") for name, verifier in pairs), before)
+
+
+def replace(
+    file: Path, parts: Iterable[bytes], before: Callable[[Path], object] = lambda _: None
+) -> None:
+    """Put `parts` in place of all that `file` holds, in one step; `before` gives it away."""
     fresh = file.with_suffix(".new")
     fresh.touch(mode=0o600)
-    with fresh.open("w", encoding="ascii") as lines:
-        lines.writelines(f"{name}:{verifier}\n" for name, verifier in pairs)
+    with fresh.open("wb") as written:
+        written.writelines(parts)
     before(fresh)
     fresh.rename(file)
+
+
+def tls(certificate: Path, key: Path, ca: Path | None = None, crl: Path | None = None) -> list[str]:
+    """The lines of a listener with TLS; with a `ca`, for terminals that show a certificate of it.
+
+    Their name is the certificate's, and nothing that they say of themselves counts.
+    """
+    lines = [f"certfile {certificate}", f"keyfile {key}"]
+    if ca is not None:
+        lines += [f"cafile {ca}", "require_certificate true", "use_identity_as_username true"]
+        lines += [f"crlfile {crl}"]
+    return lines
 
 
 def acl(prefix: str, bridges: Sequence[str]) -> str:
@@ -43,13 +76,20 @@ def configuration(
     data: Path,
     listeners: Sequence[Listener],
     settings: Mapping[str, str] | None = None,
+    *,
+    warden: bool = False,
 ) -> str:
-    """mosquitto.conf(5): `directory` holds acl and passwords, `data` what survives a restart."""
+    """mosquitto.conf(5): `directory` holds acl and passwords, `data` what survives a restart.
+
+    The broker has to be started in `directory` where there is to be a `warden`.
+    """
     lines = [f"{name} {value}" for name, value in (_SETTINGS | dict(settings or {})).items()]
     lines += [f"password_file {directory / 'passwords'}", f"acl_file {directory / 'acl'}"]
     lines += [f"persistence_location {data}/"]
     for host, port, own in listeners:
         lines += ["", f"listener {port} {host}", *_LISTENER, *own]
+    if warden:  # a socket that nobody else can reach; its account may take anybody's client id
+        lines += ["", f"listener 0 {SOCKET}"]
     return "\n".join(lines) + "\n"
 
 

@@ -25,6 +25,7 @@ from deploy.embedded.supervisor import StopAsked, Supervisor, end_leftovers
 from deploy.embedded.worker import Worker
 from foundation import migrate
 from foundation.settings import Settings
+from registry.authority import Authority
 
 BRIDGE = "bridge-1"
 _RECOVERY_SECONDS = 300  # of a database after a crash
@@ -41,10 +42,11 @@ class Plan:
     fleet: int
     listen: Address
     broker_listen: Address
+    certificate_listen: Address
 
     @property
-    def wants_tls(self) -> bool:
-        """Whether anything is open to the network."""
+    def is_open(self) -> bool:
+        """Whether console or broker are open to the network."""
         return not (self.listen.is_loopback and self.broker_listen.is_loopback)
 
 
@@ -150,13 +152,18 @@ class Stack:
         if not broker.is_loopback:
             port = self._home.port("broker_tls", broker.port, broker.host)
             self.state.broker_tls = addresses.joined(broker.host, port)
+        certified = self._plan.certificate_listen
+        port = self._home.port("broker_certificates", certified.port, certified.host)
+        self.state.broker_certificates = addresses.joined(certified.host, port)
 
     def _make_certificates(self) -> None:
-        if self._plan.wants_tls:
-            now = datetime.now(UTC)
-            hosts = {self._plan.listen.host, self._plan.broker_listen.host}
-            self._certificates = certificates.ensure(self._home.path / "tls", sorted(hosts), now)
+        now, plan = datetime.now(UTC), self._plan
+        hosts = {plan.listen.host, plan.broker_listen.host, plan.certificate_listen.host}
+        self._certificates = certificates.ensure(self._home.path / "tls", sorted(hosts), now)
+        if plan.is_open:
             self.state.ca_file = str(self._certificates.ca)
+        if self._settings.terminal_ca is None and not (self._home.authority / "ca.pem").exists():
+            Authority.make(self._home.authority, now)
 
     def _start_database(self) -> str:
         """An administrator's connection string."""
@@ -189,22 +196,33 @@ class Stack:
             port=self.state.broker_port,
             prefix=self._settings.topic_prefix,
             bridges=(BRIDGE,),
-            tls=self._tls_listener(),
+            tls=self._tls_listeners(),
         )
         name, file = self._bridge_login()
         own = {name: verifier(file.read_text("utf-8"))}
         dsn = roles.dsn_file(self._home, "muster_jobs").read_text("utf-8")
-        self._follower = CredentialFollower(dsn, broker, own)
+        authority = Authority.load(self._authority())
+        self._follower = CredentialFollower(dsn, broker, own, authority)
         self._follower.write()
         self._supervisor.start(broker)
         self._follower.start()
 
-    def _tls_listener(self) -> TlsListener | None:
-        if self.state.broker_tls is None or self._certificates is None:
-            return None
-        at = addresses.parse(self.state.broker_tls)
-        assert at.port is not None
-        return TlsListener(at.host, at.port, self._certificates.chain, self._certificates.key)
+    def _tls_listeners(self) -> list[TlsListener]:
+        """That of passwords, if it is open to the network, and that of certificates."""
+        assert self._certificates is not None
+        listeners = []
+        ca = self._authority() / "ca.pem"
+        for told, shown in ((self.state.broker_tls, None), (self.state.broker_certificates, ca)):
+            if told is not None:
+                at = addresses.parse(told)
+                assert at.port is not None
+                files = (self._certificates.chain, self._certificates.key)
+                listeners.append(TlsListener(at.host, at.port, *files, shown))
+        return listeners
+
+    def _authority(self) -> Path:
+        """Directory of what signs terminals' certificates."""
+        return self._settings.terminal_ca or self._home.authority
 
     def _bridge_login(self) -> tuple[str, Path]:
         """The bridge's account at the broker: its name, and the file of its password."""
@@ -218,12 +236,13 @@ class Stack:
     def _launch_jobs(self) -> None:
         listen = f"{LOOPBACK}:{self._ports['jobs']}"
         settings = {"MUSTER_METRICS_LISTEN": listen} | self._database_of("muster_jobs")
+        settings |= self._sealing()
         self._launch("jobs", ["deploy.jobs"], settings, health=listen)
 
     def _launch_api(self) -> None:
         listen = addresses.joined(self._plan.listen.host, self._ports["api"])
         settings = {"MUSTER_API_LISTEN": listen} | self._database_of("muster_api")
-        settings |= self._identity()
+        settings |= self._identity() | {"MUSTER_TERMINAL_CA": str(self._authority())}
         tls = not self._plan.listen.is_loopback
         if tls and self._certificates:
             settings["MUSTER_API_TLS_CERTIFICATE"] = str(self._certificates.chain)
@@ -236,9 +255,13 @@ class Stack:
         settings = {}
         if "second_factor" not in given.model_fields_set:
             settings["MUSTER_SECOND_FACTOR"] = "off"
-        if given.secret_key is None:
-            settings["MUSTER_SECRET_KEY_FILE"] = str(self._home.secret("sealing.key"))
-        return settings
+        return settings | self._sealing()
+
+    def _sealing(self) -> dict[str, str]:
+        """What jobs seal and the API opens: both have the key."""
+        if self._settings.secret_key is not None:
+            return {}
+        return {"MUSTER_SECRET_KEY_FILE": str(self._home.secret("sealing.key"))}
 
     def _launch_bridge(self) -> None:
         listen = f"{LOOPBACK}:{self._ports['bridge']}"

@@ -1,4 +1,5 @@
 """Background work: what follows the feed, sweeps and counts; one leader among all such processes.
 
-`upkeep` is the work, `gauges` its figures. Never here: rules of the trade, which are the rooms'.
+`upkeep` is that work, `asked` what people ask for (every process does some), `gauges` the figures.
+Never here: rules of the trade, which are the rooms'.
 """

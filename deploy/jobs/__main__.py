@@ -6,7 +6,7 @@ import sys
 import uvloop
 from psycopg_pool import AsyncConnectionPool
 
-from deploy.jobs import upkeep
+from deploy.jobs import asked, upkeep
 from deploy.jobs.gauges import Gauges
 from foundation import logs, metrics, settings
 from foundation.database import Connection, Pool, open_pool
@@ -40,7 +40,9 @@ async def run(given: Settings) -> None:
             return
         async with pool:
             log.info("jobs started")
-            await upkeep.work(pool, given, shown, stop)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(upkeep.work(pool, given, shown, stop), name="upkeep")
+                tasks.create_task(asked.work(pool, given, shown, stop), name="asked")
 
 
 async def _opened(dsn: str, stop: asyncio.Event) -> "AsyncConnectionPool[Connection] | None":

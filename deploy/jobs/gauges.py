@@ -1,5 +1,7 @@
 """The metrics of the jobs process."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.process_collector import ProcessCollector
 
@@ -26,6 +28,11 @@ class Gauges:
             "muster_jobs_failures_total",
             "Turns of a job that failed and were tried again.",
             ["job"],
+            registry=self.registry,
+        )
+        self.asked = Counter(
+            "muster_jobs_asked_total",
+            "Jobs that people asked for and this process took up.",
             registry=self.registry,
         )
         self.counted_at = Gauge(
@@ -59,6 +66,17 @@ class Gauges:
         )
         for reason in Reason:
             self._quarantine.labels(reason.value)
+        self._ending = Gauge(
+            "muster_certificates_ending",
+            "Terminals whose last certificate ends within so many days.",
+            ["days"],
+            registry=self.registry,
+        )
+
+    def show_ending(self, terminals: Mapping[int, int]) -> None:
+        """Put these in place, by days."""
+        for days, count in terminals.items():
+            self._ending.labels(str(days)).set(count)
 
     def show(self, figures: Figures) -> None:
         """Put these figures in place of all earlier ones: what is gone goes from here too."""

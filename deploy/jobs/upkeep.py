@@ -13,9 +13,20 @@ from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.settings import Settings
 from foundation.shutdown import paused
-from registry import directory, idempotency
+from registry import certificates, directory, due_transfers, idempotency, sims
+from registry.imports import running
 from registry.scope import Scope
-from telemetry import batches, completeness, gauges, latest, quarantine, receipts, watch
+from telemetry import (
+    batches,
+    completeness,
+    conditions,
+    gauges,
+    latest,
+    quarantine,
+    receipts,
+    roll_call,
+    watch,
+)
 
 log = get_logger(__name__)
 
@@ -25,7 +36,10 @@ IDLE_SECONDS = 0.2
 WATCH_SECONDS = 2
 ACCOUNT_SECONDS = 2
 SWEEP_SECONDS = 60
+PERIODS_SECONDS = 5
 COUNT_SECONDS = 15
+ENDING_DAYS = (1, 7, 30)
+TRANSFER_SECONDS = 1
 RETRY_SECONDS = 2
 _LEADER = "select pg_try_advisory_lock(hashtextextended('muster jobs', 0))"
 
@@ -90,11 +104,31 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
         shown.batches.labels(watch.FOLLOWER).inc(taken)
         return 0 if taken >= watch.MOST_BATCHES else WATCH_SECONDS
 
+    calling = roll_call.RollCall()
+
+    async def call_roll() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            some_are_left = await calling.turn(conn)
+        return 0 if some_are_left else WATCH_SECONDS
+
     async def follow_completeness() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             taken = await completeness.catch_up(conn)
         shown.batches.labels(completeness.FOLLOWER).inc(taken)
         return 0 if taken >= completeness.MOST_BATCHES else ACCOUNT_SECONDS
+
+    async def transfer() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            if await due_transfers.execute_next(conn, SYSTEM):
+                return 0
+            await due_transfers.expire(conn, SYSTEM)
+        return TRANSFER_SECONDS
+
+    async def follow_conditions() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            taken = await conditions.catch_up(conn)
+        shown.batches.labels(conditions.FOLLOWER).inc(taken)
+        return 0 if taken >= conditions.MOST_BATCHES else IDLE_SECONDS
 
     async def sweep() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
@@ -110,16 +144,34 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
                 most_bytes=given.quarantine_max_bytes,
             )
             await idempotency.forget(conn, SYSTEM)
+        await running.sweep(pool)
         return SWEEP_SECONDS
+
+    async def end_sim_periods() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            ended = await sims.end_periods(conn, SYSTEM)
+        return 0 if ended == sims.MOST_ENDED else PERIODS_SECONDS
 
     async def count() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             figures = await gauges.count(conn)
+            ending = await certificates.count_ending(conn, SYSTEM, ENDING_DAYS)
         shown.show(figures)
+        shown.show_ending(ending)
         return COUNT_SECONDS
 
     async with asyncio.TaskGroup() as tasks:
-        for job in (follow_latest, follow_presence, follow_completeness, sweep, count):
+        for job in (
+            follow_latest,
+            follow_presence,
+            call_roll,
+            follow_completeness,
+            follow_conditions,
+            transfer,
+            sweep,
+            end_sim_periods,
+            count,
+        ):
             tasks.create_task(_repeat(job, shown, over), name=job.__name__)
 
 

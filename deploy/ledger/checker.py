@@ -1,18 +1,23 @@
 """Reads the tables and says what became of every message that was sent.
 
 The invariants are those of reliability.md, section 3: nothing lost (L1), nothing invented (L2),
-nothing twice (L3), every value as it was sent (L4), the books of the bridge closed (L8).
+nothing twice (L3), every value as it was sent (L4), latest values the latest (L6), the books of the
+bridge closed (L8).
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import psycopg
 
+from deploy.embedded.processes import wait_until
 from deploy.ledger.ground import Ground
 from deploy.ledger.script import METRICS, OUT_OF_RANGE, PROFILE, Kind, Script
 
 _MOST_NAMED = 10  # examples of one fault of the books
+_LATEST_SECONDS = 120.0  # what the jobs may be behind
+_CHUNK_MS = 86_400_000  # at least; a profile says how many days
 _REFUSED_AS = {Kind.CLOCK: "clock", Kind.RANGE: "out_of_range", Kind.CONFLICT: "conflict"}
 
 
@@ -32,22 +37,34 @@ class Verdict:
 
 
 def check(ground: Ground, script: Script, counts: Sequence[int]) -> Verdict:
-    """The verdict on a run at rest, in which terminal k sent `counts[k]` messages."""
-    verdict = Verdict(sent=sum(counts))
+    """The verdict on a run at rest, in which terminal k came to number `counts[k]`."""
+    verdict = Verdict()
     expected_refusals = dict.fromkeys(_REFUSED_AS.values(), 0)
     ids = dict(ground.query("select code, id from registry.terminal"))
+    newest: dict[tuple[str, str], int] = {}
+    days: set[int] = set()
     for number, (code, count) in enumerate(zip(ground.codes, counts, strict=True)):
         said = script.messages(number, 1, count)
+        given_up = said.kinds == Kind.GIVEN_UP
+        verdict.sent += int((~given_up).sum())
+        _compare_gaps(verdict, ground, code, ids[code], np.flatnonzero(given_up[:-1]) + 1)
         for kind, reason in _REFUSED_AS.items():
             expected_refusals[reason] += int((said.kinds == kind).sum())
-        kept = (said.kinds != Kind.CLOCK) & (said.kinds != Kind.CONFLICT)
-        values = said.values[kept].copy()
+        kept = ~np.isin(said.kinds, (Kind.CLOCK, Kind.CONFLICT, Kind.GIVEN_UP))
+        order = np.argsort(said.times_ms[kept])
+        times, values = said.times_ms[kept][order], said.values[kept][order]
         values[values == OUT_OF_RANGE] = np.nan
-        _compare(verdict, ground, code, ids[code], said.times_ms[kept], values)
+        _compare(verdict, ground, code, ids[code], times, values)
+        for metric, column in zip(METRICS, values.T, strict=True):
+            newest[code, metric] = int(times[~np.isnan(column)].max(initial=0))
+        days.update(np.unique(times // _CHUNK_MS).tolist())
+    visitor = ids[ground.visitor.code]
     verdict.quarantined = {
         str(reason): int(count)
         for reason, count in ground.query(
-            "select reason, count(*) from telemetry.quarantine group by 1"
+            "select reason, count(*) from telemetry.quarantine"
+            " where terminal_id is distinct from %s group by 1",
+            visitor,
         )
     }
     for reason in sorted(expected_refusals.keys() | verdict.quarantined):
@@ -56,7 +73,73 @@ def check(ground: Ground, script: Script, counts: Sequence[int]) -> Verdict:
             verdict.faults.append(
                 f"L1: {wanted} messages are to be quarantined as {reason}, {found} are"
             )
+    wait_until(lambda: not _compare_latest(ground, newest), _LATEST_SECONDS)
+    verdict.faults += _compare_latest(ground, newest)
+    ((chunks,),) = ground.query(
+        "select count(*) from timescaledb_information.chunks where hypertable_name = %s", PROFILE
+    )
+    if chunks > len(days) + 2:  # the visitor's, and a part of a day at an end
+        verdict.faults.append(f"L6: {chunks} chunks are there for {len(days)} days")
     return verdict
+
+
+class Latest:
+    """Latest values as they were last seen; the time of none of them ever goes back (L6)."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], int] = {}
+
+    def look(self, ground: Ground) -> list[str]:
+        """What is older now than it was; nothing while the database is away."""
+        try:
+            before, self._seen = self._seen, _latest(ground)
+        except psycopg.OperationalError:
+            return []
+        return [
+            f"L6: the latest {metric} of {code} went back by {was - self._seen[code, metric]} ms"
+            for (code, metric), was in before.items()
+            if self._seen[code, metric] < was
+        ][:_MOST_NAMED]
+
+
+def _latest(ground: Ground) -> dict[tuple[str, str], int]:
+    """Of what time the latest value of each metric of each terminal is (Unix ms)."""
+    return {
+        (code, metric): int(at)
+        for code, metric, at in ground.query(
+            "select t.code, l.metric, (extract(epoch from l.time) * 1000)::bigint"
+            " from telemetry.latest l join registry.terminal t on t.id = l.terminal_id"
+        )
+    }
+
+
+def _compare_latest(ground: Ground, wanted: Mapping[tuple[str, str], int]) -> list[str]:
+    found = _latest(ground)
+    wrong = [key for key, at in wanted.items() if at and found.get(key) != at]
+    if not wrong:
+        return []
+    code, metric = wrong[0]
+    return [f"L6: {len(wrong)} latest values are not the latest, as that of {metric} of {code}"]
+
+
+def _compare_gaps(
+    verdict: Verdict,
+    ground: Ground,
+    code: str,
+    terminal_id: int,
+    given_up: np.ndarray[tuple[int], np.dtype[np.int64]],
+) -> None:
+    """What the terminal gave up is on record, number by number, and nothing else is."""
+    rows = ground.query(
+        "select generate_series(first_seq, last_seq) from telemetry.gap"
+        " where terminal_id = %s and kind = 'given_up' order by 1",
+        terminal_id,
+    )
+    found = [int(row[0]) for row in rows]
+    if found != given_up.tolist():
+        verdict.faults.append(
+            f"L1: {code} gave up {len(given_up)} numbers, and {len(found)} are on record as gaps"
+        )
 
 
 def _compare(

@@ -16,21 +16,19 @@ from random import Random
 import psycopg
 
 from deploy.embedded.processes import wait_until
+from deploy.ledger import trials
+from deploy.ledger.clock import is_available as clock_is_available
 from deploy.ledger.disk import Disk
 from deploy.ledger.disk import is_available as disk_is_available
-from deploy.ledger.ground import BRIDGE, Ground
+from deploy.ledger.ground import BRIDGE, RECOVERY_SECONDS, Ground
 from deploy.ledger.proxy import Mode, Proxy
+from deploy.ledger.trials import NeverStruck
 from foundation.errors import MusterError
 
 Fault = Callable[[Ground, Random], None]
 
 _COMMIT = b"Q\0\0\0\x0bCOMMIT\0"  # PostgreSQL protocol 3.0, simple query
 _DIES_WITHIN_SECONDS = 60.0
-_OVERFLOW_SECONDS = 30.0
-
-
-class NeverStruck(Exception):
-    """A fault that waits for its moment did not find it."""
 
 
 def f1_bridge_dies_before_commit(ground: Ground, chance: Random) -> None:
@@ -57,24 +55,8 @@ def f3_bridge_stands_still(ground: Ground, chance: Random) -> None:
 
 def f4_bridge_away(ground: Ground, chance: Random) -> None:
     """Nobody takes what the broker has."""
-    bridge = ground.bridge
-    assert bridge is not None
-    ground.bridge = None  # nobody starts it again meanwhile
-    bridge.terminate()
-    bridge.wait(60)
-    time.sleep(chance.uniform(5, 20))
-    ground.start_bridge()
-
-
-def f5_bridge_away_beyond_the_queue(ground: Ground, chance: Random) -> None:
-    """Until the broker throws messages away, as many as its queue does not hold."""
-    bridge = ground.bridge
-    assert bridge is not None
-    ground.bridge = None
-    bridge.terminate()
-    bridge.wait(60)
-    time.sleep(_OVERFLOW_SECONDS)
-    ground.start_bridge()
+    with ground.without_bridge():
+        time.sleep(chance.uniform(5, 20))
 
 
 def f6_broker_restarted(ground: Ground, chance: Random) -> None:
@@ -129,7 +111,7 @@ def f13_database_killed(ground: Ground, chance: Random) -> None:
     """Kill -9 of the postmaster and every backend."""
     ground.cluster.kill()
     time.sleep(chance.uniform(0, 10))
-    ground.cluster.start()
+    ground.cluster.start(RECOVERY_SECONDS)
 
 
 def f14_backends_terminated(ground: Ground, chance: Random) -> None:
@@ -158,7 +140,7 @@ def f15_table_locked(ground: Ground, chance: Random) -> None:
         conn.execute("set lock_timeout = '20s'")
         try:
             conn.execute("lock table telemetry.batch, telemetry.receipt in exclusive mode")
-        except psycopg.errors.LockNotAvailable:
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             raise NeverStruck from None
         time.sleep(chance.uniform(5, 20))
 
@@ -185,7 +167,7 @@ def f20_power_of_the_database_lost(ground: Ground, chance: Random) -> None:
     disk.lose_power()
     ground.cluster.kill()
     disk.restore()
-    ground.cluster.start()
+    ground.cluster.start(RECOVERY_SECONDS)
 
 
 def f20_power_of_broker_and_spool_lost(ground: Ground, chance: Random) -> None:
@@ -202,8 +184,9 @@ def f20_power_of_broker_and_spool_lost(ground: Ground, chance: Random) -> None:
     ground.broker.kill()
     disk.restore()
     ground.broker.start()
-    ground.look_after()
-    ground.cluster.start()
+    ground.start_bridge()
+    ground.start_jobs()
+    ground.cluster.start(RECOVERY_SECONDS)
 
 
 def f24_broker_out_of_reach(ground: Ground, chance: Random) -> None:
@@ -243,9 +226,10 @@ def f52_two_bridges_of_one_name(ground: Ground, chance: Random) -> None:
 
 
 LOSE_WHAT_IS_ACKNOWLEDGED = (
-    f5_bridge_away_beyond_the_queue,
+    trials.f5_bridge_away_beyond_the_queue,
     f7_broker_killed,
     f8_broker_killed_behind_a_bridge_that_stands,
+    trials.f8_packet_ids_given_anew,
     f10_disk_of_broker_and_spool_full,
     f12_store_of_the_broker_torn,
     f20_power_of_broker_and_spool_lost,
@@ -260,25 +244,25 @@ NEED_DISKS = (
 )
 
 ALL: Mapping[str, Fault] = {
-    name: found for name, found in list(globals().items()) if re.match(r"f\d", name)
+    name: found
+    for name, found in sorted({**globals(), **vars(trials)}.items())
+    if re.match(r"f\d", name)
 }
 
 
-def possible(*, plain: bool) -> list[str]:
-    """The names of those that can strike on this machine; and at plain terminals, without loss."""
-    left_out = set(LOSE_WHAT_IS_ACKNOWLEDGED) if plain else set()
+def impossible(*, plain: bool) -> dict[str, str]:
+    """The names of those that cannot strike on this machine, or at plain terminals, and why."""
+    found = dict.fromkeys(LOSE_WHAT_IS_ACKNOWLEDGED, "plain terminals lose by it") if plain else {}
     if not disk_is_available(Path(tempfile.gettempdir())):
-        left_out |= set(NEED_DISKS)
-    return [name for name, fault in ALL.items() if fault not in left_out]
+        found |= dict.fromkeys(NEED_DISKS, "it needs root, and a kernel with loop devices")
+    if not clock_is_available():
+        found[trials.f27_clock_of_the_server_jumps] = "it needs a C compiler (cc)"
+    return {name: found[fault] for name, fault in ALL.items() if fault in found}
 
 
 def _restart_to_die(ground: Ground, where: str) -> None:
     """Stop the bridge and start one that dies at a place in its code; then one that does not."""
-    bridge = ground.bridge
-    assert bridge is not None
-    ground.bridge = None
-    bridge.kill()
-    bridge.wait()
+    ground.kill_bridge()
     doomed = ground.start_bridge(MUSTER_TEST_CRASH_AT=where)
     ground.bridge = None
     died = wait_until(lambda: doomed.poll() is not None, _DIES_WITHIN_SECONDS)

@@ -1,7 +1,6 @@
 """The house of a ledger run: database, broker, bridge and jobs, and a network that can fail."""
 
 import asyncio
-import json
 import os
 import re
 import shutil
@@ -20,16 +19,20 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from deploy.embedded import accounts, runtime
+from deploy.embedded.credentials import CredentialFollower
 from deploy.embedded.mosquitto import Broker, verifier
 from deploy.embedded.ports import free_port
 from deploy.embedded.postgres import Cluster
 from deploy.embedded.processes import wait_until
 from deploy.embedded.server import ServerDidNotStart
 from deploy.embedded.worker import answers
+from deploy.ledger.clock import Clock
+from deploy.ledger.clock import is_available as clock_is_available
 from deploy.ledger.disk import Disk
 from deploy.ledger.mutations import Mutation
 from deploy.ledger.proxy import Proxy
 from deploy.ledger.script import HIGH, LOW, METRICS, PROFILE
+from deploy.ledger.visitor import Visitor
 from foundation import database
 from foundation.errors import MusterError
 from foundation.migrate import migrate
@@ -48,8 +51,14 @@ from registry.model import (
 from registry.scope import Scope
 
 BRIDGE = "bridge-1"
+VISITOR = "LEDGER-VISITOR"
+"""A terminal that is none of the fleet: faults send by it what the fleet would not."""
+TERMINAL_RATE = 500
+"""What the bridge takes of one terminal a second: far more than any of the fleet sends."""
 _DATABASE = "muster"
 _SCOPE = Scope.system("ledger")
+RECOVERY_SECONDS = 300.0
+"""What a server may take to come back after a crash."""
 _STOP_SECONDS = 40.0
 _READY_SECONDS = 60.0
 _DISK_MEGABYTES = 16_000  # sparse: what is not written takes no room
@@ -66,7 +75,12 @@ class Ground:
     to_broker: Proxy
     to_database: Proxy
     terminals_to_broker: Proxy
+    visitor: Visitor
+    clock: Clock | None = None
+    """What bridge and jobs take for the time, where this machine lets us lie to them."""
     database_disk: Disk | None = None
+    broker_queue: int = 0
+    """How many messages the broker keeps for a bridge that is away; 0: as many as come."""
     own_disk: Disk | None = None
     """What broker and spool are on."""
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -99,18 +113,40 @@ class Ground:
             MUSTER_BROKER_PASSWORD_FILE=str(self.directory / "bridge.password"),
             MUSTER_BRIDGE_NAME=name,
             MUSTER_METRICS_LISTEN=f"127.0.0.1:{self.metrics_port}",
-            MUSTER_HOME=str(self.directory / "own" / "home"),
+            MUSTER_TERMINAL_MESSAGES_PER_SECOND=str(TERMINAL_RATE),
             **{**self.settings, **settings},
         )
         self.bridge_starts += 1
         return self.bridge
 
+    @contextmanager
+    def without_bridge(self, **settings: str) -> Iterator[None]:
+        """Stop it cleanly, and start it again in the end, with these settings for that start.
+
+        Nobody else does meanwhile.
+        """
+        bridge, self.bridge = self.bridge, None
+        assert bridge is not None
+        bridge.terminate()
+        bridge.wait(60)
+        try:
+            yield
+        finally:
+            self.start_bridge(**settings)
+
+    def kill_bridge(self) -> None:
+        """With -9; nobody starts it again until somebody does."""
+        bridge, self.bridge = self.bridge, None
+        assert bridge is not None
+        bridge.kill()
+        bridge.wait()
+
     def look_after(self) -> None:
         """Start again what has ended, as a supervisor would."""
         for server in (self.cluster, self.broker):
-            if server.exit_code is not None:
+            if server.pid is None:
                 with suppress(MusterError):
-                    server.start()
+                    server.start(RECOVERY_SECONDS)
         if self.bridge is not None and self.bridge.poll() is not None:
             self.start_bridge()
         if self.jobs is not None and self.jobs.poll() is not None:
@@ -119,10 +155,7 @@ class Ground:
     def start_jobs(self) -> None:
         """Start the process of background work."""
         self.jobs = self._start(
-            "deploy.jobs",
-            "muster_jobs",
-            MUSTER_METRICS_LISTEN=f"127.0.0.1:{free_port()}",
-            MUSTER_HOME=str(self.directory / "own" / "home"),
+            "deploy.jobs", "muster_jobs", MUSTER_METRICS_LISTEN=f"127.0.0.1:{free_port()}"
         )
 
     def signal_bridge(self, number: signal.Signals) -> None:
@@ -163,6 +196,8 @@ class Ground:
     def _start(self, module: str, role: str, **settings: str) -> subprocess.Popen[bytes]:
         through = make_conninfo(self.dsn(role), host="127.0.0.1", port=self.to_database.port)
         clean = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
+        clean |= {} if self.clock is None else self.clock.environment
+        clean["MUSTER_HOME"] = str(self.directory / "own" / "home")
         with (self.directory / f"{module}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", module],
@@ -203,11 +238,15 @@ def built(
         broker = Broker(unpacked, directory / "own" / "mqtt", bridges=(BRIDGE,), settings=queue)
         stack.callback(cluster.stop)
         cluster.start()
-        _furnish(cluster, codes)
-        known = {code: verifier(code, iterations=1) for code in codes}
-        broker.write_accounts(known | {BRIDGE: verifier("bridge", iterations=1)})
+        _furnish(cluster, [*codes, VISITOR])
+        follower = CredentialFollower(
+            cluster.dsn(dbname=_DATABASE), broker, {BRIDGE: verifier("bridge")}
+        )
+        follower.write()
         stack.callback(broker.stop)
         broker.start()
+        stack.callback(follower.stop)
+        follower.start()
         ways = [(broker.host, broker.port), (cluster.host, cluster.port)]
         to_broker, to_database, terminals_way = (
             stack.enter_context(Proxy(*way)) for way in (*ways, ways[0])
@@ -220,7 +259,10 @@ def built(
             to_broker,
             to_database,
             terminals_way,
+            Visitor(broker.host, broker.port, VISITOR),
+            Clock(directory) if clock_is_available() else None,
             database_disk,
+            broker_queue,
             own_disk,
             mutation.bridge,
         )
@@ -285,57 +327,10 @@ async def _register(dsn: str, codes: Sequence[str]) -> None:
                     profile_id=profile.id,
                     region_code=RegionCode(0),
                     state=TerminalState.IN_SERVICE,
+                    secret=code,
                 )
                 for code in codes
             )
             await enrolment.enrol(conn, _SCOPE, drafts)
     finally:
         await pool.close()
-
-
-class Player:
-    """The process that plays the terminals, and what it said last."""
-
-    def __init__(
-        self, ground: Ground, seed: int, base_ms: int, rate: float, *, plain: bool
-    ) -> None:
-        file = ground.directory / "codes"
-        file.write_text("\n".join(ground.codes), "ascii")
-        way = ("127.0.0.1", str(ground.terminals_to_broker.port))
-        numbers = [str(seed), str(base_ms), str(rate), *(["--plain"] if plain else [])]
-        self._said = ground.directory / "terminals.jsonl"
-        with self._said.open("wb") as said, (ground.directory / "terminals.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "deploy.ledger.terminals", *way, str(file), *numbers],
-                stdin=subprocess.PIPE,
-                stdout=said,
-                stderr=log,
-            )
-
-    def told(self) -> dict[str, Any]:
-        """Its last account; empty at first."""
-        with self._said.open("rb") as said:
-            said.seek(max(0, self._said.stat().st_size - 1_000_000))
-            lines = said.read().splitlines(keepends=True)
-        whole = [line for line in lines if line.endswith(b"\n")]
-        found: dict[str, Any] = json.loads(whole[-1]) if whole else {}
-        return found
-
-    @property
-    def runs(self) -> bool:
-        """Whether messages without a receipt are left, or more are to come."""
-        return self._process.poll() is None
-
-    def end(self) -> None:
-        """Measure nothing more."""
-        assert self._process.stdin is not None
-        if self.runs:
-            self._process.stdin.close()
-
-    def kill(self) -> None:
-        """End it whatever it keeps."""
-        if self.runs:
-            self._process.kill()
-        self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()

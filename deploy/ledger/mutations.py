@@ -37,7 +37,6 @@ ALL: Mapping[str, Mutation] = {
     "no_epoch_guard": Mutation(
         what="the bridge acknowledges on a new connection what an old one delivered",
         bridge={"MUSTER_TEST_NO_EPOCH_GUARD": "1"},
-        terminals_are_plain=True,
     ),
     "no_unique_key": Mutation(
         what="the profile's table has no primary key",

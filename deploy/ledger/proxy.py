@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 import threading
+from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Self
@@ -41,6 +42,10 @@ class Proxy:
         self._mode = Mode.THROUGH
         self._cut_at: bytes | None = None
         self.cuts = 0
+        self._hold_at: bytes | None = None
+        self.held = 0
+        """How many requests were held, those that were let go included."""
+        self._gates: deque[asyncio.Event] = deque()
         self.port = 0
         self._open: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
@@ -75,6 +80,21 @@ class Proxy:
     def cut_once_at(self, pattern: bytes) -> None:
         """Cut a connection when its request holds `pattern`: that arrives, its answer does not."""
         self._cut_at = pattern
+
+    def hold_at(self, pattern: bytes | None) -> None:
+        """Keep each request that holds `pattern`, until it is let go; None keeps no more."""
+        self.held = 0
+        self._hold_at = pattern
+        if pattern is None:
+            self._do(self._let_all_go)
+
+    def let_one_go(self) -> None:
+        """Pass on the request that was held first."""
+        self._do(lambda: self._gates.popleft().set())
+
+    def _let_all_go(self) -> None:
+        while self._gates:
+            self._gates.popleft().set()
 
     def _do(self, act: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(act)
@@ -135,6 +155,11 @@ class Proxy:
                 await writer.drain()
                 await asyncio.sleep(_ARRIVAL_SECONDS)
                 return
+            if self._hold_at is not None and self._hold_at in data:
+                gate = asyncio.Event()
+                self._gates.append(gate)
+                self.held += 1
+                await gate.wait()
             await self._write(writer, data)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,10 +11,15 @@ from pathlib import Path
 from random import Random
 from typing import Any, Self
 
+import psycopg
+
 from deploy.embedded.processes import wait_until
-from deploy.ledger import checker, faults, mutations
-from deploy.ledger.ground import Ground, Player, built
+from deploy.ledger import checker, faults, mutations, trials
+from deploy.ledger.ground import Ground, built
+from deploy.ledger.player import Player
 from deploy.ledger.script import Script
+from deploy.ledger.trials import Broken, NeverStruck
+from foundation.errors import MusterError
 
 _POLL_SECONDS = 0.2
 _STILL_SECONDS = 3.0
@@ -44,7 +49,7 @@ class Plan:
     terminals: int = 50
     rounds: int = 1
     calm_seconds: float = 6.0
-    rest_seconds: float = 180.0
+    rest_seconds: float = 240.0
     faults: Sequence[str] = tuple(faults.ALL)
     plain: bool = False
     mutation: str | None = None
@@ -60,6 +65,8 @@ class Strike:
     in_flight: int
     unsettled: int
     struck: bool
+    broken: str | None = None
+    """A promise of its own that did not hold."""
 
 
 class Books:
@@ -90,13 +97,14 @@ def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]
     base_ms = int(time.time() * 1000) - _FIRST_MESSAGE_DAYS_AGO * 86_400_000
     script = Script(plan.seed, base_ms)
     strikes: list[Strike] = []
+    latest = checker.Latest()
     trouble: list[str] = []
     books.note("plan", asdict(plan) | {"base_ms": base_ms})
     tell("starting a throwaway broker, database, bridge and jobs")
     mutation = mutations.ALL[plan.mutation] if plan.mutation else mutations.NONE
     chosen = {faults.ALL[name] for name in plan.faults}
     queue = (
-        int(plan.rate * _QUEUE_SECONDS) if faults.f5_bridge_away_beyond_the_queue in chosen else 0
+        int(plan.rate * _QUEUE_SECONDS) if trials.f5_bridge_away_beyond_the_queue in chosen else 0
     )
     on_disks = bool(chosen & set(faults.NEED_DISKS))
     with built(plan.terminals, mutation, broker_queue=queue, on_disks=on_disks) as ground:
@@ -109,6 +117,8 @@ def run(plan: Plan, books: Books, tell: Callable[[str], None]) -> dict[str, Any]
                 for strike in _strikes(ground, player, plan):
                     strikes.append(strike)
                     books.note("strike", asdict(strike))
+                    trouble += [strike.broken] if strike.broken else []
+                    trouble += latest.look(ground)
                     told = player.told()
                     tell(
                         f"{len(strikes)} of {plan.rounds * len(plan.faults)} faults,"
@@ -181,11 +191,15 @@ def _strike(ground: Ground, player: Player, name: str, chance: Random, began: fl
     unsettled = ground.metrics().get("muster_bridge_unsettled", 0)
     in_flight = int(player.told().get("kept", 0))
     at = time.monotonic()
-    struck = True
+    struck, broken = True, None
     try:
         faults.ALL[name](ground, chance)
-    except faults.NeverStruck:
+    except NeverStruck:
         struck = False
+    except Broken as promise:
+        broken = f"{name}: {promise}"
+    except (MusterError, psycopg.Error) as error:
+        broken = f"{name} could not be played: {error}"
     ground.look_after()
     return Strike(
         fault=name,
@@ -194,26 +208,29 @@ def _strike(ground: Ground, player: Player, name: str, chance: Random, began: fl
         in_flight=in_flight,
         unsettled=int(unsettled),
         struck=struck,
+        broken=broken,
     )
 
 
 def _rest(ground: Ground, player: Player, seconds: float) -> None:
     """Return when every message has its receipt and the bridge is still; raises `Standstill`."""
     player.end()
-    deadline = time.monotonic() + seconds
+    kept, deadline = -1, 0.0
     while player.runs:
         ground.look_after()
+        if player.told().get("kept") != kept:
+            kept, deadline = player.told().get("kept", -1), time.monotonic() + seconds
         if time.monotonic() > deadline:
-            kept = player.told().get("kept")
-            raise Standstill(f"{kept} messages had no receipt after {seconds:.0f} s")
+            raise Standstill(f"{kept} messages had no receipt, and none came in {seconds:.0f} s")
         time.sleep(_POLL_SECONDS)
     received, since = -1.0, time.monotonic()
+    deadline = since + seconds
     while time.monotonic() - since < _STILL_SECONDS:
         ground.look_after()
         metrics = ground.metrics()
         now = metrics.get("muster_bridge_received_total", -1.0)
         if now < 0 or now != received or metrics.get("muster_bridge_unsettled"):
             received, since = now, time.monotonic()
-        if time.monotonic() > deadline + seconds:
+        if time.monotonic() > deadline:
             raise Standstill("the bridge does not come to rest")
         time.sleep(_POLL_SECONDS)

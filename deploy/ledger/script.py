@@ -15,6 +15,9 @@ METRICS = ("voltage", "current", "power", "temperature")
 LOW, HIGH = 0.0, 1000.0
 OUT_OF_RANGE = 5000.0
 _FOREIGN_CLOCK_MS = 1_000_000_000  # 12 January 1970
+# Beside the times of all others, which are of whole seconds.
+_LATE_MS = 5 * 86_400_000 - 250
+_AHEAD_MS = 40_500
 _STREAMS = 1 + len(METRICS)
 Words = NDArray[np.uint64]
 
@@ -31,6 +34,12 @@ class Kind(IntEnum):
     """The first value is out of range: the others are stored, it is quarantined."""
     CONFLICT = 4
     """Of the time of the message before, with other values: quarantined."""
+    LATE = 5
+    """Of days before all others: stored, and the latest values stay."""
+    AHEAD = 6
+    """Of a time after the messages that follow: stored, and theirs move no latest value back."""
+    GIVEN_UP = 7
+    """Never sent: a gap in the numbers, which the next message tells of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,8 @@ class Script:
         times = self.base_ms + numbers * self.step_ms
         times[kinds == Kind.CLOCK] = _FOREIGN_CLOCK_MS + numbers[kinds == Kind.CLOCK]
         times[kinds == Kind.CONFLICT] -= self.step_ms
+        times[kinds == Kind.LATE] -= _LATE_MS
+        times[kinds == Kind.AHEAD] += _AHEAD_MS
         words = np.stack([self._words(terminal, numbers, 1 + k) for k in range(len(METRICS))], 1)
         values = (words % np.uint64(100_000)).astype(np.float64) / 100.0
         values[kinds == Kind.RANGE, 0] = OUT_OF_RANGE
@@ -86,6 +97,9 @@ class Script:
         # A conflict needs an ordinary message before it, and nothing conflicts with a conflict.
         before = self._odd(terminal, numbers - 1)
         odd[(odd == Kind.CONFLICT) & ((before != Kind.ORDINARY) | (numbers == 1))] = Kind.ORDINARY
+        # Who tells of a number that is given up is an ordinary message.
+        after = self._odd(terminal, numbers + 1)
+        odd[(odd == Kind.GIVEN_UP) & (after != Kind.ORDINARY)] = Kind.ORDINARY
         return odd
 
     def _odd(self, terminal: int, numbers: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -22,8 +22,10 @@ import uvloop
 
 from deploy.ledger.script import Kind, Script
 
+_PREFIX = "m2m/v1"
 _MOST_KEPT = 2000  # by one terminal; then it stops measuring until a receipt comes
-_WINDOW = 20  # sent ahead of the receipts
+_WINDOW = 20  # sent ahead of the receipts, at least; and at least what is measured in so long:
+_WINDOW_SECONDS = 4  # a receipt comes each second
 _CHUNK = 64
 _TICK_SECONDS = 0.02
 _RETRY_SECONDS = 0.5
@@ -48,16 +50,17 @@ class Terminal(asyncio.Protocol):
     """One terminal: its connection, its number and what it keeps."""
 
     def __init__(
-        self, script: Script, number: int, code: str, boot: str, prefix: str, *, plain: bool
+        self, script: Script, number: int, code: str, boot: str, *, window: int, plain: bool
     ) -> None:
+        self._window = window
         self._plain = plain
         self._awaiting: deque[tuple[int, int]] = deque()
         self._script = script
         self._number = number
         self.code = code
         self._boot = boot
-        self._topic = f"{prefix}/{code}/telemetry"
-        self._receipts = f"{prefix}/{code}/receipt"
+        self._topic = f"{_PREFIX}/{code}/telemetry"
+        self._receipts = f"{_PREFIX}/{code}/receipt"
         self.last = 0
         self.resent = 0
         self.receipted = 0
@@ -73,24 +76,26 @@ class Terminal(asyncio.Protocol):
         self._progress_at = 0.0
         self._patience = _RESEND_SECONDS[0]
         self._ahead_of_receipts = 0
+        self._settled = 0
 
     # What it measures.
 
-    def measure(self) -> bool:
+    def measure(self) -> None:
         """One message more, unless it keeps too many already."""
         if len(self.kept) >= _MOST_KEPT:
-            return False
+            return
         if not self._ahead:
             said = self._script.messages(self._number, self.last + 1, _CHUNK)
             payloads = self._script.payloads(self._number, self._boot, self.last + 1, _CHUNK)
             self._ahead.extend(zip(payloads, said.kinds.tolist(), strict=True))
         payload, kind = self._ahead.popleft()
         self.last += 1
+        if kind == Kind.GIVEN_UP:
+            return
         if not self.kept:
             self._progress_at = time.monotonic()
         self.kept.append((self.last, payload, kind))
         self._pump()
-        return True
 
     def look_after(self) -> None:
         """Send again what should have its receipt by now, and keep the connection alive."""
@@ -107,12 +112,14 @@ class Terminal(asyncio.Protocol):
 
     def _pump(self) -> None:
         """Send what is next, as far as the window lets us."""
-        while self._ready and self._ahead_of_receipts < min(len(self.kept), _WINDOW):
+        while self._ready and self._ahead_of_receipts < min(len(self.kept), self._window):
             self._publish(*self.kept[self._ahead_of_receipts])
             self._ahead_of_receipts += 1
 
     def _publish(self, number: int, payload: bytes, kind: int) -> None:
         assert self._transport is not None
+        if self._tells_of_a_gap(number):
+            payload = b'{"from":%d,%b' % (number, payload[1:])
         for _ in range(2 if kind == Kind.TWICE else 1):
             self._packet_id = self._packet_id % 65_000 + 1
             if self._plain:
@@ -121,6 +128,10 @@ class Terminal(asyncio.Protocol):
                 self._topic, payload, qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=self._packet_id
             )
             self._transport.write(packet.write())
+
+    def _tells_of_a_gap(self, number: int) -> bool:
+        """Whether this is the oldest that we keep, and the one before was given up."""
+        return number == self.kept[0][0] != self._settled + 1
 
     # The connection.
 
@@ -194,11 +205,17 @@ class Terminal(asyncio.Protocol):
         self._forget(cast("int", receipt.get("seq") or 0))
 
     def _forget(self, upto: int) -> None:
+        if upto <= self._settled:
+            return
+        self._settled = upto
         while self.kept and self.kept[0][0] <= upto:
             self.kept.popleft()
             self._ahead_of_receipts = max(0, self._ahead_of_receipts - 1)
             self.receipted += 1
             self._progress_at, self._patience = time.monotonic(), _RESEND_SECONDS[0]
+        # Sent before it was the oldest, it told of no gap: nobody waits for what we do not have.
+        if self._ready and self._ahead_of_receipts and self._tells_of_a_gap(self.kept[0][0]):
+            self._publish(*self.kept[0])
         self._pump()
 
 
@@ -239,17 +256,17 @@ async def _play(terminals: list[Terminal], host: str, port: int, rate: float) ->
 
     loop.add_reader(sys.stdin, end)
     keepers = [asyncio.create_task(_keep_connected(t, host, port)) for t in terminals]
-    began = said_at = time.monotonic()
-    measured, turn, due = 0, 0, 0.0
+    measured_at = said_at = time.monotonic()
+    turn, due = 0, 0.0
     while not ending.is_set() or any(t.kept for t in terminals):
         await asyncio.sleep(_TICK_SECONDS)
         now = time.monotonic()
         if not ending.is_set():
-            due += rate * _TICK_SECONDS
-            # What could not be measured in time, because all keep too much, is not caught up.
-            due = min(due, rate * (now - began) - measured, rate)
+            # What could not be measured in time is not caught up beyond a second.
+            due = min(due + rate * (now - measured_at), rate)
+            measured_at = now
             for _ in range(int(due)):
-                measured += terminals[turn % len(terminals)].measure()
+                terminals[turn % len(terminals)].measure()
                 turn += 1
             due -= int(due)
         if now - said_at >= 1:
@@ -282,9 +299,11 @@ def main(
     Plain ones wait for the PUBACK instead of the receipt.
     """
     script = Script(seed, base_ms)
+    names = codes.read_text("ascii").split()
+    window = max(_WINDOW, int(_WINDOW_SECONDS * rate / len(names)))
     terminals = [
-        Terminal(script, number, code, f"boot-{seed}", "m2m/v1", plain=plain)
-        for number, code in enumerate(codes.read_text("ascii").split())
+        Terminal(script, number, code, f"boot-{seed}", window=window, plain=plain)
+        for number, code in enumerate(names)
     ]
     uvloop.run(_play(terminals, host, port, rate))
 

@@ -56,11 +56,19 @@ _STATE_WEIGHTS = {
 }
 
 
+_PLACES = ("人民路", "解放路", "中山路", "建设路", "西湖路", "滨江", "东门", "城北", "高新区",
+           "开发区", "工业园", "大学城", "火车站", "新港", "和平里", "长青")  # fmt: skip
+_TAGS = {"pilot": 40, "priority": 150, "rural": 7, "batch-2026-09": 1000}
+"""What a terminal may be tagged with, and how many there are for each that is."""
+
+
 @dataclass(frozen=True, slots=True)
 class FleetTerminal:
     """A terminal to register with its SIM; `previous_client_code` owned it until yesterday."""
 
     code: TerminalCode
+    name: str
+    tags: tuple[str, ...]
     profile_code: str
     client_code: str
     previous_client_code: str | None
@@ -140,6 +148,8 @@ class Fleet:
             model = self._profiles.index(profile) + 1
             yield FleetTerminal(
                 code=TerminalCode(f"{prefix}-{city.code:06d}-{numbered[prefix, city.code]:05d}"),
+                name=_name(index, city, profile, numbered[prefix, city.code]),
+                tags=tuple(tag for tag, every in _TAGS.items() if index % every == every - 1),
                 profile_code=profile.code,
                 client_code=owner.code,
                 previous_client_code=previous,
@@ -187,6 +197,11 @@ _FIRST = (
     Story.TRANSFERRED,
     Story.SILENT_CITY,
 )
+
+
+def _name(index: int, city: Region, profile: DeviceProfile, number: int) -> str:
+    """Where it stands, as people say it, and which of its kind it is."""
+    return f"{city.name_zh}{_PLACES[index * 7 % len(_PLACES)]}{number}号{profile.title_zh}"
 
 
 class _Lot(Generic[Thing]):

@@ -20,9 +20,10 @@ from fastapi import FastAPI
 from api.app import create_app
 from foundation.settings import Settings
 from registry.scope import PERSONAL
+from tests.api.asks import OPEN, SIGNED_IN, Ask
 from tests.api.conftest import asking
-from tests.api.declared import OPEN, SIGNED_IN, Ask
-from tests.api.parted import Caller, Parted, Word
+from tests.api.dealing import Word
+from tests.api.parted import Caller, Parted
 from tests.api.test_sign_in import sign_in
 
 

@@ -4,14 +4,15 @@
 kind that it names, and about what is not there. A route without a line fails the build.
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 from registry.scope import Right
+from tests.api import declared_lives
+from tests.api.asks import OPEN, Ask, Kind
+from tests.api.dealing import AWAITED, DEALS, DEALT, RECEIVED
+from tests.api.importing import APPLIED, IMPORTS, JOBS
 from tests.api.parted import (
     A_DAY,
+    CERTIFICATES,
+    COLLECTIONS,
     ENTRIES,
     EVERYBODY,
     FILES,
@@ -20,90 +21,37 @@ from tests.api.parted import (
     REFUSED,
     REPLAYS,
     SESSIONS,
+    SIMS,
     TERMINALS,
     USERS,
 )
 from tests.api.world import PASSWORD, minutes_ago
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What an address or body can name: the things there are of it, and who sees each.
-
-    What is `personal` is somebody's own; who sees everything does not meet it either.
-    """
-
-    name: str
-    things: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    personal: bool = False
-
-
 NOTHING = Kind("nothing")
 TERMINAL = Kind("terminal", TERMINALS)
+SIM = Kind("SIM", SIMS)
 MOMENT = Kind("moment of a terminal", MOMENTS)
 FILE = Kind("group client", FILES)
 ITEM = Kind("refused message", REFUSED)
 REPLAY = Kind("replay", REPLAYS)
+TRANSFER = Kind("transfer", {**DEALS, **DEALT})
+OPEN_TRANSFER = Kind("open transfer", DEALS)
+AWAITED_TRANSFER = Kind("transfer that waits for consent", AWAITED)
+DONE_TRANSFER = Kind("transfer to oneself", RECEIVED)
+IMPORT = Kind("import", IMPORTS)
+APPLIED_IMPORT = Kind("applied import", APPLIED)
+JOB = Kind("job", JOBS)
 ENTRY = Kind("audit entry", ENTRIES)
 PROFILE = Kind("profile", {"smart_meter": EVERYBODY})
 REGION = Kind("region", {"320500": EVERYBODY})
+COLLECTION = Kind("collection", COLLECTIONS)
 USER = Kind("user", USERS)
 KEY = Kind("API key", KEYS)
 SESSION_OF_BO = Kind("session of bo.branch", {SESSIONS["bo.branch"]: USERS["bo.branch"]})
+CERTIFICATE_OF_AWAY = Kind(
+    "certificate of AWAY-01", {CERTIFICATES["AWAY-01"]: TERMINALS["AWAY-01"]}
+)
 SESSION = Kind("own session", dict.fromkeys(SESSIONS.values(), frozenset()), personal=True)
-
-OPEN, SIGNED_IN = "open", "signed in"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
-    json: Mapping[str, Any] | None = None
-    form: Mapping[str, str] | None = None
-    ok: int | None = None
-    fill: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Ask(_Body):
-    """One way to ask a route.
-
-    `address` is the method, the route's template and perhaps a query. The template's first
-    parameter, and `{name}` in query and body, become the thing that is named; `fill` gives the
-    other parameters. `{city}` becomes the code of a region of the caller's own. `ok` is the status
-    for who may (200, for POST 201, for DELETE 204 unless given).
-    """
-
-    address: str
-    needs: Right | str
-    names: Kind
-
-    @property
-    def route(self) -> str:
-        """Method and template."""
-        return self.address.partition("?")[0]
-
-    @property
-    def title(self) -> str:
-        """The address without times, which are not the same in every process of a test run."""
-        return re.sub(r"(?<=[?&])(from|to)=[^&]*&?", "", self.address).rstrip("?&")
-
-    @property
-    def method(self) -> str:
-        return self.address.partition(" ")[0]
-
-    @property
-    def is_page(self) -> bool:
-        """Whether people read the answer."""
-        return not self.address.partition(" ")[2].startswith(
-            ("/api/", "/health/", "/metrics", "/openapi.json", "/assets/")
-        )
-
-    @property
-    def expected(self) -> int:
-        """The status for who may ask, of what they see."""
-        usual = {"GET": 200, "POST": 201, "DELETE": 204}
-        return self.ok or (200 if self.is_page else usual.get(self.method, 200))
-
 
 _V1 = "/api/v1"
 _RFC3339 = "%Y-%m-%dT%H:%M:%SZ"
@@ -115,11 +63,13 @@ _PROFILE = {
     "codec": "json", "expected_interval_seconds": 300, "metrics": [_METRIC],
 }  # fmt: skip
 _TERMINAL = {"code": "NEW-1", "profile": "smart_meter", "region": "{city}"}
+_SIM = {"iccid": "89860425102099340002", "region": "{city}"}
 _CLIENT = {
     "code": "new-co", "name": "New", "region": "{city}", "industry": "power", "tier": "gold",
 }  # fmt: skip
 _SIGN_IN = {"name": "ada", "password": PASSWORD}
 _VIEWER = {"name": "new.viewer", "role": "client_viewer", "group_clients": ["{name}"]}
+_CONNECT = {"username": "HOME-01", "clientid": "HOME-01", "password": "x"}
 _CODE = {"code": "000000"}
 _VIEWER_FORM = {"name": "new.viewer", "role": "client_viewer", "clients": "{name}"}
 _NEW_PASSWORD = "five other words are enough"
@@ -130,6 +80,11 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"GET {_V1}/terminals?group_client={{name}}", Right.TERMINALS_READ, FILE),
     Ask(f"GET {_V1}/terminals?data=absent&session=unknown", Right.TERMINALS_READ, NOTHING),
     Ask(f"GET {_V1}/terminals?region={{name}}", Right.TERMINALS_READ, REGION),
+    Ask(f"GET {_V1}/terminals?q=er&count=true&sector=power", Right.TERMINALS_READ, NOTHING),
+    Ask(f"GET {_V1}/terminals?tag=pilot&count=true", Right.TERMINALS_READ, NOTHING),
+    Ask(f"GET {_V1}/terminals?q=89&imei=0&wire_name=0&count=true", Right.TERMINALS_READ, NOTHING),
+    *(Ask(f"GET {_V1}/search?limit=50&q={text}", Right.TERMINALS_READ, NOTHING)
+      for text in ("HOME", "AWAY", "BRANCH", "GUEST", "TRAM", "er", "89", "49", "46", "power")),
     Ask(f"POST {_V1}/terminals", Right.TERMINALS_REGISTER, NOTHING, json=_TERMINAL),
     Ask(f"POST {_V1}/terminals", Right.TERMINALS_REGISTER, FILE,
         json=_TERMINAL | {"group_client": "{name}"}),
@@ -138,8 +93,58 @@ ROUTES: tuple[Ask, ...] = (
         json={"state": "maintenance"}),
     Ask(f"PATCH {_V1}/terminals/{{code}}", Right.TERMINALS_RETIRE, TERMINAL,
         json={"state": "retired"}),
+    *(Ask(asked, needs, TERMINAL, **more) for asked, needs, more in declared_lives.OF_TERMINALS),
     Ask(f"POST {_V1}/terminals/{{code}}/credential", Right.CREDENTIALS_ISSUE, TERMINAL),
     Ask(f"DELETE {_V1}/terminals/{{code}}/credential", Right.CREDENTIALS_REVOKE, TERMINAL),
+    # What becomes of them
+    Ask(f"GET {_V1}/transfers", Right.TRANSFERS_READ, NOTHING),
+    Ask(f"GET {_V1}/transfers?state=proposed&terminal=DEAL-05", Right.TRANSFERS_READ, NOTHING),
+    Ask(f"POST {_V1}/transfers", Right.TRANSFERS_SIGN, TERMINAL,
+        json={"terminals": ["{name}"], "to": "nobody-co"}),
+    Ask(f"GET {_V1}/transfers/{{transfer}}", Right.TRANSFERS_READ, TRANSFER),
+    Ask(f"GET {_V1}/transfers/{{transfer}}/terminals", Right.TRANSFERS_READ, TRANSFER),
+    Ask(f"POST {_V1}/transfers/{{transfer}}/consent", Right.TRANSFERS_SIGN, AWAITED_TRANSFER,
+        json={"evidence": "letter 7"}, ok=200),
+    Ask(f"POST {_V1}/transfers/{{transfer}}/withdrawal", Right.TRANSFERS_SIGN, OPEN_TRANSFER,
+        json={"reason": "not now"}, ok=200),
+    Ask(f"POST {_V1}/transfers/{{transfer}}/credentials", Right.CREDENTIALS_ISSUE, DONE_TRANSFER),
+    # SIMs
+    Ask(f"GET {_V1}/sims", Right.SIMS_READ, NOTHING),
+    Ask(f"GET {_V1}/sims?state=active&installed=true&plan=p&apn=a", Right.SIMS_READ, NOTHING),
+    Ask(f"GET {_V1}/sims?iccid=898604251020993&imsi=46&msisdn=1", Right.SIMS_READ, NOTHING),
+    Ask(f"GET {_V1}/sims?group_client={{name}}", Right.SIMS_READ, FILE),
+    Ask(f"GET {_V1}/sims?region={{name}}", Right.SIMS_READ, REGION),
+    Ask(f"GET {_V1}/sims?activates_within_days=30", Right.SIMS_READ, NOTHING),
+    Ask(f"GET {_V1}/sims/activations", Right.SIMS_READ, NOTHING),
+    Ask(f"POST {_V1}/sims", Right.SIMS_REGISTER, NOTHING, json=_SIM),
+    Ask(f"POST {_V1}/sims", Right.SIMS_REGISTER, FILE, json=_SIM | {"group_client": "{name}"}),
+    Ask(f"GET {_V1}/sims/{{iccid}}", Right.SIMS_READ, SIM),
+    Ask(f"PATCH {_V1}/sims/{{iccid}}", Right.SIMS_CHANGE, SIM, json={"apn": "cmiot"}),
+    Ask(f"PUT {_V1}/sims/{{iccid}}/state", Right.SIMS_MOVE, SIM, json={"state": "suspended"}),
+    Ask(f"GET {_V1}/sims/{{iccid}}/states", Right.SIMS_READ, SIM),
+    Ask(f"GET {_V1}/sims/{{iccid}}/installations", Right.SIMS_READ, SIM),
+    Ask(f"DELETE {_V1}/sims/{{iccid}}/installation", Right.SIMS_INSTALL, SIM),
+    Ask(f"POST {_V1}/sims/{{iccid}}/installation", Right.SIMS_INSTALL, SIM,
+        json={"terminal": "no-such"}, ok=404),
+    Ask(f"POST {_V1}/sims/placements", Right.SIMS_INSTALL, NOTHING,
+        json={"placements": [{"iccid": "89860425102099349999", "terminal": "OLD-1"}]}, ok=404),
+    Ask(f"GET {_V1}/terminals/{{code}}/credential", Right.TERMINALS_READ, TERMINAL),
+    Ask(f"GET {_V1}/terminals/{{code}}/certificates", Right.TERMINALS_READ, TERMINAL),
+    Ask(f"POST {_V1}/terminals/{{code}}/certificates", Right.CREDENTIALS_ISSUE, TERMINAL,
+        json={"csr": "none"}, ok=409),  # the country has no authority
+    Ask(f"GET {_V1}/terminals/{{code}}/certificates/{{serial}}", Right.TERMINALS_READ,
+        CERTIFICATE_OF_AWAY, fill={"code": "AWAY-01"}),
+    Ask(f"DELETE {_V1}/terminals/{{code}}/certificates/{{serial}}", Right.CREDENTIALS_REVOKE,
+        CERTIFICATE_OF_AWAY, fill={"code": "AWAY-01"}),
+    Ask(f"GET {_V1}/collections", Right.COLLECTIONS_READ, NOTHING),
+    Ask(f"GET {_V1}/collections?group_client={{name}}", Right.COLLECTIONS_READ, FILE),
+    Ask(f"POST {_V1}/collections", Right.COLLECTIONS_CHANGE, FILE,
+        json={"name": "New", "group_client": "{name}"}),
+    Ask("GET /collections", Right.COLLECTIONS_READ, NOTHING),
+    Ask("GET /collections/new", Right.COLLECTIONS_CHANGE, NOTHING),
+    Ask("POST /collections/new", Right.COLLECTIONS_CHANGE, FILE,
+        form={"name": "New", "owner": "{name}"}, ok=303),
+    *(Ask(asked, needs, COLLECTION, **more) for asked, needs, more in declared_lives.OF_SETS),
     # What they said
     Ask(f"GET {_SAID}/latest", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/telemetry?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
@@ -165,6 +170,22 @@ ROUTES: tuple[Ask, ...] = (
         ok=202),
     Ask(f"GET {_V1}/quarantine/replays/{{replay}}", Right.QUARANTINE_REPLAY, REPLAY),
     Ask(f"GET {_V1}/quarantine/replays/{{replay}}/outcomes", Right.QUARANTINE_REPLAY, REPLAY),
+    # Bulk provisioning
+    Ask(f"POST {_V1}/imports?kind=terminals", Right.IMPORTS_RUN, NOTHING, json=_TERMINAL, ok=202),
+    Ask(f"GET {_V1}/imports", Right.IMPORTS_READ, NOTHING),
+    Ask(f"GET {_V1}/imports/kinds", Right.IMPORTS_READ, NOTHING),
+    Ask(f"GET {_V1}/imports/{{number}}", Right.IMPORTS_READ, IMPORT),
+    Ask(f"GET {_V1}/imports/{{number}}/rows?only=wrong", Right.IMPORTS_READ, IMPORT),
+    Ask(f"GET {_V1}/imports/{{number}}/verdicts", Right.IMPORTS_READ, IMPORT),
+    Ask(f"POST {_V1}/imports/{{number}}/application", Right.IMPORTS_RUN, IMPORT,
+        json={"whole": True}, ok=202),
+    Ask(f"POST {_V1}/imports/{{number}}/undoing", Right.IMPORTS_RUN, APPLIED_IMPORT, ok=202),
+    Ask(f"DELETE {_V1}/imports/{{number}}", Right.IMPORTS_RUN, IMPORT),
+    Ask(f"POST {_V1}/imports/{{number}}/passwords", Right.IMPORTS_RUN, APPLIED_IMPORT,
+        ok=409),
+    Ask(f"GET {_V1}/jobs", Right.JOBS_READ, NOTHING),
+    Ask(f"GET {_V1}/jobs/{{job}}", Right.JOBS_READ, JOB),
+    Ask(f"GET {_V1}/exports/{{kind}}", Right.TERMINALS_READ, NOTHING, fill={"kind": "terminals"}),
     # Group clients
     Ask(f"GET {_V1}/group-clients", Right.GROUP_CLIENTS_READ, NOTHING),
     Ask(f"GET {_V1}/group-clients/{{code}}", Right.GROUP_CLIENTS_READ, FILE),
@@ -220,6 +241,13 @@ ROUTES: tuple[Ask, ...] = (
     Ask("GET /health/ready", OPEN, NOTHING),
     Ask("GET /openapi.json", OPEN, NOTHING),
     Ask("GET /metrics", OPEN, NOTHING),  # on loopback, where these ask from
+    # Brokers show a secret of their own, and no key or session of anybody's is one
+    Ask("POST /broker/authenticate", OPEN, NOTHING, json=_CONNECT, ok=401),
+    Ask("POST /broker/authorize", OPEN, NOTHING, json=_CONNECT, ok=401),
+    Ask("POST /broker/rabbitmq/user", OPEN, NOTHING, form=_CONNECT, ok=401),
+    Ask("POST /broker/rabbitmq/vhost", OPEN, NOTHING, form=_CONNECT, ok=401),
+    Ask("POST /broker/rabbitmq/resource", OPEN, NOTHING, form=_CONNECT, ok=401),
+    Ask("POST /broker/rabbitmq/topic", OPEN, NOTHING, form=_CONNECT, ok=401),
     # Pages
     Ask("GET /signin", OPEN, NOTHING),
     Ask("POST /signin", OPEN, NOTHING, form=_SIGN_IN, ok=303),
@@ -235,10 +263,53 @@ ROUTES: tuple[Ask, ...] = (
     Ask("GET /terminals", Right.TERMINALS_READ, NOTHING),
     Ask("GET /terminals?data=silent", Right.TERMINALS_READ, NOTHING),
     Ask("GET /terminals?client={name}", Right.TERMINALS_READ, FILE),
+    Ask("GET /terminals?q=er&tag=pilot&session=unknown", Right.TERMINALS_READ, NOTHING),
+    Ask("GET /search?q=89", Right.TERMINALS_READ, NOTHING),
+    Ask("GET /search?q=er", Right.TERMINALS_READ, NOTHING),
     Ask("GET /terminals/{code}", Right.TERMINALS_READ, TERMINAL),
     Ask("POST /terminals/{code}/state", Right.TERMINALS_CHANGE, TERMINAL,
-        form={"state": "maintenance"}, ok=303),
+        form={"state": "isolated", "reason": "stolen"}, ok=303),
     Ask("POST /terminals/{code}/credential", Right.CREDENTIALS_ISSUE, TERMINAL),
+    Ask("GET /terminals/{code}/access", Right.TERMINALS_READ, TERMINAL),
+    Ask("POST /terminals/{code}/certificates", Right.CREDENTIALS_ISSUE, TERMINAL,
+        form={"csr": "none"}, ok=409),
+    Ask("POST /terminals/{code}/certificates/{serial}/revocation", Right.CREDENTIALS_REVOKE,
+        CERTIFICATE_OF_AWAY, form={"reason": "superseded"}, fill={"code": "AWAY-01"}, ok=303),
+    Ask("POST /terminals/{code}/cut-off", Right.CREDENTIALS_REVOKE, TERMINAL, ok=303),
+    Ask("GET /transfers", Right.TRANSFERS_READ, NOTHING),
+    Ask("GET /transfers?state=all&terminal=DEAL-05", Right.TRANSFERS_READ, NOTHING),
+    Ask("GET /transfers/new", Right.TRANSFERS_SIGN, NOTHING),
+    Ask("POST /transfers/new", Right.TRANSFERS_SIGN, TERMINAL,
+        form={"terminals": "{name}", "to": "nobody-co"}, ok=303),
+    Ask("GET /transfers/{transfer}", Right.TRANSFERS_READ, TRANSFER),
+    Ask("POST /transfers/{transfer}/consent", Right.TRANSFERS_SIGN, AWAITED_TRANSFER,
+        form={"evidence": "letter 7"}, ok=303),
+    Ask("POST /transfers/{transfer}/withdrawal", Right.TRANSFERS_SIGN, OPEN_TRANSFER,
+        form={"reason": "not now"}, ok=303),
+    Ask("POST /transfers/{transfer}/credentials", Right.CREDENTIALS_ISSUE, DONE_TRANSFER),
+    Ask("GET /sims", Right.SIMS_READ, NOTHING),
+    Ask("GET /sims?ahead=30", Right.SIMS_READ, NOTHING),
+    Ask("GET /sims?client={name}", Right.SIMS_READ, FILE),
+    Ask("GET /sims/new", Right.SIMS_REGISTER, NOTHING),
+    Ask("POST /sims/new", Right.SIMS_REGISTER, NOTHING,
+        form={key: str(value) for key, value in _SIM.items()}, ok=303),
+    Ask("GET /sims/{iccid}", Right.SIMS_READ, SIM),
+    Ask("POST /sims/{iccid}/state", Right.SIMS_MOVE, SIM, form={"state": "suspended"}, ok=303),
+    Ask("POST /sims/{iccid}/service", Right.SIMS_CHANGE, SIM,
+        form={"apn": "cmiot"}, ok=303),
+    Ask("POST /sims/{iccid}/installation", Right.SIMS_INSTALL, SIM, form={}, ok=303),
+    Ask("GET /imports", Right.IMPORTS_READ, NOTHING),
+    Ask("GET /imports/new", Right.IMPORTS_RUN, NOTHING),
+    Ask("POST /imports", Right.IMPORTS_RUN, NOTHING, form={"kind": "terminals"}, ok=422),
+    Ask("GET /imports/template/{kind}", Right.IMPORTS_READ, NOTHING, fill={"kind": "terminals"}),
+    Ask("GET /imports/export/{kind}", Right.TERMINALS_READ, NOTHING, fill={"kind": "terminals"}),
+    Ask("GET /imports/{number}", Right.IMPORTS_READ, IMPORT),
+    Ask("GET /imports/{number}/verdicts", Right.IMPORTS_READ, IMPORT),
+    Ask("POST /imports/{number}/application", Right.IMPORTS_RUN, IMPORT, form={"whole": "true"},
+        ok=303),
+    Ask("POST /imports/{number}/undoing", Right.IMPORTS_RUN, IMPORT, ok=409),
+    Ask("POST /imports/{number}/cancellation", Right.IMPORTS_RUN, IMPORT, ok=303),
+    Ask("POST /imports/{number}/passwords", Right.IMPORTS_RUN, IMPORT, ok=409),
     Ask("GET /group-clients", Right.GROUP_CLIENTS_READ, NOTHING),
     Ask("GET /group-clients/{code}", Right.GROUP_CLIENTS_READ, FILE),
     Ask("GET /profiles", Right.PROFILES_READ, NOTHING),

@@ -4,6 +4,8 @@ HOME-01   suzhou-power's, in Suzhou                    BRANCH1   its branch's, i
 AWAY-01   suzhou-power's, in Hangzhou                  GUEST-1   hangzhou-transit's, in Suzhou
 TRAM-01   hangzhou-transit's, in Hangzhou              MOVED-1   that went from power to transit
 
+Beside them stands what clients below these two have to do with each other: `dealing`.
+
 Each has words that stand nowhere else: `World.words` says who may meet them.
 """
 
@@ -16,12 +18,13 @@ import psycopg
 from stdnum import luhn
 
 from foundation.database import Connection, open_pool, transaction
-from registry import api_keys, enrolment, group_clients, ownership, profiles, users
+from registry import api_keys, enrolment, group_clients, ownership, profiles, sims, users
 from registry.enrolment import Draft, InstalledSim
 from registry.identifiers import Iccid, Imei, Imsi, TerminalCode
-from registry.model import RegionCode, TerminalState
-from registry.scope import ROLES, Right, Role
-from tests.api import world
+from registry.model import RegionCode, SimState, TerminalState
+from registry.scope import ROLES, Right, Role, Scope
+from tests.api import bound, dealing, importing, parted_rows, world
+from tests.api.dealing import Word
 from tests.api.world import (
     HANGZHOU,
     JIANGSU,
@@ -36,7 +39,13 @@ from tests.api.world import (
 from tests.conftest import Database
 
 BRANCH = "power-branch"
+OPERATOR = Scope.of_role("user:operator", Role.ADMIN)
 A_DAY = 24 * 60  # minutes
+
+
+def _with_luhn(digits: str) -> str:
+    return digits + str(luhn.calc_check_digit(digits))
+
 
 # What a caller looks from: a region, a client, everything, nothing.
 REGIONS = {"jiangsu": JIANGSU, "zhejiang": ZHEJIANG}
@@ -57,6 +66,11 @@ TERMINALS: Mapping[str, frozenset[str]] = {
     "TRAM-01": frozenset({"zhejiang", "transit"}),
     "MOVED-1": frozenset({"zhejiang", "transit"}),
 }
+SIMS: Mapping[str, frozenset[str]] = {
+    _with_luhn(f"8986042510209934{k:03}"): viewers for k, viewers in enumerate(TERMINALS.values())
+}
+# The number of a certificate of each.
+CERTIFICATES = {code: f"c0ffee{k:010x}" for k, code in enumerate(TERMINALS)}
 # Who sees some moment of it: of MOVED-1 its former owner sees the own past, and so does Jiangsu.
 MOMENTS: Mapping[str, frozenset[str]] = {**TERMINALS} | {"MOVED-1": EVERYBODY - {"nothing"}}
 FILES: Mapping[str, frozenset[str]] = {
@@ -86,24 +100,18 @@ REFUSED: Mapping[str, frozenset[str]] = {
 }
 # Replays that a user asked for who is none of the callers.
 REPLAYS: Mapping[str, frozenset[str]] = {"2000001": _NOBODY}
+# Collections, by their numbers: a client's, and an operator's in a province.
+COLLECTIONS: Mapping[str, frozenset[str]] = {
+    "1000001": FILES[POWER],
+    "1000002": FILES[TRANSIT],
+    "1000003": frozenset({"jiangsu"}),
+    "1000004": frozenset({"zhejiang"}),
+}
 # Audit entries, by their numbers: one of each client, and one of the operator itself.
 ENTRIES: Mapping[str, frozenset[str]] = {
     **{f"100000{k}": viewers for k, viewers in enumerate(FILES.values())},
     "1000011": _NOBODY,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A text that stands for one thing: who may meet it, from where and with which right.
-
-    The audit tells it to who supervises the client whose it is, too: to `told`.
-    """
-
-    text: str
-    viewers: frozenset[str]
-    right: Right
-    told: frozenset[str] = _NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +166,7 @@ async def build(database: Database) -> Parted:
         cursor = await conn.execute("select code, id from registry.terminal")
         ids = {row["code"]: row["id"] async for row in cursor}
         await ownership.transfer(conn, SYSTEM, "MOVED-1", TRANSIT, effective_at=minutes_ago(A_DAY))
+        words += await dealing.build(conn)
     known = world.World(database, small.keys, ids)
     words += _said(known)
     words += [Word(code, viewers, Right.TERMINALS_READ) for code, viewers in MOMENTS.items()]
@@ -206,7 +215,7 @@ async def _terminals(conn: Connection) -> list[Word]:
             ("MOVED-1", POWER, HANGZHOU),
         )
     ):
-        imei, iccid = _with_luhn(f"8612340567800{k}"), _with_luhn(f"8986042510209934{k:03}")
+        imei, iccid = _with_luhn(f"8612340567800{k}"), list(SIMS)[k]
         sim = InstalledSim(Iccid.parse(iccid), Imsi.parse(f"46004000000000{k}"))
         name = f"name of {code}"
         drafts.append(
@@ -220,6 +229,14 @@ async def _terminals(conn: Connection) -> list[Word]:
         words.append(Word(imei, TERMINALS[code], Right.TERMINALS_READ, FILES[owner]))
         words.append(Word(iccid, TERMINALS[code], Right.SIMS_READ, FILES[owner]))
     await enrolment.enrol(conn, SYSTEM, drafts)
+    for draft, viewers, letter in zip(drafts, TERMINALS.values(), _LETTERS, strict=False):
+        assert draft.sim is not None
+        told = next(FILES[code] for code, owner in ids.items() if owner == draft.group_client_id)
+        for state in (SimState.SUSPENDED, SimState.ACTIVE):
+            reason = f"{state} for {letter}"
+            await sims.move(conn, OPERATOR, draft.sim.iccid, state, reason=reason)
+            seen = _PAST if str(draft.code) == "MOVED-1" else viewers
+            words.append(Word(reason, seen, Right.SIMS_READ, told))
     return words
 
 
@@ -233,16 +250,21 @@ def _said(known: world.World) -> list[Word]:
         words.append(Word(base64.b64encode(_payload(k)).decode(), viewers, Right.QUARANTINE_READ))
     with psycopg.connect(known.database.superuser, autocommit=True) as conn:
         for code in TERMINALS:
-            given = {"id": known.ids[code], "gateway": known.ids["OLD-1"], "name": f"w{code}"}
+            given = {"id": known.ids[code], "gateway": known.ids["SPARE-1"], "name": code}
+            parted_rows.put_behind(conn, given)
+            bound.bind(conn, given)
             conn.execute(
-                "insert into registry.wire_name (terminal_id, kind, value)"
-                " values (%(id)s, 'meter_address', %(name)s)",
-                given,
+                "insert into registry.certificate"
+                " (terminal_id, serial, fingerprint, not_before, not_after)"
+                " values (%s, %s, %s, now(), now() + interval '1 day')",
+                (known.ids[code], serial := CERTIFICATES[code], serial.zfill(64)),
             )
-            conn.execute(
-                "insert into registry.terminal_gateway values (%(id)s, %(gateway)s, now(), null)",
-                given,
-            )
+            words.append(Word(serial, TERMINALS[code], Right.TERMINALS_READ))
+        parted_rows.put_sets(conn)
+        words += [
+            Word(parted_rows.set_name(number), viewers, Right.COLLECTIONS_READ)
+            for number, viewers in COLLECTIONS.items()
+        ]
         for code, minutes in (*((code, 10) for code in TERMINALS), ("MOVED-1", 2 * A_DAY)):
             conn.execute(
                 "insert into telemetry.presence_change values (%s, %s, 'data', true)",
@@ -266,6 +288,7 @@ def _said(known: world.World) -> list[Word]:
                 " sealed_body) values (%s, sha256('key'), '', 201, '{}', '')",
                 (f"user:operator.{view}",),
             )
+        importing.settle(conn, REGIONS)
         for replay in REPLAYS:
             conn.execute(
                 "insert into telemetry.replay overriding system value values (%s, now(), 'user:x')",
@@ -300,40 +323,25 @@ def _spoke(
     """A reading and an event of a terminal, so long ago."""
     at, volts, event = minutes_ago(minutes), 200 + k + 0.1875, f"event {_LETTERS[k]}"
     boots = f"given up {_LETTERS[k]}", f"missing {_LETTERS[k]}"
+    reason = f"moved {_LETTERS[k]}"
     known.measured(code, "smart_meter", at, voltage_a=volts)
     known.happened(code, at, "tick", event)
     with psycopg.connect(known.database.superuser, autocommit=True) as conn:
         given = {"id": known.ids[code], "at": at, "given_up": boots[0], "missing": boots[1]}
-        for statement in _ACCOUNTS:
+        given["reason"] = reason
+        for statement in parted_rows.ACCOUNTS:
             conn.execute(statement, given)
+    # Of the past of a terminal that changed hands, who sees it as it is now and saw it then.
+    still = viewers & TERMINALS[code]
     return [
+        Word(reason, still, Right.TERMINALS_READ),
         *(Word(boot, viewers, Right.TELEMETRY_READ) for boot in boots),
         Word(str(volts), viewers, Right.TELEMETRY_READ),
         Word(event, viewers, Right.TELEMETRY_READ),
     ]
 
 
-_ACCOUNTS = (
-    """insert into telemetry.gap
-    (kind, bridge, terminal_id, begins_at, ends_at, boot, first_seq, last_seq)
-    values ('given_up', 'bridge-1', %(id)s, %(at)s, %(at)s, %(given_up)s, 1, 1)""",
-    "insert into telemetry.receipt values (%(id)s, %(missing)s, '{[2,2]}', %(at)s)",
-    """insert into telemetry.completeness
-    select %(at)s::date, %(id)s, o.valid_from, 1, 1, 0, 0, 0, 1
-    from registry.ownership o where o.terminal_id = %(id)s
-    and o.valid_from <= %(at)s and coalesce(o.valid_to, 'infinity') > %(at)s""",
-    """insert into telemetry.completeness_daily
-    select %(at)s::date, coalesce(o.group_client_id, 0), t.region_code, 1, 1, 0, 0, 0, 1
-    from registry.terminal t join registry.ownership o on o.terminal_id = t.id
-    where t.id = %(id)s and o.valid_from <= %(at)s and coalesce(o.valid_to, 'infinity') > %(at)s
-    on conflict do nothing""",
-)
-
 _LETTERS = ("alder", "birch", "cedar", "ebony", "hazel", "larch", "maple", "olive", "rowan")
-
-
-def _with_luhn(digits: str) -> str:
-    return digits + str(luhn.calc_check_digit(digits))
 
 
 def _payload(k: int) -> bytes:

@@ -11,7 +11,8 @@ from deploy.embedded.postgres import Cluster
 from registry.scope import PERSONAL, Role
 from tests.api import asked
 from tests.api.asked import Door
-from tests.api.declared import OPEN, ROUTES, Ask
+from tests.api.asks import OPEN, Ask
+from tests.api.declared import ROUTES
 from tests.api.parted import Caller, Parted
 from tests.conftest import copy_of
 

@@ -7,7 +7,8 @@ import pytest_asyncio
 
 from registry.scope import Right, Role, Scope
 from tests.api.asked import Door, check, open_doors
-from tests.api.declared import ROUTES, Ask
+from tests.api.asks import Ask
+from tests.api.declared import ROUTES
 from tests.api.parted import Caller, Parted
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -10,7 +10,8 @@ from fastapi.routing import iter_route_contexts
 from api.app import create_app
 from foundation.settings import Settings
 from tests.api.asked import Door, check, open_doors
-from tests.api.declared import ROUTES, Ask
+from tests.api.asks import Ask
+from tests.api.declared import ROUTES
 from tests.api.parted import Parted
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

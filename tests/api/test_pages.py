@@ -197,7 +197,7 @@ async def test_a_search_for_a_whole_code_opens_it(house: World, app: FastAPI) ->
     """A prefix lists, a whole code opens the terminal."""
     async with asking(app) as client:
         await sign_in(client)
-        whole = await client.get("/terminals?q=METER-1")
+        whole = await client.get("/search?q=METER-1")
         part = await client.get("/terminals?q=METER-")
     assert (whole.status_code, whole.headers["location"]) == (303, "/terminals/METER-1")
     assert part.status_code == 200

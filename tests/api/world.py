@@ -18,6 +18,7 @@ from registry import (
     api_keys,
     enrolment,
     group_clients,
+    networks,
     profiles,
     regions,
     terminals,
@@ -132,6 +133,7 @@ async def build(database: Database) -> World:
     ):
         country = reference.load()
         await regions.put(conn, SYSTEM, country.regions, country.industries, country.tiers)
+        await networks.put(conn, SYSTEM, country.networks, country.number_ranges)
         for profile in reference.profiles():
             await profiles.define(conn, SYSTEM, profile)
         await _clients(conn)

@@ -113,7 +113,9 @@ async def pool(database: Database, broker: TestBroker) -> AsyncIterator[Pool]:
             )
             await conn.execute("select telemetry.ensure_profile_table(id) from registry.profile")
             await terminals.retire(conn, everything, "R-1")
-            await terminals.move_to(conn, everything, "I-1", TerminalState.ISOLATED)
+            await terminals.move_to(
+                conn, everything, "I-1", TerminalState.ISOLATED, reason="stolen"
+            )
         yield opened
 
 

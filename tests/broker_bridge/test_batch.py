@@ -191,6 +191,33 @@ def test_time_before_the_present_owner_is_another_owners() -> None:
     assert [r.reason for r in sealed.refused] == [Reason.OTHER_OWNER]
 
 
+def test_a_message_that_tells_of_another_owners_time_is_refused_for_that_only() -> None:
+    """Its bytes are one item, and not the present owner's, whatever else is wrong with it."""
+    owned = ref(1, owner_since_us=NOON_US - 5)
+    late = delivery()
+    told_of_both = [reading(NOON_US - 6, a=1.0), reading(NOON_US - 4, b=1.0, nothing=1.0)]
+    fates = told(seal((late, owned, told_of_both), (delivery(), owned, [reading(NOON_US, c=1.0)])))
+
+    assert [(r.delivery is late, r.reason) for r in fates.refused() if r.delivery is late] == [
+        (True, Reason.OTHER_OWNER)
+    ]
+    assert fates.messages()[Fate.QUARANTINED, Reason.OTHER_OWNER] == 1
+
+
+@pytest.mark.parametrize(
+    ("time_us", "reason"),
+    [
+        (NOON_US - 40 * 24 * 60 * _MINUTE_US, Reason.OTHER_OWNER),
+        (0, Reason.CLOCK),  # a clock that lost its time
+    ],
+)
+def test_what_is_too_old_may_still_be_another_owners(time_us: int, reason: Reason) -> None:
+    """Beyond the accepted clock, but within what a device remembers, it is the former owner's."""
+    sealed = seal((delivery(), ref(1, owner_since_us=NOON_US - 5), [reading(time_us, a=1.0)]))
+
+    assert [r.reason for r in sealed.refused] == [reason]
+
+
 def test_readings_without_a_time_get_one_each() -> None:
     """Of one terminal in one read they neither merge nor clash, and are counted."""
     clock = UntimedClock()
@@ -205,6 +232,15 @@ def test_readings_without_a_time_get_one_each() -> None:
     assert [values["a"] for _, _, values in rows(sealed)] == [0.0, 1.0, 2.0]
     assert sealed.untimed == 3
     assert clock.stamp(NOON_US) == NOON_US + 3
+
+
+def test_readings_without_a_time_follow_a_clock_that_was_set_back() -> None:
+    """Else they would be of the future, and refused; a message that waited a while does not."""
+    clock = UntimedClock()
+    clock.stamp(NOON_US)
+
+    assert clock.stamp(NOON_US - 10_000_000) == NOON_US + 1
+    assert clock.stamp(NOON_US - 3_600_000_000) == NOON_US - 3_600_000_000
 
 
 def test_a_row_of_what_was_delivered_before_is_doubtful() -> None:

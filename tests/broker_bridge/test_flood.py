@@ -68,6 +68,31 @@ def test_a_client_is_held_to_its_tier() -> None:
     assert free == [None] * 5000
 
 
+def test_a_clock_that_was_set_back_refuses_nobody() -> None:
+    """Who sends what it may sends on, and need not wait until the clock is there again."""
+    flood = Flood(10)
+    modest = terminal(1)
+    before = [flood.excess(modest, NOW_US + k * SECOND_US) for k in range(1000)]
+    after = [flood.excess(modest, NOW_US + (k - 3600) * SECOND_US) for k in range(1000)]
+    too_much = [flood.excess(modest, NOW_US - 2600 * SECOND_US) for _ in range(1000)]
+
+    assert before == after == [None] * 1000
+    assert sum(said is None for said in too_much) <= 2 * 10 * BURST_SECONDS
+
+
+def test_a_client_whose_messages_come_out_of_the_spool_and_straight_is_not_refused() -> None:
+    """Those that waited come with their own time, between those of now."""
+    flood = Flood(1000)
+    flood.allow({7: 10})
+    straight, held = terminal(1, 7), terminal(2, 7)
+    said = []
+    for k in range(600):
+        said.append(flood.excess(straight, NOW_US + k * SECOND_US // 4))
+        said.append(flood.excess(held, NOW_US + (k - 36_000) * SECOND_US // 10))
+
+    assert said == [None] * 1200
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2_000_000)), max_size=400),
     st.integers(1, 20),

@@ -52,6 +52,17 @@ class Listening:
         return delivery
 
 
+def test_a_clock_that_was_set_is_a_break() -> None:
+    """Back as well as ahead: nobody has been silent since a time that has not been yet."""
+    listening = Listening()
+    listening.connect(heard_us=NOW_US)
+    listening.hearing.turn(NOW_US)
+    for jumped_us in (NOW_US - 3600 * SECOND_US, NOW_US + SECOND_US):
+        listening.link.heard_us = jumped_us
+
+        assert listening.hearing.turn(jumped_us) == (jumped_us, jumped_us)
+
+
 def test_what_is_not_settled_is_not_heard() -> None:
     """Heard until the oldest message that has no fate, and no longer than the broker spoke."""
     listening = Listening()

@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
+from broker_bridge.losses import UPTIME, Losses
 from deploy.embedded.mosquitto import Broker, verifier
 from deploy.embedded.processes import wait_until
 from deploy.embedded.runtime import Runtime
 from foundation.database import Pool
+from telemetry.gaps import Seen
 from tests.broker_bridge.running import SECONDS, Bridge, Publisher, now_ms, read
 from tests.conftest import Database, TestBroker
 from tests.country import register, settled
 
 HOUR_MS = 3_600_000
+NOW_US = 1_790_000_000_000_000
 LOST = "muster_bridge_session_lost_total"
 
 
@@ -161,6 +164,43 @@ async def test_a_planned_stop_of_both_is_no_loss(
         assert bridge.stop() == 0
 
     assert gaps(database) == []
+
+
+@pytest.mark.parametrize("jump_seconds", [3600, -3600, 86_400])
+def test_a_clock_that_jumps_is_no_loss(jump_seconds: int) -> None:
+    """Of ours, while we are connected, and back again; and marks rise, whatever it says."""
+    losses = Losses("m2m/v1", "bridge-1")
+    losses.begin(Seen())
+    losses.connected(NOW_US, session_present=False)
+    marks = []
+    for k in range(60):
+        now_us = NOW_US + (k + (jump_seconds if 20 <= k < 40 else 0)) * 1_000_000
+        losses.notice(UPTIME, b"%d seconds" % (1000 + k), now_us, retained=False)
+        marks.append(losses.next_mark(now_us))
+        losses.notice(losses.mark_topic, marks[-1], now_us, retained=False)
+    losses.disconnected(now_us)
+    losses.connected(now_us, session_present=True)
+    losses.notice(losses.mark_topic, marks[-1], now_us, retained=True)
+    losses.notice(UPTIME, b"1060 seconds", now_us, retained=True)
+
+    numbers = [int(mark.split()[0]) for mark in marks]
+    assert losses.lost == []
+    assert sorted(set(numbers)) == numbers
+
+
+def test_a_gap_has_its_bounds_by_the_clock_that_was_set_back() -> None:
+    """Marks go on from the clock that was ahead; when they were made is told beside."""
+    losses = Losses("m2m/v1", "bridge-1")
+    losses.begin(Seen(session=True, marked_us=NOW_US + HOUR_MS * 1000))
+    losses.connected(NOW_US, session_present=True)
+    saved = losses.next_mark(NOW_US)
+    losses.notice(losses.mark_topic, saved, NOW_US, retained=False)
+    losses.notice(losses.mark_topic, losses.next_mark(NOW_US + 1000), NOW_US + 1000, retained=False)
+    losses.disconnected(NOW_US + 2000)
+    losses.connected(NOW_US + 3000, session_present=True)
+    losses.notice(losses.mark_topic, saved, NOW_US + 3000, retained=True)
+
+    assert [(lost.begins_us, lost.ends_us) for lost in losses.lost] == [(NOW_US, NOW_US + 2000)]
 
 
 async def test_what_the_broker_had_no_room_for_is_counted(

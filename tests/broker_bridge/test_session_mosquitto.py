@@ -195,7 +195,7 @@ async def test_a_broker_behind_tls_is_trusted_by_its_ca_alone(
     """`mqtts://` with the CA's file works; without it the certificate is refused."""
     made = certificates.ensure(tmp_path, ["localhost"], datetime.now(UTC))
     listener = TlsListener("127.0.0.1", free_port("127.0.0.1"), made.chain, made.key)
-    server = Mosquitto(servers, server_directory / "tls", tls=listener)
+    server = Mosquitto(servers, server_directory / "tls", tls=[listener])
     server.write_accounts({"bridge-1": verifier("secret")})
     server.start()
     try:

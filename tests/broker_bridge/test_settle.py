@@ -72,8 +72,8 @@ class MessagePath(RuleBasedStateMachine):
         assert decode is not None
         for delivery in deliveries:
             self.batch.deliveries.append(delivery)
-            readings, _ = decode(delivery.payload, delivery.received_us)
-            self.batch.add(delivery, self.terminal, readings)
+            (said,) = decode(delivery.payload, delivery.received_us, {})
+            self.batch.add(delivery, self.terminal, said.readings)
 
     def connect(self) -> None:
         """A new connection, on which the broker delivers again what it has no word of."""

@@ -15,6 +15,7 @@ from deploy.simulator import fleet
 from foundation.database import open_pool, transaction
 from registry import api_keys, sessions
 from registry.errors import NotSignedIn
+from registry.model import SimState
 from registry.scope import PERSONAL, Right, Role
 from tests.conftest import Database
 
@@ -28,6 +29,7 @@ TALLIES = """
 select (select count(*) from registry.region), (select count(*) from registry.terminal),
     (select count(*) from registry.group_client), (select count(*) from registry.installation),
     (select count(*) from registry.user_account), (select count(*) from registry.api_key),
+    (select count(*) from registry.sim), (select count(*) from registry.sim_state_change),
     (select sum(version) from registry.profile), (select count(*) from registry.ownership)
 """
 
@@ -49,6 +51,41 @@ async def test_a_second_start_changes_nothing(database: Database, tmp_path: Path
     assert rows(database, TALLIES) == tallies
     assert fleet.read(tmp_path / "fleet.jsonl") == members
     assert tallies[0][1] == 41
+
+
+async def test_sims_of_every_state_and_a_stock_are_shown(
+    database: Database, tmp_path: Path
+) -> None:
+    """Some in no terminal, some whose period ends within a month, one that the system stopped."""
+    await seed(database.superuser, tmp_path, fleet=40)
+
+    states = {state for (state,) in rows(database, "select distinct state from registry.sim")}
+    assert states == {state.value for state in SimState}
+    [(stock, soon, imposed)] = rows(
+        database,
+        "select count(*) filter (where not installed),"
+        " count(*) filter (where activates_at < now() + interval '30 days'),"
+        " count(*) filter (where set_by = 'system' and state = 'suspended')"
+        " from registry.sim_card",
+    )
+    assert (stock > 20, soon > 3, imposed) == (True, True, 1)
+    assert rows(database, "select count(*) from registry.network where home") == [(6,)]
+
+
+async def test_one_transfer_was_yesterday_and_one_waits(database: Database, tmp_path: Path) -> None:
+    """Yesterday's terminal signs in with its new password; the client's admin has to decide."""
+    found = await seed(database.superuser, tmp_path, fleet=40)
+
+    [client] = [user["scope"] for user in found["users"] if user["role"] == Role.CLIENT_ADMIN]
+    told = rows(
+        database,
+        "select state, giving_agreed_at is not null, receiving_agreed_at is not null,"
+        " receiving_code from registry.transfer order by id",
+    )
+    assert [told[0][:3], told[1][:3]] == [("executed", True, True), ("proposed", True, False)]
+    assert client.endswith(told[1][3])
+    [moved] = [m for m in fleet.read(tmp_path / "fleet.jsonl") if m.story is Story.TRANSFERRED]
+    assert rows(database, f"select code from registry.broker_login where code = '{moved.code}'")
 
 
 async def test_every_story_is_told(database: Database, tmp_path: Path) -> None:

@@ -30,13 +30,23 @@ LONGEST = 400
 WITHOUT_SCOPE = {
     "registry.api_keys.authenticate": "a key comes before its scope",
     "registry.audit.tell_refusal": "who is refused may be nobody whom we know",
+    "registry.imports.work.asker": "it finds the scope of who asked",
+    "registry.jobs.finish": "a process's hold on a job that was asked for in scope",
+    "registry.jobs.give_back": "the same",
+    "registry.jobs.keep": "the same",
+    "registry.jobs.take": "our own processes take everybody's jobs",
     "registry.sessions": "a session comes before its scope",
     "telemetry.batches": "our own processes follow the feed of everybody",
     "telemetry.events": "the bridge stores what came, whoever sent it",
+    "telemetry.identities.hear": "the bridge keeps what everybody says",
+    "telemetry.identities.refuse": "the bridge holds what everybody says against the rules",
     "telemetry.gauges": "figures of the whole, never of somebody",
     "telemetry.latest": "our own process keeps everybody's values",
+    "telemetry.presence.list_heard": "of terminals that an undo has found in scope",
     "telemetry.quarantine": "the bridge stores what it refuses, whoever sent it",
     "telemetry.completeness.catch_up": "our own process counts everybody's messages",
+    "telemetry.fragments": "the bridge takes every terminal's parts",
+    "telemetry.conditions.catch_up": "our own process reads what it needs of everybody's readings",
     "telemetry.gaps": "the bridge records what everybody may have lost",
     "telemetry.receipts": "the bridge keeps account for whoever sent it",
     "telemetry.watch": "our own process keeps everybody's presence",
@@ -47,6 +57,9 @@ ASKS_ELSEWHERE = {
     "registry.idempotency.begin": "the creation behind it asks",
     "registry.idempotency.forget": "row-level security lets only our own process",
     "registry.idempotency.keep": "the creation behind it asks",
+    "registry.imports.exports.read_batch": "for each of the rights that its kind names",
+    "registry.jobs.ask": "the verb that has something done asks",
+    "registry.jobs.cancel": "the verb that gives something up asks",
     "registry.terminals.retire": "move_to asks",
     "registry.users.reach_of": "the finds that it calls ask",
 }
@@ -142,7 +155,7 @@ def test_every_door_has_a_plate(package: ModuleType) -> None:
     assert silent == []
 
 
-PURE = ("registry.model", "registry.identifiers", "registry.profile_document",
+PURE = ("registry.model", "registry.identifiers", "registry.sim_model", "registry.profile_document",
         "registry.reserved_names", "telemetry.model", "telemetry.tables", "broker_bridge.topics",
         "broker_bridge.batch", "broker_bridge.decoders")  # fmt: skip
 WORLDLY = {"asyncio", "psycopg", "psycopg_pool", "socket", "os", "pathlib", "threading", "time",

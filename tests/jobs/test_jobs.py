@@ -125,6 +125,30 @@ def test_the_fleet_is_counted_by_sector_province_and_state(database: Database) -
         assert jobs.metric('muster_terminals_online{province="320000",sector="power"}') == 0
 
 
+def test_a_period_of_a_sim_ends_whichever_process_leads(database: Database) -> None:
+    """Two processes stand ready: what is due is moved on, once, and told in the history."""
+    with psycopg.connect(database.superuser) as conn:
+        conn.execute(
+            "insert into registry.region values (0, 999999, 'headquarters', null, 'H', 'H');"
+            "insert into registry.sim (iccid, state, test_until, silent_until, region_code) values"
+            " ('89860012345678901234', 'testing', now() - interval '1 day', null, 0),"
+            " ('89860012345678901235', 'testing', now(), now() + interval '1 day', 0)"
+        )
+
+    def states() -> list[tuple[str, str]]:
+        with psycopg.connect(database.superuser) as conn:
+            query = "select state, set_by from registry.sim order by iccid"
+            return conn.execute(query).fetchall()
+
+    with running(database), running(database):
+        assert wait_until(lambda: states() == [("active", "system"), ("silent", "system")], 30)
+    with psycopg.connect(database.superuser) as conn:
+        told = conn.execute(
+            "select to_state, actor from registry.sim_state_change order by sim_id"
+        ).fetchall()
+    assert told == [("active", "system:jobs"), ("silent", "system:jobs")]
+
+
 def test_unusable_settings_are_told_and_exit_2() -> None:
     """Without a database there is nothing to do; the sentence names the variable."""
     done = subprocess.run(

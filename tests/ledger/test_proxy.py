@@ -116,6 +116,25 @@ def test_a_cut_lets_the_request_arrive_and_not_its_answer(echo: Echo) -> None:
     assert proxy.cuts == 1
 
 
+def test_what_is_held_goes_when_it_is_let_go(echo: Echo) -> None:
+    """One after the other; in the end all."""
+    with (
+        Proxy("127.0.0.1", echo.port) as proxy,
+        connected(proxy) as first,
+        connected(proxy) as second,
+    ):
+        proxy.hold_at(b"COPY")
+        for number, connection in enumerate((first, second), 1):
+            connection.sendall(b"COPY x")
+            assert wait_until(lambda: proxy.held == number, 10)  # noqa: B023
+        assert echo.heard == b""
+        proxy.let_one_go()
+        assert heard(first, 6) == b"COPY x"
+        assert echo.heard == b"COPY x"
+        proxy.hold_at(None)
+        assert heard(second, 6) == b"COPY x"
+
+
 def test_a_reset_ends_every_connection(echo: Echo) -> None:
     """With RST, as of a machine that forgot them."""
     with Proxy("127.0.0.1", echo.port) as proxy, connected(proxy) as connection:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.ledger import clock
 from deploy.ledger import run as ledger
 from deploy.ledger.run import Books, Plan
 
@@ -24,9 +25,15 @@ def play(plan: Plan, directory: Path) -> dict[str, object]:
     "faults",
     [
         ("f1_bridge_dies_before_commit", "f2_bridge_dies_after_commit", "f13_database_killed"),
-        ("f7_broker_killed", "f16_cut_during_commit", "f14_backends_terminated"),
+        (
+            "f8_packet_ids_given_anew",
+            "f7_broker_killed",
+            "f16_cut_during_commit",
+            "f14_backends_terminated",
+        ),
+        ("f11_memory_of_the_broker_full", "f32_one_terminal_floods", "f35_credential_revoked"),
     ],
-    ids=("bridge", "broker"),
+    ids=("bridge", "broker", "terminals"),
 )
 def test_the_books_close(faults: tuple[str, ...], tmp_path: Path) -> None:
     """Every fault struck with messages in flight, and every message has its fate."""
@@ -36,6 +43,29 @@ def test_the_books_close(faults: tuple[str, ...], tmp_path: Path) -> None:
 
     assert result["verdict"]["faults"] == []  # type: ignore[index]
     assert result["hits"].keys() == set(faults)  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(not clock.is_available(), reason="a wrong clock needs a C compiler (cc)")
+def test_the_books_close_over_a_clock_that_jumps(tmp_path: Path) -> None:
+    """Hours and days, there and back: nobody waits for them, and no loss is made up."""
+    faults = ("f27_clock_of_the_server_jumps",)
+    plan = Plan(seed=SEED, messages=5000, terminals=20, calm_seconds=2, faults=faults)
+
+    result = play(plan, tmp_path)
+
+    assert result["verdict"]["faults"] == []  # type: ignore[index]
+    assert result["gaps"].keys() <= {"given_up"}  # type: ignore[attr-defined]
+
+
+def test_what_the_broker_has_no_room_for_is_on_record(tmp_path: Path) -> None:
+    """More than its queue holds while nobody fetches: as much is missing as it then declares."""
+    faults = ("f5_bridge_away_beyond_the_queue",)
+    plan = Plan(seed=SEED, messages=3000, rate=300, terminals=20, calm_seconds=2, faults=faults)
+
+    result = play(plan, tmp_path)
+
+    assert result["verdict"]["faults"] == []  # type: ignore[index]
+    assert result["gaps"]["broker_dropped"] > 0  # type: ignore[index]
 
 
 def test_the_books_close_for_terminals_that_trust_the_broker(tmp_path: Path) -> None:
@@ -51,6 +81,7 @@ def test_the_books_close_for_terminals_that_trust_the_broker(tmp_path: Path) -> 
     [
         ("acknowledge_before_commit", "f1_bridge_dies_before_commit"),
         ("no_unique_key", "f2_bridge_dies_after_commit"),
+        ("no_epoch_guard", "f8_packet_ids_given_anew"),
     ],
 )
 def test_the_books_do_not_close_over_a_platform_that_errs(

@@ -41,6 +41,17 @@ def test_every_kind_occurs_and_conflicts_have_somebody_to_conflict_with() -> Non
     assert (said.values[conflicts] != said.values[conflicts - 1]).any(axis=1).all()
 
 
+def test_no_two_that_are_stored_are_of_one_time() -> None:
+    """Late and early ones lie beside all others; who tells of a gap is an ordinary message."""
+    said = SCRIPT.messages(0, 1, 5000)
+    refused = (Kind.CLOCK, Kind.CONFLICT, Kind.GIVEN_UP)
+    times = said.times_ms[~np.isin(said.kinds, refused)]
+
+    assert len(np.unique(times)) == len(times)
+    gaps = np.flatnonzero(said.kinds[:-1] == Kind.GIVEN_UP)
+    assert (said.kinds[gaps + 1] == Kind.ORDINARY).all()
+
+
 def test_terminals_and_seeds_differ() -> None:
     """No two streams are the same."""
     one = SCRIPT.messages(0, 1, 50).values

@@ -137,10 +137,14 @@ async def test_a_lost_connection_loses_no_change(
 async def test_after_a_long_gap_everything_is_read_again(
     pool: Pool, bridge_pool: Pool, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who was away for longer than changes are kept reads all, and tells what differs."""
-    await register(pool, "stays", "moves")
+    """Who was away for longer than changes are kept reads all, and tells what differs of those
+
+    that were asked for, and of every profile: who holds something forgets it all.
+    """
+    await register(pool, "stays", "moves", "sleeps")
     directory = Directory(bridge_pool)
     await directory.load()
+    directory.find("stays"), directory.find("moves")
     told: list[Change] = []
     directory.on_change(told.append)
     async with transaction(pool, everything.settings()) as conn:
@@ -155,7 +159,10 @@ async def test_after_a_long_gap_everything_is_read_again(
     stop.set()
     await following
 
-    assert told[0].codes == {"moves"}
+    moved = directory.find("moves")
+    assert moved is not None
+    assert told[0] == Change(frozenset({"moves"}), frozenset({moved.profile.id}))
+    assert moved.state is TerminalState.MAINTENANCE
 
 
 async def test_an_unknown_metric_is_asked_for_once(pool: Pool, bridge_pool: Pool) -> None:

@@ -83,7 +83,12 @@ def test_document_becomes_the_profile_it_describes() -> None:
         ({"code": "water_pkey"}, "code", KEPT_TABLE),
         ({"code": "user"}, "code", SQL),
         ({"sector": "farming"}, "sector", "Input should be 'power', 'transport' or 'security'"),
-        ({"codec": "xml"}, "codec", "Input should be 'json'"),
+        (
+            {"codec": "xml"},
+            "codec",
+            "it is none of dlt645, json, jt808, senml+cbor, senml+json, sia-dc09",
+        ),
+        ({"codec_options": {"text": "hex"}}, "codec_options", "json has no option text: none"),
         (
             {"expected_interval_seconds": 0},
             "expected_interval_seconds",

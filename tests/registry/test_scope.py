@@ -43,11 +43,12 @@ def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
         (Role.AGENT, set()),
         (Role.CLIENT_VIEWER, set()),
         (Role.SCRAPER, set()),
-        (Role.ACCOUNT_MANAGER, {Right.GROUP_CLIENTS_CHANGE}),
+        (Role.ACCOUNT_MANAGER, {Right.BINDINGS_REQUEST, Right.GROUP_CLIENTS_CHANGE}),
         (
             Role.CLIENT_ADMIN,
             {
                 Right.API_KEYS_ISSUE,
+                Right.BINDINGS_REQUEST,
                 Right.CREDENTIALS_ISSUE,
                 Right.CREDENTIALS_REVOKE,
                 Right.USERS_APPOINT,

@@ -22,10 +22,21 @@ CARD = Iccid.parse("89860012345678901234")
 TOLD_ELSEWHERE = {
     "change": "follows what is told of terminals, credentials and profiles",
     "group_client_lineage": "follows group_client",
+    "terminal_move": "follows terminal",
     "idempotency": "keeps answers, whose changes are told",
+    "sim_state_change": "follows sim",
     "audit": "is the telling",
     "audit_seal": "is the telling",
     "audit_head": "is the telling",
+    "job": "says of an import how far it is",
+    "import": "a file that is checked changes nothing; what it does is told as one link",
+    "import_part": "the file itself",
+    "import_row": "its rows, as they were checked",
+    "import_finding": "what was wrong with them",
+    "import_made": "which row made what; the link holds the hash over them",
+    "import_secret": "who fetched the passwords is told",
+    "import_link": "becomes the link",
+    "import_tally": "becomes the link",
 }
 # Columns that are never written, only that they changed.
 SECRET = {

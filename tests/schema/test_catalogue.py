@@ -14,10 +14,13 @@ from tests.country import everything
 # What the API's role reads without a scope, and why it may.
 THE_SAME_FOR_ALL = {
     "visible.presence_clock": "until when presence is known, of nobody in particular",
+    "visible.roll_call_clock": "until when the sums of the fleet are known",
     "foundation.migration": "which migrations ran",
     "registry.region": "reference data",
     "registry.industry": "reference data",
     "registry.tier": "reference data",
+    "registry.network": "reference data",
+    "registry.number_range": "reference data",
     "registry.profile": "global to read, the headquarters' to define",
     "registry.profile_metric": "global to read, the headquarters' to define",
 }
@@ -25,7 +28,12 @@ THE_SAME_FOR_ALL = {
 # a chunk itself.
 _OF_THE_EXTENSION = re.compile(r"_?timescaledb_\w+\.(?!_hyper|compress_hyper|_materialized)")
 # What the API's role takes away for good; all else it ends, and it stays on record.
-DELETED = {"registry.wire_name": "a name is given to another terminal"}
+DELETED = {
+    "registry.wire_name": "a name is given to another terminal",
+    "registry.collection": "a set is taken apart, and its terminals stay",
+    "registry.collection_member": "a terminal is taken out of a set",
+    "registry.import_secret": "passwords are handed out once",
+}
 
 
 def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:

@@ -75,10 +75,12 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
         yield opened
 
 
-async def days(pool: Pool, code: str = "M-1", scope: Scope = everything) -> dict[date, Day]:
-    """Yesterday and today."""
+async def days(
+    pool: Pool, code: str = "M-1", scope: Scope = everything, first: date = YESTERDAY
+) -> dict[date, Day]:
+    """Yesterday and today, or since `first`."""
     async with transaction(pool, scope.settings()) as conn:
-        found = await completeness.days_of(conn, scope, code, YESTERDAY, TODAY)
+        found = await completeness.days_of(conn, scope, code, first, TODAY)
     return {day.day: day for day in found}
 
 
@@ -129,7 +131,7 @@ async def test_a_refused_time_is_nobodys_day(database: Database, pool: Pool) -> 
 
 async def test_a_transfer_parts_the_day(database: Database, pool: Pool) -> None:
     """Each owner counts what was measured in the own time, also on the day of the transfer."""
-    moment = NOW - timedelta(hours=1)
+    moment = NOW - timedelta(minutes=2)
     before, after = moment - timedelta(minutes=1), moment + timedelta(minutes=1)
     async with transaction(pool, everything.settings()) as conn:
         await ownership.transfer(conn, everything, "M-1", "power-zj", effective_at=moment)
@@ -154,6 +156,32 @@ async def test_a_transfer_parts_the_day(database: Database, pool: Pool) -> None:
     async with transaction(pool, everything.settings()) as conn:
         page = await completeness.sums(conn, everything, By.GROUP_CLIENT, YESTERDAY, TODAY)
     assert {one.key: one.stored for one in page.items} == {"power-js": 1, "power-zj": 2}
+
+
+async def test_a_day_that_was_parted_afterwards_is_nobodys(database: Database, pool: Pool) -> None:
+    """What was counted before the transfer was put on record cannot be told apart any more."""
+    moment = noon(YESTERDAY)
+    await account(
+        database,
+        messages(
+            (1, moment - timedelta(days=1), moment - timedelta(days=1), 1, STORED, None),
+            (1, moment - timedelta(hours=1), moment - timedelta(hours=1), 2, STORED, None),
+            (1, moment + timedelta(hours=1), moment + timedelta(hours=1), 4, STORED, None),
+        ),
+    )
+    async with transaction(pool, everything.settings()) as conn:
+        await ownership.transfer(conn, everything, "M-1", "power-zj", effective_at=moment)
+
+    seen = {
+        client: sum(
+            day.bytes
+            for day in (
+                await days(pool, scope=await viewer(pool, client), first=YESTERDAY - DAY)
+            ).values()
+        )
+        for client in ("power-js", "power-zj")
+    }
+    assert seen == {"power-js": 1, "power-zj": 0}
 
 
 async def test_who_owns_nothing_there_sees_nothing(database: Database, pool: Pool) -> None:

@@ -14,7 +14,7 @@ from registry import ownership, profiles
 from registry.errors import TerminalNotFound
 from registry.model import Sector
 from registry.scope import Role, Scope
-from telemetry import presence
+from telemetry import presence, tally
 from telemetry.model import DataState, Event, Presence, PresenceChange, SessionState
 from telemetry.presence import Heard
 from telemetry.sight import unix_us
@@ -316,16 +316,18 @@ async def test_lists_and_counts_agree(world: World) -> None:
     await world.look(NOON + 2 * PATIENCE)
     await register(world.pool, "Z-1", region=ZHEJIANG, group_client=None)
     async with transaction(world.pool, everything.settings()) as conn:
-        counted = await presence.silence(conn, everything)
+        counted = (await tally.fleet(conn, everything)).parts
         absent = partial(presence.list_terminals, conn, everything, data=Heard.ABSENT)
         first = await absent(limit=2)
         rest = await absent(after=first.next_key)
         plain = await presence.list_terminals(conn, everything)
         clock = await presence.clock(conn, everything)
 
-    assert [(s.province_code, s.in_service, s.silent, s.never_heard) for s in counted] == [
-        (320000, 4, 1, 2),
-        (330000, 1, 0, 1),
+    assert [(part.province_code, part.data, part.terminals) for part in counted] == [
+        (320000, DataState.NEVER, 2),
+        (320000, DataState.ONLINE, 1),
+        (320000, DataState.SILENT, 1),
+        (330000, DataState.NEVER, 1),
     ]
     found = [(row.terminal.code, row.presence.data) for row in (*first.items, *rest.items)]
     never = DataState.NEVER

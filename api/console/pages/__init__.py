@@ -11,20 +11,28 @@ from api.console.pages import (
     actions,
     api_keys,
     audit,
+    certificates,
     clients,
+    collections,
     files,
+    imports,
+    lives,
     overview,
     own,
     profiles,
     quarantine,
+    sims,
+    terminal_list,
     terminals,
+    transfers,
     users,
 )
 from api.problems import Problem
 from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFactorPending
 
 router = APIRouter(include_in_schema=False)
-for subject in (account, own, actions, files, overview, terminals, clients, profiles, quarantine,
+for subject in (account, own, actions, files, overview, terminal_list, terminals, lives,
+                certificates, collections, sims, clients, profiles, quarantine, transfers, imports,
                 users, api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
@@ -34,7 +42,7 @@ _STEPS = {
     PasswordChangeNeeded.code: "/account/password",
     SecondFactorNeeded.code: "/account/second-factor",
 }
-_NOT_PAGES = ("/api/", "/health/", "/metrics", "/openapi.json", "/assets/")
+_NOT_PAGES = ("/api/", "/broker/", "/health/", "/metrics", "/openapi.json", "/assets/")
 
 
 def is_page(request: Request) -> bool:

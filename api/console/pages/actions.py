@@ -66,9 +66,10 @@ async def move(
     screen: Annotated[Screen, Shows(Right.TERMINALS_READ)],
     code: str,
     state: Annotated[TerminalState, Form()],
+    reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Put a terminal into another state; the verb asks for the right that it takes."""
-    await terminals.move_to(screen.conn, screen.scope, code, state)
+    await terminals.move_to(screen.conn, screen.scope, code, state, reason=reason)
     return RedirectResponse(f"/terminals/{code}", 303)
 
 

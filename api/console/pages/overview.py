@@ -1,6 +1,6 @@
 """The first page: how the fleet is, in one sentence, and every number a door."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from api.console.pages.profiles import sample
 from api.console.pages.screen import Screen, Shows
-from registry import profiles, regions, terminals
+from registry import profiles, regions
 from registry.model import Region, Sector, TerminalState
 from registry.scope import Right
-from telemetry import presence, reader
-from telemetry.model import QuarantineItem, Reason, Silence
+from telemetry import presence, reader, tally
+from telemetry.model import DataState, QuarantineItem, Reason
 
 OnScreen = Annotated[Screen, Shows(Right.TERMINALS_READ)]
 
@@ -74,17 +74,17 @@ class Refused:
 async def overview(screen: OnScreen) -> Response:
     """The overview of what the caller sees."""
     conn, scope = screen.conn, screen.scope
-    counts = await terminals.count_by_state(conn, scope)
-    silence = await presence.silence(conn, scope)
+    counted = await tally.fleet(conn, scope)
     known_until = (await presence.clock(conn, scope)).as_of
     defined = await profiles.list_all(conn, scope)
     example = next((p for p in defined if p.sector is Sector.POWER), next(iter(defined), None))
     return screen.show(
         "overview.html",
-        fleet=fleet(counts, silence),
+        fleet=fleet(counted.parts),
+        counted_at=counted.as_of,
         stopped_at=known_until if is_old(known_until, datetime.now(UTC)) else None,
-        tiles=tiles(await regions.list_all(conn, scope), silence),
-        sectors=sectors(silence),
+        tiles=tiles(await regions.list_all(conn, scope), counted.parts),
+        sectors=sectors(counted.parts),
         quarantine=await _refused(screen),
         profiles=defined,
         example=example,
@@ -98,42 +98,43 @@ def is_old(known_until: datetime | None, now: datetime) -> bool:
     return known_until is not None and now - known_until > _STOPPED
 
 
-def fleet(counts: dict[TerminalState, int], silence: Iterable[Silence]) -> Fleet:
+def fleet(parts: Iterable[tally.Part]) -> Fleet:
     """The numbers that the first sentence needs."""
-    parts = list(silence)
-    never = sum(part.never_heard for part in parts)
+    counts: Counter[TerminalState] = Counter()
+    absent: Counter[DataState] = Counter()
+    for part in parts:
+        counts[part.state] += part.terminals
+        if part.state.counts_in_rates:
+            absent[part.data] += part.terminals
     return Fleet(
-        terminals=sum(counts.values()) - counts.get(TerminalState.RETIRED, 0),
-        isolated=counts.get(TerminalState.ISOLATED, 0),
-        in_service=sum(part.in_service for part in parts),
-        silent=sum(part.silent for part in parts) + never,
-        never_heard=never,
+        terminals=counts.total() - counts[TerminalState.RETIRED],
+        isolated=counts[TerminalState.ISOLATED],
+        in_service=absent.total(),
+        silent=absent[DataState.SILENT] + absent[DataState.NEVER],
+        never_heard=absent[DataState.NEVER],
     )
 
 
-def tiles(tree: Iterable[Region], silence: Iterable[Silence]) -> list[tuple[Region, Part]]:
+def tiles(tree: Iterable[Region], parts: Iterable[tally.Part]) -> list[tuple[Region, Part]]:
     """Every region that has a place on the grid, one with no terminal too."""
-    by_province: dict[int, list[Silence]] = defaultdict(list)
-    for part in silence:
+    by_province: dict[int, list[tally.Part]] = defaultdict(list)
+    for part in parts:
         by_province[part.province_code].append(part)
     return [
         (region, _sum(by_province[region.code])) for region in tree if region.tile_row is not None
     ]
 
 
-def sectors(silence: Iterable[Silence]) -> list[tuple[Sector, Part, float]]:
+def sectors(counted: Sequence[tally.Part]) -> list[tuple[Sector, Part, float]]:
     """Each sector with its part of the fleet, and its share of the largest one's bar."""
-    parts = list(silence)
-    summed = [(s, _sum(part for part in parts if part.sector == s)) for s in Sector]
+    summed = [(s, _sum(part for part in counted if part.sector == s)) for s in Sector]
     largest = max((part.in_service for _, part in summed), default=0) or 1
     return [(sector, part, part.in_service / largest) for sector, part in summed]
 
 
-def _sum(silence: Iterable[Silence]) -> Part:
-    parts = list(silence)
-    return Part(
-        sum(part.in_service for part in parts), sum(p.silent + p.never_heard for p in parts)
-    )
+def _sum(parts: Iterable[tally.Part]) -> Part:
+    whole = fleet(parts)
+    return Part(whole.in_service, whole.silent)
 
 
 async def _refused(screen: Screen) -> Refused | None:

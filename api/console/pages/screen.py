@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse
 from api.auth import Caller
 from api.console.rendering import Renderer
 from api.dependencies import Transaction, Who
-from foundation.database import Connection, translated
+from foundation.database import Connection, attempt
 from registry import group_clients, regions
 from registry.scope import Right, Scope
 
@@ -38,9 +38,8 @@ class Screen:
     @asynccontextmanager
     async def attempt(self) -> AsyncIterator[None]:
         """What is refused within is undone, and the page can still be made after it."""
-        with translated():
-            async with self.conn.transaction():
-                yield
+        async with attempt(self.conn):
+            yield
 
     def show(self, template: str, **values: Any) -> HTMLResponse:
         """The page."""

@@ -1,30 +1,26 @@
-"""Terminals: the list with its filters, and one terminal with its live chart."""
+"""One terminal with its live chart; `terminal_list` has the list."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
-from starlette.responses import RedirectResponse, Response
+from fastapi import APIRouter, Query
+from starlette.responses import Response
 
 from api.console import fleet
-from api.console.fleet import Row
+from api.console.pages.lives import past_of
 from api.console.pages.profiles import sample
-from api.console.pages.screen import PAGE_ROWS, Screen, Shows
-from api.console.words import Data
-from registry import group_clients, hardware, profiles, regions, sims, terminals
-from registry.errors import MetricNotFound, TerminalNotFound
+from api.console.pages.screen import Screen, Shows
+from registry import lives, parts, profiles, regions, sims, terminals
+from registry.errors import MetricNotFound
 from registry.model import (
     DeviceProfile,
     Metric,
     MetricType,
-    Page,
-    RegionLevel,
-    Sector,
-    Sim,
     TerminalState,
 )
 from registry.scope import Right
+from registry.sim_model import Sim
 from telemetry import completeness, presence, reader
 from telemetry.model import LatestValue, QuarantineItem, Search, Value
 
@@ -33,73 +29,6 @@ router = APIRouter(prefix="/terminals")
 OnScreen = Annotated[Screen, Shows(Right.TERMINALS_READ)]
 
 _REFUSALS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What the address asks for; an empty field of the form asks for nothing."""
-
-    q: Annotated[str, Query(max_length=64)] = ""
-    data: Annotated[str, Query(pattern="^(reporting|silent|never)?$")] = ""
-    state: Annotated[str, Query(max_length=32)] = ""
-    sector: Annotated[str, Query(max_length=32)] = ""
-    profile: Annotated[str, Query(max_length=64)] = ""
-    region: Annotated[str, Query(pattern="^[0-9]{0,6}$")] = ""
-    client: Annotated[str, Query(max_length=64)] = ""
-    after: Annotated[str, Query(max_length=256)] = ""
-
-    @property
-    def any(self) -> bool:
-        return bool(
-            self.data or self.state or self.sector or self.profile or self.region or self.client
-        )
-
-
-@router.get("")
-async def list_terminals(screen: OnScreen, filters: Annotated[Filters, Depends()]) -> Response:
-    """One page of terminals; a search for a whole code opens that terminal."""
-    conn, scope = screen.conn, screen.scope
-    if filters.q and not filters.any and await _is_a_code(screen, filters.q):
-        return RedirectResponse(f"/terminals/{filters.q}", 303)
-    page = await _rows(screen, filters)
-    tree = await regions.list_all(conn, scope)
-    return screen.show(
-        "terminals.html",
-        filters=filters,
-        found=filters.q,
-        rows=page.items,
-        next_key=page.next_key,
-        profiles=await profiles.list_all(conn, scope),
-        regions=[region for region in tree if region.level is not RegionLevel.CITY],
-        may_register=screen.may(Right.TERMINALS_REGISTER),
-    )
-
-
-async def _is_a_code(screen: Screen, text: str) -> bool:
-    try:
-        await terminals.find(screen.conn, screen.scope, text)
-    except TerminalNotFound:
-        return False
-    return True
-
-
-async def _rows(screen: Screen, filters: Filters) -> Page[Row]:
-    conn, scope = screen.conn, screen.scope
-    owner = await group_clients.find(conn, scope, filters.client) if filters.client else None
-    region = await regions.find(conn, scope, int(filters.region)) if filters.region else None
-    return await fleet.list_rows(
-        conn,
-        scope,
-        prefix=filters.q or None,
-        group_client=None if owner is None else owner.id,
-        region=None if region is None else region.range,
-        state=TerminalState(filters.state) if filters.state in set(TerminalState) else None,
-        profile=filters.profile or None,
-        sector=Sector(filters.sector) if filters.sector in set(Sector) else None,
-        data=Data(filters.data) if filters.data else None,
-        after=filters.after or None,
-        limit=PAGE_ROWS,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +82,7 @@ async def terminal(
         profile=profile,
         region=await regions.find(conn, scope, found.region_code),
         sim=await _sim(screen, code),
-        hardware=await hardware.find_in(conn, scope, code),
+        hardware=await parts.find_hardware(conn, scope, code),
         may_see_sim=screen.may(Right.SIMS_READ),
         data=data,
         finding=fleet.finding_of(found, data, known, refused_lately=lately),
@@ -166,22 +95,20 @@ async def terminal(
         days=await completeness.days_of(conn, scope, code, *_week()),
         gaps=await completeness.gaps_of(conn, scope, code, *_week()),
         quarantine=refused,
+        past=None if "hx-request" in screen.request.headers else await past_of(screen, code),
+        may_change=screen.may(Right.TERMINALS_CHANGE),
         sample=sample(profile),
-        moves=_moves(screen, found.state),
+        moves=_moves(screen, found.state, await terminals.state_before(conn, scope, found)),
         may_issue=screen.may(Right.CREDENTIALS_ISSUE) and found.state is not TerminalState.RETIRED,
     )
 
 
-def _moves(screen: Screen, state: TerminalState) -> list[TerminalState]:
+def _moves(
+    screen: Screen, state: TerminalState, before: TerminalState | None
+) -> list[TerminalState]:
     """The states that this person may put the terminal into, in the order of its life."""
-    return [
-        to
-        for to in TerminalState
-        if to in terminals.TRANSITIONS[state]
-        and screen.may(
-            Right.TERMINALS_RETIRE if to is TerminalState.RETIRED else Right.TERMINALS_CHANGE
-        )
-    ]
+    ways = lives.moves_from(state, before)
+    return [to for to in TerminalState if to in ways and screen.may(lives.right_to(to))]
 
 
 def _week() -> tuple[date, date]:

@@ -15,6 +15,11 @@ create or replace function registry.scope_group_clients() returns int4[]
 language sql stable parallel safe
 return coalesce(nullif(current_setting('muster.group_clients', true), '')::int4[], '{}'::int4[]);
 
+-- Whether the jobs process works for Muster itself, and not for somebody who asked for an import.
+create or replace function registry.acts_for_muster() returns boolean
+language sql stable parallel safe
+return coalesce(current_setting('muster.actor', true), '') !~ '^(user|key):';
+
 -- The clients of the scope's client subtrees.
 create or replace function registry.scoped_client_subtree() returns setof int4
 language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -122,9 +127,12 @@ begin
     for relation, rule in select * from jsonb_each_text(rules) loop
         execute format('alter table registry.%I enable row level security, force row level security', relation);
         execute format('drop policy if exists scoped on registry.%I', relation);
-        execute format('create policy scoped on registry.%I to muster_api, muster_reader using (%s) with check (%s)', relation, rule, rule);
+        execute format('create policy scoped on registry.%I to muster_api, muster_reader, muster_jobs using (%s) with check (%s)', relation, rule, rule);
         execute format('drop policy if exists everybody on registry.%I', relation);
-        execute format('create policy everybody on registry.%I to muster_owner, muster_bridge, muster_jobs, muster_inspect using (true)', relation);
+        execute format('create policy everybody on registry.%I to muster_owner, muster_bridge, muster_inspect using (true)', relation);
+        -- What somebody asked for is done in their scope, with their policies, wherever it is done.
+        execute format('drop policy if exists muster on registry.%I', relation);
+        execute format('create policy muster on registry.%I to muster_jobs using ((select registry.acts_for_muster()))', relation);
     end loop;
     -- Profiles are global to read and the headquarters' to define.
     foreach relation in array array['profile', 'profile_metric'] loop
@@ -163,10 +171,15 @@ grant select (terminal_id, created_at, revoked_at) on registry.credential to mus
 grant select on registry.change to muster_bridge, muster_jobs, muster_inspect;
 grant delete on registry.change to muster_jobs;
 
--- Who may connect to the broker, and with what.
+-- Whether a terminal in that state may connect to the broker; an isolated one, to be heard.
+create or replace function registry.may_connect(state text) returns boolean
+language sql immutable parallel safe
+return state in ('provisioned', 'testing', 'in_service', 'maintenance', 'isolated');
+
+-- Who may connect to the broker, and with what password.
 create or replace view registry.broker_login with (security_barrier) as
 select t.code, c.verifier
 from registry.credential c join registry.terminal t on t.id = c.terminal_id
-where c.revoked_at is null and t.state in ('provisioned', 'testing', 'in_service', 'maintenance', 'isolated');
+where c.revoked_at is null and registry.may_connect(t.state);
 revoke all on registry.broker_login from public;
 grant select on registry.broker_login to muster_jobs;

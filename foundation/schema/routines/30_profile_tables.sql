@@ -52,3 +52,6 @@ grant select on telemetry.event, telemetry.batch, telemetry.follower, telemetry.
 grant select, insert on telemetry.event, telemetry.batch to muster_bridge;
 grant select, insert, update on telemetry.bridge, telemetry.quarantine to muster_bridge;
 grant select, insert, update on telemetry.latest, telemetry.follower to muster_jobs;
+grant select, insert, update, delete on telemetry.fragment to muster_bridge;
+grant select on telemetry.fragment to muster_inspect;
+grant insert, delete on telemetry.event to muster_jobs; -- what begins and ends in readings

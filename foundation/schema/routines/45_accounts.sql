@@ -16,7 +16,7 @@ drop view if exists visible.gap, visible.completeness, visible.completeness_dail
 -- come while later ones have. What everybody behind a broker may have lost is for everybody to know;
 -- how much that was tells of others.
 create view visible.gap with (security_barrier) as
-select g.terminal_id, g.kind, g.begins_at, g.ends_at, g.boot, g.first_seq, g.last_seq, g.messages
+select g.terminal_id, g.kind, greatest(g.begins_at, o.valid_from) as begins_at, g.ends_at, g.boot, g.first_seq, g.last_seq, g.messages
 from telemetry.gap g join registry.ownership o on o.terminal_id = g.terminal_id
     and g.ends_at >= o.valid_from and (o.valid_to is null or g.ends_at < o.valid_to)
 union all
@@ -30,10 +30,12 @@ from telemetry.gap g
 where g.terminal_id is null and ((select registry.scope_everything()) or (select registry.scope_region_low()) is not null
     or (select cardinality(registry.scope_group_clients())) > 0);
 
+-- A day that a transfer cut is both sides', each with its own messages; unless it was put on record
+-- later: then the day was counted as one, and is neither's.
 create view visible.completeness with (security_barrier) as
 select c.day, c.terminal_id, o.terminal_code as terminal, c.received, c.stored, c.duplicate, c.quarantined, c.late, c.bytes
 from telemetry.completeness c join registry.ownership o on o.terminal_id = c.terminal_id and o.valid_from = c.owned_since
-    and (o.valid_to is null or c.day <= o.valid_to::date);
+    and (o.valid_to is null or c.day < o.valid_to::date or c.day = o.valid_to::date and not o.ended_late);
 
 create view visible.completeness_daily with (security_barrier) as
 select d.day, d.group_client_id, d.region_code, d.received, d.stored, d.duplicate, d.quarantined, d.late, d.bytes

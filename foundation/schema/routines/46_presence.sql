@@ -31,16 +31,9 @@ alter view visible.presence owner to muster_reader;
 alter view visible.presence_change owner to muster_reader;
 alter view visible.presence_clock owner to muster_reader;
 grant select on visible.presence, visible.presence_change, visible.presence_clock to muster_api, muster_inspect;
+grant select on visible.presence to muster_jobs;
 
--- Numbers of the silent terminals, for queries that then ask the view of each: few among many are found
--- by an index, which a barrier would hide.
-create or replace function telemetry.silent_terminals() returns setof int4
-language sql stable security definer set search_path = pg_catalog, pg_temp
-begin atomic
-    select p.terminal_id from telemetry.presence p where p.silent_since is not null;
-end;
-revoke all on function telemetry.silent_terminals() from public;
-grant execute on function telemetry.silent_terminals() to muster_api;
+drop function if exists telemetry.silent_terminals();
 
 -- Forget changes before an instant: whole chunks.
 create or replace function telemetry.forget_presence_changes(before timestamptz) returns int4

@@ -21,7 +21,14 @@ return case when role in ('client_admin', 'client_viewer', 'scraper') then group
 create or replace function registry.tell_changes() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if exists (select from changed) then
+    -- An import is told whole when it is done (`tell_import`), with a hash over its rows for each owner; until
+    -- then each statement leaves its count. Only the jobs process imports: nobody else is believed.
+    if session_user = 'muster_jobs' and coalesce(current_setting('muster.import', true), '') <> '' then
+        insert into registry.import_tally as t (import_id, deed, action, rows)
+        select split_part(current_setting('muster.import'), '.', 1)::bigint, split_part(current_setting('muster.import'), '.', 2),
+            tg_table_name || '.' || lower(tg_op), count(*) from changed having count(*) > 0
+        on conflict (import_id, deed, action) do update set rows = t.rows + excluded.rows;
+    elsif exists (select from changed) then
         -- tg_argv: the query of what changed, from `audit_changes`
         execute format('insert into registry.audit (tenant, actor, scope, action, outcome, request, source, keys, size, changes)
             select tenant, $1, $2, $3, ''done'', $4, $5,
@@ -96,6 +103,7 @@ declare
     owner_of_terminal constant text := 't.group_client_id';
     -- Looked up one by one: of three million terminals a statement touches a few.
     terminal constant text := 'cross join lateral (select * from registry.terminal where id = r.terminal_id limit 1) t';
+    sim constant text := 'cross join lateral (select * from registry.sim where id = r.sim_id limit 1) s';
     owner_of_account constant text := 'registry.client_of_account(r.role, r.group_client_ids)';
     first_is_told_with_the_terminal constant text := '(after).valid_from <> ''-infinity''';
 begin
@@ -112,13 +120,24 @@ begin
     perform registry.audit_changes('registry.terminal_gateway', 't.code', part => 'g.code', owner => owner_of_terminal,
         joined => terminal || ' cross join lateral (select * from registry.terminal where id = r.gateway_id limit 1) g');
     perform registry.audit_changes('registry.wire_name', 't.code', part => 'r.value', owner => owner_of_terminal, joined => terminal);
+    perform registry.audit_changes('registry.collection', 'r.name', owner => 'r.group_client_id');
+    perform registry.audit_changes('registry.collection_member', 't.code', part => 'c.name', owner => 'c.group_client_id',
+        joined => terminal || ' cross join lateral (select * from registry.collection where id = r.collection_id limit 1) c');
     perform registry.audit_changes('registry.hardware', 't.code', part => 'r.imei', owner => owner_of_terminal, joined => terminal);
-    perform registry.audit_changes('registry.sim', 'r.iccid', owner => 'r.group_client_id');
+    -- What follows from the columns told is not told again.
+    perform registry.audit_changes('registry.sim', 'r.iccid', owner => 'r.group_client_id', noise => '{period_until,activates_at}');
+    perform registry.audit_changes('registry.network', 'r.prefix');
+    perform registry.audit_changes('registry.number_range', 'r.prefix');
     perform registry.audit_changes('registry.installation', 't.code', part => 's.iccid', owner => owner_of_terminal,
         joined => terminal || ' cross join lateral (select * from registry.sim where id = r.sim_id limit 1) s');
+    -- The verdict follows what terminals say, which is told as events.
+    perform registry.audit_changes('registry.binding', 's.iccid', part => 'r.mode', owner => 's.group_client_id', joined => sim,
+        noise => '{first_imei,verdict,verdict_since,violation,witness_id,heard_at,heard_imei,heard_iccid,heard_imsi,told}');
+    perform registry.audit_changes('registry.binding_request', 's.iccid', part => 'r.imei', owner => 's.group_client_id', joined => sim);
     -- Every terminal is registered with a credential: one of the same moment is told with it.
     perform registry.audit_changes('registry.credential', 't.code', owner => owner_of_terminal, joined => terminal,
         new_is_news => '(after).created_at <> (select registered_at from registry.terminal where id = (after).terminal_id)');
+    perform registry.audit_changes('registry.certificate', 't.code', part => 'r.serial', owner => owner_of_terminal, joined => terminal);
     perform registry.audit_changes('registry.user_account', 'r.name', owner => owner_of_account, noise => '{second_factor_step}');
     perform registry.audit_changes('registry.api_key', 'r.prefix', part => 'r.name', owner => owner_of_account, noise => '{last_used_at}');
     perform registry.audit_changes('telemetry.replay', 'r.id::text');

@@ -1,0 +1,125 @@
+"""Terminals: the list with its filters, and one search for whatever people have in hand."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import RedirectResponse, Response
+
+from api.console import fleet
+from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.words import Data
+from registry import group_clients, profiles, regions, search, terminal_lists, terminals
+from registry.errors import TerminalNotFound
+from registry.model import RegionLevel, Sector, TerminalState
+from registry.scope import Right
+from registry.search import Kind
+from registry.terminal_lists import TooFewLetters, TooManyFound
+from telemetry import tally
+from telemetry.model import SessionState
+
+router = APIRouter()
+
+OnScreen = Annotated[Screen, Shows(Right.TERMINALS_READ)]
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address asks for; an empty field of the form asks for nothing."""
+
+    q: Annotated[str, Query(max_length=64)] = ""
+    data: Annotated[str, Query(pattern="^(reporting|silent|never)?$")] = ""
+    session: Annotated[str, Query(pattern="^(online|offline|unknown)?$")] = ""
+    state: Annotated[str, Query(max_length=32)] = ""
+    sector: Annotated[str, Query(max_length=32)] = ""
+    profile: Annotated[str, Query(max_length=64)] = ""
+    region: Annotated[str, Query(pattern="^[0-9]{0,6}$")] = ""
+    client: Annotated[str, Query(max_length=64)] = ""
+    tag: Annotated[str, Query(max_length=64)] = ""
+    after: Annotated[str, Query(max_length=256)] = ""
+
+    @property
+    def any(self) -> bool:
+        """Whether something narrows the list."""
+        return any(getattr(self, name) for name in self.__slots__ if name != "after")
+
+
+@router.get("/terminals")
+async def list_terminals(screen: OnScreen, asked: Annotated[Asked, Depends()]) -> Response:
+    """One page of terminals, and how many there are."""
+    conn, scope = screen.conn, screen.scope
+    rows, count, next_key, trouble = [], None, None, None
+    try:
+        filters = await _filters(screen, asked)
+        data = Data(asked.data) if asked.data else None
+        session = SessionState(asked.session) if asked.session else None
+        page = await fleet.list_rows(
+            conn,
+            scope,
+            data=data,
+            session=session,
+            after=asked.after or None,
+            limit=PAGE_ROWS,
+            **filters,
+        )
+        rows, next_key = list(page.items), page.next_key
+        heard, narrowed = fleet.asked(data, filters)
+        count = await tally.count(conn, scope, data=heard, session=session, **narrowed)
+    except (TooFewLetters, TooManyFound) as error:
+        trouble = error.code
+    tree = await regions.list_all(conn, scope)
+    return screen.show(
+        "terminals.html",
+        filters=asked,
+        found=asked.q,
+        rows=rows,
+        count=count,
+        trouble=trouble,
+        next_key=next_key,
+        profiles=await profiles.list_all(conn, scope),
+        regions=[region for region in tree if region.level is not RegionLevel.CITY],
+        may_register=screen.may(Right.TERMINALS_REGISTER),
+    )
+
+
+async def _filters(screen: Screen, asked: Asked) -> terminal_lists.Filters:
+    conn, scope = screen.conn, screen.scope
+    owner = await group_clients.find(conn, scope, asked.client) if asked.client else None
+    region = await regions.find(conn, scope, int(asked.region)) if asked.region else None
+    return terminal_lists.Filters(
+        q=asked.q.strip(),
+        group_client=None if owner is None else owner.id,
+        region=None if region is None else region.range,
+        state=TerminalState(asked.state) if asked.state in set(TerminalState) else None,
+        profile=asked.profile,
+        sector=Sector(asked.sector) if asked.sector in set(Sector) else None,
+        tag=asked.tag,
+    )
+
+
+@router.get("/search")
+async def find_anything(screen: OnScreen, q: Annotated[str, Query(max_length=64)] = "") -> Response:
+    """What is called so, wherever it is; a whole code opens its terminal."""
+    text, trouble, found = q.strip(), None, []
+    if text and await _is_a_code(screen, text):
+        return RedirectResponse(f"/terminals/{text}", 303)
+    try:
+        found = await search.look_up(screen.conn, screen.scope, text, most=_SHOWN)
+    except TooFewLetters as error:
+        trouble = error.code
+    return screen.show(
+        "search.html",
+        found=text,
+        kinds=[(kind, [one for one in found if one.kind is kind]) for kind in Kind],
+        trouble=trouble,
+    )
+
+
+async def _is_a_code(screen: Screen, text: str) -> bool:
+    try:
+        await terminals.find(screen.conn, screen.scope, text)
+    except TerminalNotFound:
+        return False
+    return True

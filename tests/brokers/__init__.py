@@ -1,0 +1,1 @@
+"""Brokers that others run, tried with our hooks."""
