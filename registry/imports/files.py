@@ -78,6 +78,7 @@ async def receive(
     import_id: int = row["id"]
     measured = await _take_parts(conn, import_id, chunks, most_bytes)
     await conn.execute(sql.measure_import, {"import_id": import_id, **measured})
+    await _tell(conn, import_id, "send")
     await jobs.ask(conn, scope, CHECK, import_id, measured["bytes"])
     return await find(conn, scope, import_id)
 
@@ -148,6 +149,7 @@ async def apply(conn: Connection, scope: Scope, import_id: int, *, whole: bool) 
     scope.require(Right.IMPORTS_RUN)
     found = await _held(conn, scope, import_id, {_S.CHECKED, _S.REFUSED})
     await _set_state(conn, import_id, _S.APPLYING, whole=whole)
+    await _tell(conn, import_id, "ask_apply")
     return await jobs.ask(conn, scope, APPLY, import_id, found.rows)
 
 
@@ -158,6 +160,7 @@ async def undo(conn: Connection, scope: Scope, import_id: int) -> Job:
     if found.swept_at is not None:
         raise ImportBusy("What this file made is no longer known.")
     await _set_state(conn, import_id, _S.UNDOING)
+    await _tell(conn, import_id, "ask_undo")
     return await jobs.ask(conn, scope, UNDO, import_id, found.created - found.undone)
 
 
@@ -168,6 +171,7 @@ async def cancel(conn: Connection, scope: Scope, import_id: int) -> Import:
     await _held(conn, scope, import_id, states)
     await jobs.cancel(conn, scope, import_id)
     await _set_state(conn, import_id, _S.CANCELLED)
+    await _tell(conn, import_id, "cancel")
     return await find(conn, scope, import_id)
 
 
@@ -178,7 +182,7 @@ async def begin_fetching(conn: Connection, scope: Scope, import_id: int) -> None
     begun = await conn.execute(sql.begin_fetching, {"import_id": import_id, "actor": scope.actor})
     if not begun.rowcount:
         raise SecretsGone
-    await conn.execute(sql.tell_secrets_fetched, {"import_id": import_id})
+    await _tell(conn, import_id, "passwords")
 
 
 async def take_passwords(
@@ -212,6 +216,10 @@ async def _set_state(
     conn: Connection, import_id: int, state: ImportState, *, whole: bool | None = None
 ) -> None:
     await conn.execute(sql.set_state, {"import_id": import_id, "state": state, "whole": whole})
+
+
+async def _tell(conn: Connection, import_id: int, deed: str) -> None:
+    await conn.execute(sql.tell_asked, {"import_id": import_id, "deed": deed})
 
 
 async def _take_parts(

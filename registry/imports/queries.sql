@@ -146,9 +146,9 @@ where id = %(import_id)s and asked_by = %(actor)s and secrets_until > now()
     and exists (select from registry.import_secret s where s.import_id = %(import_id)s)
 returning id;
 
--- name: tell_secrets_fetched
--- Who fetched the passwords is told.
-select registry.tell_secrets_fetched(%(import_id)s);
+-- name: tell_asked
+-- What somebody asks of an import is told, beside what comes of it.
+select registry.tell_import_asked(%(import_id)s, %(deed)s);
 
 -- name: tell_import
 -- What an import did is told as one link of each chain.

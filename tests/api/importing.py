@@ -5,6 +5,8 @@ from typing import Any
 
 import psycopg
 
+from registry.imports.terminals import TERMINALS
+
 # Imports that were asked for by users of a region who are none of the callers, and their jobs.
 IMPORTS: Mapping[str, frozenset[str]] = {
     "3000001": frozenset({"jiangsu"}),
@@ -15,10 +17,10 @@ JOBS: Mapping[str, frozenset[str]] = {
     number.replace("3", "4", 1): viewers for number, viewers in {**IMPORTS, **APPLIED}.items()
 }
 
-
+_OTHER_CELLS = len(TERMINALS.columns) - 1
 _PARTS = {
     "import_part": "0, ''",
-    "import_row": "2, '{HOME-01}'",
+    "import_row": f"2, array['HOME-01'] || array_fill(null::text, array[{_OTHER_CELLS}])",
     "import_finding": "2, 'name', 'too_long', 'error', null",
     "import_made": "2, 1, 0, null, false",
     "import_secret": "1, ''",

@@ -115,14 +115,19 @@ end;
 revoke all on function registry.tell_import(bigint, text) from public;
 grant execute on function registry.tell_import(bigint, text) to muster_jobs;
 
--- That somebody fetched the passwords of an import they see.
-create or replace function registry.tell_secrets_fetched(import_id bigint) returns void
+-- What somebody asked of an import they see: before its job, which tells what came of it.
+create or replace function registry.tell_import_asked(import_id bigint, deed text) returns void
 language sql security definer set search_path = pg_catalog, pg_temp
 begin atomic
-    insert into registry.audit (tenant, actor, scope, action, outcome, request, source, keys, size)
-    select 0, registry.acting(), registry.acting_scope(), 'import.passwords', 'done', nullif(current_setting('muster.request', true), ''),
-        nullif(current_setting('muster.source', true), ''), array['import:' || i.id], i.created
-    from registry.import i where i.id = tell_secrets_fetched.import_id and i.asked_by = registry.acting();
+    insert into registry.audit (tenant, actor, scope, action, outcome, request, source, keys, size, changes)
+    select 0, registry.acting(), registry.acting_scope(), 'import.' || tell_import_asked.deed, 'done',
+        nullif(current_setting('muster.request', true), ''), nullif(current_setting('muster.source', true), ''),
+        array_remove(array['import:' || i.id, i.order_ref], null), case tell_import_asked.deed when 'passwords' then i.created else 1 end,
+        json_build_array(json_build_object('key', 'import:' || i.id, 'part', i.order_ref, 'after', json_build_object(
+            'kind', i.kind, 'file', i.name, 'file_sha256', encode(i.sha256, 'hex'), 'state', i.state)))
+    from registry.import i
+    where i.id = tell_import_asked.import_id and tell_import_asked.deed in ('send', 'ask_apply', 'ask_undo', 'cancel', 'passwords')
+        and (tell_import_asked.deed <> 'passwords' or i.asked_by = registry.acting());
 end;
-revoke all on function registry.tell_secrets_fetched(bigint) from public;
-grant execute on function registry.tell_secrets_fetched(bigint) to muster_api;
+revoke all on function registry.tell_import_asked(bigint, text) from public;
+grant execute on function registry.tell_import_asked(bigint, text) to muster_api;
