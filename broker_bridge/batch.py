@@ -37,8 +37,7 @@ _Note: TypeAlias = tuple[Delivery, int, int, int, bool]
 Numbered: TypeAlias = tuple[Delivery, int, str, int, int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """Why a part of a delivery cannot be stored."""
 
     delivery: Delivery

@@ -5,6 +5,7 @@ A message's fate is that of its worst part: quarantined, else stored, else dupli
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -20,7 +21,7 @@ MOST_DETAILS = 10
 
 
 class Fates:
-    """Fates of one sealed batch; tell it first of every table and of the events."""
+    """Fates of one sealed batch; tell it of every table and of the events before you ask."""
 
     def __init__(self, sealed: Sealed) -> None:
         self.parts: Counter[Fate] = Counter()
@@ -66,45 +67,40 @@ class Fates:
                 self.parts[Fate.DUPLICATE] += 1
                 self._doubled[delivery] += 1
 
-    def refused(self) -> list[Refused]:
+    @cached_property
+    def refused(self) -> Sequence[Refused]:
         """What is refused: one item for a message and reason, its details joined.
 
         A message of which a part tells of another owner's time is refused for that only: its bytes
         are not for who owns the terminal now, whatever else is wrong with it.
         """
-        details: dict[tuple[Delivery, Reason], list[Refused]] = {}
-        others = self._of_another_owner()
-        for refused in self._refused:
-            reason = Reason.OTHER_OWNER if refused.delivery in others else refused.reason
-            details.setdefault((refused.delivery, reason), []).append(refused)
         self.parts[Fate.QUARANTINED] = len(self._refused)
-        return [
-            Refused(
-                delivery,
-                found[0].terminal_id,
-                reason,
-                _joined([refused.detail for refused in found]),
-            )
-            for (delivery, reason), found in details.items()
-        ]
+        others = self._of_another_owner()
+        once: dict[tuple[Delivery, Reason], Refused] = {}
+        details: dict[tuple[Delivery, Reason], list[str]] = {}
+        for refused in self._refused:
+            if refused.delivery in others:
+                refused = refused._replace(reason=Reason.OTHER_OWNER)  # noqa: PLW2901
+            key = refused.delivery, refused.reason
+            first = once.setdefault(key, refused)
+            if first is not refused:  # seldom: most have one fault
+                details.setdefault(key, [first.detail]).append(refused.detail)
+        for key, said in details.items():
+            once[key] = once[key]._replace(detail=_joined(said))
+        return list(once.values())
 
     def refusals(self) -> list[Refusal]:
         """What goes to quarantine."""
         return [
             Refusal(
-                refused.delivery.received_us,
-                refused.delivery.topic,
-                refused.delivery.payload,
-                refused.terminal_id,
-                refused.reason,
-                refused.detail,
+                delivery.received_us, delivery.topic, delivery.payload, terminal_id, reason, detail
             )
-            for refused in self.refused()
+            for delivery, terminal_id, reason, detail in self.refused
         ]
 
     def messages(self) -> Counter[tuple[Fate, Reason | None]]:
         """How many messages met each fate; a quarantined one counts under its first reason."""
-        reasons, doubled = self._exceptions()
+        reasons, doubled = self._exceptions
         counts: Counter[tuple[Fate, Reason | None]] = Counter(
             (Fate.QUARANTINED, reason) for reason in reasons.values()
         )
@@ -114,7 +110,7 @@ class Fates:
 
     def each(self) -> Iterator[tuple[Delivery, Fate, Reason | None]]:
         """What became of each message, in order of arrival."""
-        reasons, doubled = self._exceptions()
+        reasons, doubled = self._exceptions
         for delivery in self._sealed.deliveries:
             reason = reasons.get(delivery)
             if reason is not None:
@@ -130,7 +126,7 @@ class Fates:
         if len(notes) > len(self._sealed.deliveries):  # bytes count once, however many speak
             sizes[1:][np.diff(list(map(id, deliveries))) == 0] = 0
         fates = np.zeros(len(notes), np.int64)
-        reasons, doubled = self._exceptions()
+        reasons, doubled = self._exceptions
         if reasons or doubled:
             for k, delivery in enumerate(deliveries):
                 if delivery in reasons:
@@ -147,6 +143,7 @@ class Fates:
             np.array(readings, np.bool_),
         )
 
+    @cached_property
     def _exceptions(self) -> tuple[dict[Delivery, Reason], set[Delivery]]:
         """Of the messages that are not simply stored: the first reason, and the duplicates."""
         reasons = dict.fromkeys(self._of_another_owner(), Reason.OTHER_OWNER)

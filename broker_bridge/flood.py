@@ -39,7 +39,8 @@ class Buckets:
 
     def take(self, number: int, at_us: int) -> bool:
         """Take a credit of this bucket, which may have run dry; False if there is none."""
-        self.make_room(number)
+        if number >= len(self.spent):
+            self.make_room(number)
         rate = self._rate or self.rates.get(number)
         most = _UNBOUNDED if rate is None else rate * BURST_SECONDS
         spent = self.spent[number]
@@ -81,7 +82,7 @@ class Flood:
     """Who sends more than allowed: a terminal by our setting, a client by its tier."""
 
     def __init__(self, terminal_rate: int) -> None:
-        self._terminal_rate = terminal_rate
+        self._said = f"the terminal sends more than {terminal_rate} messages/s"
         self._terminals = Buckets(terminal_rate)
         self._clients = Buckets(None)
         self._terminal_spent, self._client_spent = self._terminals.spent, self._clients.spent
@@ -101,7 +102,7 @@ class Flood:
             self._client_spent[client] = of_client + 1
             return None
         if not self._terminals.take(terminal, at_us):
-            return f"the terminal sends more than {self._terminal_rate} messages/s"
+            return self._said
         if not self._clients.take(client, at_us):
             rate = self._clients.rates[client]
             return f"its group client sends more than its tier's {rate} messages/s"

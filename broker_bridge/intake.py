@@ -15,6 +15,7 @@ from broker_bridge.topics import Channel
 from registry.model import TerminalId, TerminalRef
 from telemetry.model import Reason
 
+_TELEMETRY = Channel.TELEMETRY  # looked up once, not for each message
 # What terminals say of themselves is kept as events of these codes, until more is made of it.
 _REPORTS = {
     Channel.HELLO: "hello",
@@ -29,7 +30,7 @@ def take(batch: Batch, route: Route, delivery: Delivery) -> None:
     """Put a delivery's parts into the batch, as readings, as events or as refused."""
     ref = route.ref
     try:
-        if route.channel is Channel.TELEMETRY:
+        if route.channel is _TELEMETRY:
             if not ref.state.stores_readings:
                 _refuse_state(batch, route, delivery)
             elif route.decode is None:

@@ -61,16 +61,19 @@ class Receipts:
             return set()
         wanted = {one.delivery for one in told}
         numbers = {said: (boot, seq) for said, _, boot, seq, _ in numbered if said in wanted}
+        refusals: dict[tuple[str, str | None], list[dict[str, Any]]] = {}
         urgent = set()
-        for one in told:
-            boot, seq = numbers.get(one.delivery, (None, None))
-            key = _channel(one.delivery.topic), boot
-            due = self._due.setdefault(key, {} if boot is None else {"boot": boot})
-            refusals = due.setdefault("refused", [])
-            if len(refusals) < MOST_REFUSED:
-                name = {"sha256": digest(one.delivery.payload)} if seq is None else {"seq": seq}
-                refusals.append(name | {"reason": one.reason.value, "detail": one.detail})
-            urgent.add(key)
+        for delivery, _, reason, detail in told:
+            boot, seq = numbers.get(delivery, (None, None))
+            key = delivery.topic, boot
+            if key not in refusals:
+                channel = _channel(delivery.topic), boot
+                due = self._due.setdefault(channel, {} if boot is None else {"boot": boot})
+                refusals[key] = due.setdefault("refused", [])
+                urgent.add(channel)
+            if len(refusals[key]) < MOST_REFUSED:
+                name = {"sha256": digest(delivery.payload)} if seq is None else {"seq": seq}
+                refusals[key].append(name | {"reason": reason.value, "detail": detail})
         return urgent
 
     def _send_due(self) -> None:

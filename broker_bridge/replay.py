@@ -119,7 +119,7 @@ def _refused(item: Pending, said: str) -> Replayed:
 def _told(items: Mapping[Delivery, Pending], fates: Fates) -> list[Replayed]:
     """What became of each, with every reason why not."""
     details: dict[Delivery, list[str]] = {}
-    for refused in fates.refused():
+    for refused in fates.refused:
         details.setdefault(refused.delivery, []).append(refused.detail)
     told = []
     for delivery, fate, reason in fates.each():

@@ -49,7 +49,7 @@ class Settler:
             fates, kept = await self._store(sealed)
         failpoints.reach("after_commit")
         self._session.settle(sealed.deliveries)
-        self.receipts.tell(kept, sealed.numbered, fates.refused())
+        self.receipts.tell(kept, sealed.numbered, fates.refused)
         self._metrics.count(fates, sealed)
 
     async def within(

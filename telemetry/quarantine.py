@@ -6,8 +6,7 @@ the others of a storm are counted, so that no broken firmware fills the disk.
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, TypeAlias
 
 from foundation import queries
@@ -23,39 +22,60 @@ MOST_TOPIC = 1_000
 _STRANGERS = 256  # parts of the topics that name no terminal of ours
 _MOST_FORGOTTEN = 10_000  # at a time
 
-_Fault: TypeAlias = tuple[int, date, Reason]
+_DAY_US = 86_400_000_000
+_EPOCH = date(1970, 1, 1)
+
+# What a refusal is an instance of: its terminal (strangers of the same part are one), its day
+# (counted from 1970, by UTC) and its reason.
+_Fault: TypeAlias = tuple[int, int, Reason]
 _Key: TypeAlias = tuple[bytes, Reason]
 
 
 async def store(conn: Connection, bridge: str, refusals: Sequence[Refusal]) -> None:
-    """Keep these refusals; the same message, refused again for the same reason, counts up."""
+    """Keep these refusals; the same message, refused again for the same reason, counts up.
+
+    Of a storm beyond its samples nothing is done for each message but to count it.
+    """
     if not refusals:
         return
-    items: dict[_Key, list[Refusal]] = {}
+    faults: dict[_Fault, list[Refusal]] = {}
     for refusal in refusals:
-        items.setdefault((refusal.digest, refusal.reason), []).append(refusal)
-    faults: dict[_Fault, list[_Key]] = {}
-    for key, group in items.items():
-        faults.setdefault(_fault(group[0]), []).append(key)
+        terminal_id = refusal.terminal_id
+        if terminal_id is None:
+            terminal_id = -1 - zlib.crc32(refusal.topic.encode()) % _STRANGERS
+        fault = terminal_id, refusal.received_us // _DAY_US, refusal.reason
+        group = faults.get(fault)
+        if group is None:
+            faults[fault] = [refusal]
+        else:
+            group.append(refusal)
     room = await _room(conn, faults)
-    kept = {key: items[key] for fault, keys in faults.items() for key in keys[: room[fault]]}
+    kept: dict[_Key, list[Refusal]] = {}
+    keys = {fault: _sample(group, room[fault], kept) for fault, group in faults.items()}
     new = await _insert(conn, bridge, kept) if kept else set()
-    await conn.execute(sql.count_faults, _counts(faults, items, new))
+    fresh = [[kept[key][0] for key in keys[fault] if key in new] for fault in faults]
+    await conn.execute(sql.count_faults, _counts(faults, fresh))
 
 
-def _fault(refusal: Refusal) -> _Fault:
-    """What a refusal is an instance of; strangers of the same part are one."""
-    terminal_id = refusal.terminal_id
-    if terminal_id is None:
-        terminal_id = -1 - zlib.crc32(refusal.topic.encode()) % _STRANGERS
-    return terminal_id, at(refusal.received_us).date(), refusal.reason
+def _sample(group: Sequence[Refusal], room: int, kept: dict[_Key, list[Refusal]]) -> list[_Key]:
+    """Add to `kept` so many different messages of a fault, and what is the same; the new keys."""
+    keys: list[_Key] = []
+    if room:
+        for refusal in group:
+            key = refusal.digest, refusal.reason
+            if key in kept:
+                kept[key].append(refusal)
+            elif len(keys) < room:
+                kept[key] = [refusal]
+                keys.append(key)
+    return keys
 
 
 async def _room(conn: Connection, faults: Iterable[_Fault]) -> dict[_Fault, int]:
     """How many more messages of each fault may be kept raw."""
     cursor = await conn.execute(sql.read_faults, _columns(faults))
     return {
-        (row["terminal_id"], row["day"], Reason(row["reason"])): max(
+        (row["terminal_id"], (row["day"] - _EPOCH).days, Reason(row["reason"])): max(
             0, row["samples"] - row["kept"]
         )
         async for row in cursor
@@ -87,28 +107,26 @@ async def _insert(
 
 
 def _counts(
-    faults: Mapping[_Fault, Sequence[_Key]],
-    items: Mapping[_Key, Sequence[Refusal]],
-    new: AbstractSet[_Key],
+    faults: Mapping[_Fault, Sequence[Refusal]], fresh: Sequence[Sequence[Refusal]]
 ) -> dict[str, list[Any]]:
-    """What each fault grows by, as the columns of `count_faults`."""
-    counts = _columns(faults)
-    said = [[refusal for key in keys for refusal in items[key]] for keys in faults.values()]
-    fresh = [[items[key][0] for key in keys if key in new] for keys in faults.values()]
-    return counts | {
-        "firsts": [at(min(r.received_us for r in group)) for group in said],
-        "lasts": [at(max(r.received_us for r in group)) for group in said],
-        "messages": [len(group) for group in said],
-        "bytes": [sum(len(r.payload) for r in group) for group in said],
+    """What each fault grows by, as the columns of `count_faults`; `fresh` are those new items."""
+    groups = faults.values()
+    received = [[refusal.received_us for refusal in group] for group in groups]
+    return _columns(faults) | {
+        "firsts": [at(min(times)) for times in received],
+        "lasts": [at(max(times)) for times in received],
+        "messages": [len(group) for group in groups],
+        "bytes": [sum([len(r.payload) for r in group]) for group in groups],
         "kept": [len(group) for group in fresh],
         "kept_bytes": [sum(len(r.payload[:MOST_PAYLOAD_BYTES]) for r in group) for group in fresh],
-        "topics": [_text(group[-1].topic, MOST_TOPIC) for group in said],
-        "details": [_text(group[-1].detail, MOST_DETAIL) for group in said],
+        "topics": [_text(group[-1].topic, MOST_TOPIC) for group in groups],
+        "details": [_text(group[-1].detail, MOST_DETAIL) for group in groups],
     }
 
 
 def _columns(faults: Iterable[_Fault]) -> dict[str, list[Any]]:
     terminal_ids, days, reasons = map(list, zip(*faults, strict=True))
+    days = [_EPOCH + timedelta(days=day) for day in days]
     return {"terminal_ids": terminal_ids, "days": days, "reasons": reasons}
 
 

@@ -198,7 +198,7 @@ def test_a_message_that_tells_of_another_owners_time_is_refused_for_that_only() 
     told_of_both = [reading(NOON_US - 6, a=1.0), reading(NOON_US - 4, b=1.0, nothing=1.0)]
     fates = told(seal((late, owned, told_of_both), (delivery(), owned, [reading(NOON_US, c=1.0)])))
 
-    assert [(r.delivery is late, r.reason) for r in fates.refused() if r.delivery is late] == [
+    assert [(r.delivery is late, r.reason) for r in fates.refused if r.delivery is late] == [
         (True, Reason.OTHER_OWNER)
     ]
     assert fates.messages()[Fate.QUARANTINED, Reason.OTHER_OWNER] == 1
