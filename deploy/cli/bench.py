@@ -154,6 +154,14 @@ def spool(
     plan = ingest_bench.Plan(rounds=rounds, messages=messages, disk_messages=0)
     result = _measured(lambda tell: spool_bench.run(plan, tell), json_file)
     _show(result)
+    _table(
+        "Others while the spool is drained",
+        ("round", "messages/s", "of durable ingest", "then left in the spool"),
+        [
+            [str(one["round"]), f"{one['rate']:,.1f}", f"{one['share']:g}", f"{one['left']:,}"]
+            for one in result["beside"]
+        ],
+    )
 
 
 @bench.command()
