@@ -107,7 +107,7 @@ def look_up(stand: Stand) -> dict[str, Any]:
 async def _pages(stand: Stand, often: int) -> dict[str, dict[str, float]]:
     """Milliseconds of each kind of list, search and count: median, 99th percentile, longest."""
     dice = random.Random(1)
-    asked = stand.query("select code from registry.terminal where id % 997 = 1 limit 200")
+    asked = stand.query("select code from registry.terminal where mod(id, 997) = 1 limit 200")
     codes = [code for (code,) in asked]
     numbers = stand.query("select imei from registry.hardware limit 200") or [("490154203237518",)]
     found: dict[str, dict[str, float]] = {}
