@@ -26,6 +26,7 @@ from api.routes import (
     certificates,
     collections,
     completeness,
+    decoding,
     group_clients,
     health,
     imports,
@@ -54,9 +55,9 @@ from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, group_clients, profiles, search, terminals, lives, certificates, collections,
-          sims, transfers, telemetry, completeness, presence, quarantine, sessions, me, users,
-          api_keys, audit, imports)  # fmt: skip
+_NOUNS = (regions, group_clients, profiles, decoding, search, terminals, lives, certificates,
+          collections, sims, transfers, telemetry, completeness, presence, quarantine, sessions, me,
+          users, api_keys, audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

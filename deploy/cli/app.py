@@ -21,6 +21,7 @@ COMMANDS = {
     "test": "checks",
     "terminal": "terminals",
     "publish": "terminals",
+    "decode": "decoding",
     "audit": "audit",
     "provision": "provision",
     "user": "people",

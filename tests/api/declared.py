@@ -62,6 +62,7 @@ _PROFILE = {
     "code": "cold_store", "sector": "security", "title_zh": "冷库", "title_en": "Cold store",
     "codec": "json", "expected_interval_seconds": 300, "metrics": [_METRIC],
 }  # fmt: skip
+_PAYLOAD = {"payload": "7b7d", "codec": "json"}
 _TERMINAL = {"code": "NEW-1", "profile": "smart_meter", "region": "{city}"}
 _SIM = {"iccid": "89860425102099340002", "region": "{city}"}
 _CLIENT = {
@@ -234,6 +235,7 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"GET {_V1}/regions/{{code}}", Right.REGIONS_READ, REGION),
     Ask(f"GET {_V1}/profiles", Right.PROFILES_READ, NOTHING),
     Ask(f"GET {_V1}/profiles/{{code}}", Right.PROFILES_READ, PROFILE),
+    Ask(f"POST {_V1}/decode", Right.PROFILES_READ, NOTHING, json=_PAYLOAD, ok=200),
     Ask(f"POST {_V1}/profiles", Right.PROFILES_DEFINE, NOTHING, json=_PROFILE),
     Ask(f"POST {_V1}/profiles/{{code}}/metrics", Right.PROFILES_DEFINE, PROFILE, json=_METRIC),
     # The process itself
@@ -312,6 +314,7 @@ ROUTES: tuple[Ask, ...] = (
     Ask("POST /imports/{number}/passwords", Right.IMPORTS_RUN, IMPORT, ok=409),
     Ask("GET /group-clients", Right.GROUP_CLIENTS_READ, NOTHING),
     Ask("GET /group-clients/{code}", Right.GROUP_CLIENTS_READ, FILE),
+    Ask("GET /decode?payload=7b7d", Right.PROFILES_READ, NOTHING),
     Ask("GET /profiles", Right.PROFILES_READ, NOTHING),
     Ask("GET /profiles/{code}", Right.PROFILES_READ, PROFILE),
     Ask("GET /quarantine", Right.QUARANTINE_READ, NOTHING),

@@ -21,6 +21,15 @@ PAGES = {
     "quarantine": "/quarantine?reason=out_of_range",
     "quarantined": "/quarantine/1",
     "register": "/register",
+    "sims": "/sims",
+    "sim-new": "/sims/new",
+    "collections": "/collections",
+    "transfers": "/transfers",
+    "transfer-new": "/transfers/new",
+    "imports": "/imports",
+    "import-new": "/imports/new",
+    "decode": "/decode?by=codec:json&form=text&payload=%7B%22voltage_a%22%3A231.2%7D",
+    "decode-refused": "/decode?by=codec:jt808&payload=7e0002",
 }
 
 

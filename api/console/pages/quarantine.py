@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import RedirectResponse, Response
 
+from api.console.pages import decoding
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from registry.scope import Right
 from telemetry import reader, replays
-from telemetry.model import Reason, Search
+from telemetry.model import QuarantineItem, Reason, Search
 
 OnScreen = Annotated[Screen, Shows(Right.QUARANTINE_READ)]
 Replaying = Annotated[Screen, Shows(Right.QUARANTINE_REPLAY)]
@@ -117,8 +118,15 @@ async def quarantined(screen: OnScreen, item: int) -> Response:
         item=found,
         text=as_text(found.payload),
         hex_dump=dump(found.payload),
+        inspectable=_is_inspectable(found),
         may_replay=screen.may(Right.QUARANTINE_REPLAY),
     )
+
+
+def _is_inspectable(item: QuarantineItem) -> bool:
+    """Whether the inspector can be given what is kept, by an address, and knows how to read it."""
+    is_whole = item.payload_bytes == len(item.payload) <= decoding.MOST_CHARACTERS // 2
+    return bool(item.terminal and item.payload and is_whole) and item.topic.endswith("/telemetry")
 
 
 def as_text(payload: bytes) -> str | None:
