@@ -65,6 +65,20 @@ class Metric:
     conditions: tuple[Condition, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """What an event means for silence: from `after` until `until`, both codes of events.
+
+    Meanwhile data is awaited every `expected_interval_seconds`; where that is None it is missed as
+    ever, and `reason` (parked, power_lost, disarmed, ...) says why it does not come.
+    """
+
+    reason: str
+    after: str
+    until: str
+    expected_interval_seconds: int | None = None
+
+
 UNDEFINED_PROFILE = ProfileId(0)
 """The id of a profile that the registry has not defined yet (read from a document)."""
 
@@ -89,6 +103,7 @@ class DeviceProfile:
     clock_ahead_seconds: int = 600
     chunk_days: int = 7
     metrics: tuple[Metric, ...]
+    pauses: tuple[Pause, ...] = ()
     version: int = 1
 
 

@@ -23,7 +23,7 @@ from pydantic_core import PydanticCustomError
 from foundation.errors import Invalid
 from registry import codecs
 from registry.conditions import HIGHEST_BIT, RESTORED, Condition
-from registry.model import UNDEFINED_PROFILE, DeviceProfile, Metric, MetricType, Sector
+from registry.model import UNDEFINED_PROFILE, DeviceProfile, Metric, MetricType, Pause, Sector
 from registry.reserved_names import (
     RESERVED_CODES,
     RESERVED_METRICS,
@@ -73,7 +73,8 @@ def parse(document: object) -> DeviceProfile:
     return DeviceProfile(
         id=UNDEFINED_PROFILE,
         metrics=tuple(map(_metric_of, metrics)),
-        **head.model_dump(),
+        pauses=tuple(Pause(**pause.model_dump()) for pause in head.pauses),
+        **head.model_dump(exclude={"pauses"}),
     )
 
 
@@ -175,6 +176,24 @@ class _Document(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+EventCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
+Seconds = Annotated[int, Field(ge=1, le=2_678_400)]
+
+
+class _Pause(_Document):
+    reason: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+    after: EventCode
+    until: EventCode
+    expected_interval_seconds: Seconds | None = None
+
+    @field_validator("until")
+    @classmethod
+    def _is_another(cls, until: str, earlier: ValidationInfo) -> str:
+        if until == earlier.data.get("after"):
+            raise PydanticCustomError("pause", "what ends it is another event than what begins it")
+        return until
+
+
 class _Head(_Document):
     code: Annotated[Name, AfterValidator(_table_name)]
     sector: Annotated[Sector, Field(strict=False)]
@@ -182,10 +201,16 @@ class _Head(_Document):
     title_en: Title
     codec: Annotated[str, AfterValidator(_codec)]
     codec_options: dict[str, str | bool] = {}
-    expected_interval_seconds: Annotated[int, Field(ge=1, le=2_678_400)]
+    expected_interval_seconds: Seconds
     clock_back_seconds: Annotated[int, Field(ge=0, le=315_360_000)] = 2_592_000
     clock_ahead_seconds: Annotated[int, Field(ge=0, le=86_400)] = 600
     chunk_days: Literal[1, 7, 30] = 7
+    pauses: Annotated[tuple[_Pause, ...], Field(max_length=8)] = ()
+
+    @field_validator("pauses", mode="before")
+    @classmethod
+    def _are_listed(cls, pauses: object) -> object:
+        return tuple(pauses) if isinstance(pauses, list) else pauses
 
     @field_validator("codec_options")
     @classmethod

@@ -10,7 +10,7 @@ from foundation import queries
 from foundation.database import Connection
 from registry.conditions import Condition
 from registry.errors import MetricNotFound, ProfileNotFound
-from registry.model import DeviceProfile, Metric, MetricType, ProfileId, Sector
+from registry.model import DeviceProfile, Metric, MetricType, Pause, ProfileId, Sector
 from registry.scope import Right, Scope
 
 sql = queries.load("registry", "profiles.sql")
@@ -35,6 +35,7 @@ async def define(conn: Connection, scope: Scope, profile: DeviceProfile) -> Devi
             "clock_back_seconds": profile.clock_back_seconds,
             "clock_ahead_seconds": profile.clock_ahead_seconds,
             "chunk_days": profile.chunk_days,
+            "pauses": Jsonb([asdict(pause) for pause in profile.pauses]),
         },
     )
     row = await cursor.fetchone()
@@ -118,7 +119,10 @@ async def _read(conn: Connection, code: str | None) -> tuple[DeviceProfile, ...]
 
 def _profile(row: dict[str, Any]) -> DeviceProfile:
     metrics = tuple(map(_metric, row.pop("metrics")))
-    return DeviceProfile(**row | {"sector": Sector(row["sector"]), "metrics": metrics})
+    pauses = tuple(Pause(**written) for written in row["pauses"])
+    return DeviceProfile(
+        **row | {"sector": Sector(row["sector"]), "metrics": metrics, "pauses": pauses}
+    )
 
 
 def _metric(written: dict[str, Any]) -> Metric:

@@ -46,7 +46,7 @@ class Changes:
 
 
 class Facts:
-    """What is known of every terminal, 29 bytes each; times are Unix us, 0 for none."""
+    """What is known of every terminal, 30 bytes each; times are Unix us, 0 for none."""
 
     def __init__(self) -> None:
         self.data_us: Int64s = np.zeros(_ROOM, np.int64)
@@ -54,6 +54,7 @@ class Facts:
         self.session: NDArray[np.int8] = np.full(_ROOM, UNKNOWN, np.int8)
         self.session_us: Int64s = np.zeros(_ROOM, np.int64)
         self.patience: Int32s = np.zeros(_ROOM, np.int32)
+        self.paused: Flags = np.zeros(_ROOM, np.bool_)
 
     def make_room(self, terminal_ids: Int32s) -> None:
         """Have a place for each of these terminals."""
@@ -67,11 +68,23 @@ class Facts:
         self.session = np.append(self.session, np.full(more, UNKNOWN, np.int8))
         self.session_us = np.append(self.session_us, np.zeros(more, np.int64))
         self.patience = np.append(self.patience, np.zeros(more, np.int32))
+        self.paused = np.append(self.paused, np.zeros(more, np.bool_))
+
+    def learn(self, terminal_ids: Int32s, patience: Int32s, *, paused: bool = False) -> None:
+        """After how many seconds each is silent: as ever, or in a pause, until data comes again."""
+        self.make_room(terminal_ids)
+        self.patience[terminal_ids] = patience
+        self.paused[terminal_ids] = paused
 
     def impatient(self, terminal_ids: Int32s) -> Int32s:
         """Those of these terminals whose patience is not known yet."""
         unknown: Int32s = np.unique(terminal_ids[self.patience[terminal_ids] == 0])
         return unknown
+
+    def those_paused(self, terminal_ids: Int32s) -> Int32s:
+        """Those of these terminals with whom there is more patience than ever."""
+        paused: Int32s = np.unique(terminal_ids[self.paused[terminal_ids]])
+        return paused
 
     def take_data(self, ids: Int32s, came_us: Int64s, hearing: Hearing, changes: Changes) -> None:
         """Data came from these terminals at these times, sorted by both.
@@ -127,8 +140,8 @@ class Facts:
         self.session[ids[first]] = UP
         self.session_us[ids[first]] = came_us[first]
 
-    def look(self, hearing: Hearing, changes: Changes) -> None:
-        """Find who is silent by now, and who is not any more because its patience has grown."""
+    def due(self, hearing: Hearing) -> tuple[Ids, Int64s]:
+        """Who is not silent and has been awaited long enough, and since when."""
         due = np.maximum(self.data_us, hearing.since_us)
         due += self.patience.astype(np.int64) * _SECOND_US
         fell = np.flatnonzero(
@@ -137,8 +150,13 @@ class Facts:
             & (self.data_us > 0)
             & (self.patience > 0)
         )
-        self.silent_us[fell] = due[fell]
-        changes.add("data", False, fell, due[fell])
+        return fell, due[fell]
+
+    def look(self, hearing: Hearing, changes: Changes) -> None:
+        """Find who is silent by now, and who is not any more because its patience has grown."""
+        fell, due = self.due(hearing)
+        self.silent_us[fell] = due
+        changes.add("data", False, fell, due)
         silent = np.flatnonzero(self.silent_us)
         patient = silent[self._due(silent, self.data_us[silent], 0) >= hearing.until_us]
         self.silent_us[patient] = 0

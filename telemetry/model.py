@@ -288,6 +288,15 @@ class SessionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PauseNow:
+    """A pause that a terminal is in: why, since when by its own clock, and how often data comes."""
+
+    reason: str
+    since: datetime
+    expected_interval_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Presence:
     """Two separate facts of a terminal, each with its own time by our clock.
 

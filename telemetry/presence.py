@@ -17,6 +17,7 @@ from registry.scope import Right, Scope
 from registry.terminal_lists import Filters
 from telemetry.model import (
     Clock,
+    PauseNow,
     Presence,
     PresenceChange,
     SessionState,
@@ -61,6 +62,13 @@ async def of(conn: Connection, scope: Scope, terminal_ids: Sequence[int]) -> dic
     cursor = await conn.execute(sql.list_presence, {"terminal_ids": list(terminal_ids)})
     known = {row.pop("terminal_id"): _presence(row) async for row in cursor}
     return {terminal_id: known.get(terminal_id, Presence()) for terminal_id in terminal_ids}
+
+
+async def list_pauses(conn: Connection, scope: Scope, terminal_id: int) -> list[PauseNow]:
+    """The pauses of its profile that a terminal is in, the last begun first; mostly none."""
+    scope.require(Right.TELEMETRY_READ)
+    cursor = await conn.execute(sql.list_pauses, {"terminal_id": terminal_id})
+    return [PauseNow(**row) async for row in cursor]
 
 
 async def list_heard(conn: Connection, terminal_ids: Sequence[int]) -> list[int]:

@@ -24,6 +24,32 @@ from telemetry.presence;
 select string_agg(int4send(id) || int4send(silent_after_seconds), '') as packed
 from registry.terminal_card where %(ids)s::int4[] is null or id = any (%(ids)s);
 
+-- name: pack_pauses
+-- Of these terminals, after how many seconds those are silent that are in a pause in which data is awaited
+-- less often: the last of the two events that begin and end it is the one that begins it.
+select string_agg(int4send(r.id) || int4send(r.seconds), '') as packed
+from (select c.id, max(c.silent_after_seconds::int8 * (z.pause ->> 'expected_interval_seconds')::int8 / p.expected_interval_seconds)::int4 as seconds
+    from registry.terminal_card c join registry.profile p on p.id = c.profile_id and p.pauses <> '[]'
+    cross join lateral jsonb_array_elements(p.pauses) z(pause)
+    cross join lateral (select e.code from telemetry.event e
+        where e.terminal_id = c.id and e.time > %(until)s::timestamptz - interval '31 days' and e.code in (z.pause ->> 'after', z.pause ->> 'until')
+        order by e.time desc, e.code = z.pause ->> 'until' desc limit 1) e
+    where c.id = any (%(ids)s) and e.code = z.pause ->> 'after' and z.pause ->> 'expected_interval_seconds' is not null
+    group by c.id) r;
+
+-- name: list_pauses
+-- The pauses that a terminal is in, as its owner of now may know them.
+select z.pause ->> 'reason' as reason, e.time as since, (z.pause ->> 'expected_interval_seconds')::int4 as expected_interval_seconds
+from registry.terminal t join registry.profile p on p.id = t.profile_id
+cross join lateral jsonb_array_elements(p.pauses) z(pause)
+cross join lateral (select e.code, e.time from visible.event e
+    where e.terminal_id = t.id and e.time >= t.owner_since
+        and e.time > coalesce((select as_of from visible.presence_clock), now()) - interval '31 days'
+        and e.code in (z.pause ->> 'after', z.pause ->> 'until')
+    order by e.time desc, e.code = z.pause ->> 'until' desc limit 1) e
+where t.id = %(terminal_id)s and e.code = z.pause ->> 'after'
+order by e.time desc;
+
 -- name: keep_presence
 -- The facts of some terminals, as they are now; 0 for no time, null for an unknown session.
 insert into telemetry.presence as p (terminal_id, data_at, silent_since, session_up, session_since)

@@ -62,6 +62,7 @@ class Watch:
         dirty = await self._take(conn, followed, hearing, changes)
         as_of = None
         if hearing and all(reached.get(b["name"], b["last_n"]) >= b["last_n"] for b in bridges):
+            await self._excuse(conn, hearing)
             self._facts.look(hearing, changes)
             as_of = at(hearing.until_us)
         await self._keep(conn, dirty, changes)
@@ -96,6 +97,7 @@ class Watch:
         await self._learn_patience(conn, self._facts.impatient(came[0]).tolist())
         current = _sorted([self._current(b) for b in readings])
         self._facts.take_data(*current, hearing or Hearing(0, 0), changes)
+        await self._learn_patience(conn, self._facts.those_paused(current[0]).tolist())
         self._facts.take_sessions(
             _joined([s[0] for s in said], np.int32),
             _joined([s[2] for s in said], np.bool_),
@@ -159,17 +161,27 @@ class Watch:
         """Read after how many seconds these terminals are silent; all of them for None."""
         if wanted is not None and not wanted:
             return
-        row = await _one(conn, sql.pack_patience, {"ids": wanted})
-        known = np.frombuffer(row["packed"] or b"", _PATIENCE)
-        ids = known["id"].astype(np.int32)
-        self._facts.make_room(ids)
-        self._facts.patience[ids] = known["seconds"]
+        self._facts.learn(*_patience(await _one(conn, sql.pack_patience, {"ids": wanted})))
+
+    async def _excuse(self, conn: Connection, hearing: Hearing) -> None:
+        """Have more patience with those who would be silent now and are in a pause."""
+        due, _ = self._facts.due(hearing)
+        if len(due):
+            row = await _one(
+                conn, sql.pack_pauses, {"ids": due.tolist(), "until": at(hearing.until_us)}
+            )
+            self._facts.learn(*_patience(row), paused=True)
 
 
 async def forget_changes(conn: Connection) -> int:
     """Drop the changes that are too old to be of use; returns chunks dropped."""
     row = await _one(conn, sql.forget_changes, {"days": CHANGES_KEPT_DAYS})
     return int(row["dropped"])
+
+
+def _patience(row: dict[str, Any]) -> tuple[Int32s, Int32s]:
+    known = np.frombuffer(row["packed"] or b"", _PATIENCE)
+    return known["id"].astype(np.int32), known["seconds"].astype(np.int32)
 
 
 def _hearing(bridges: Sequence[dict[str, Any]]) -> Hearing | None:

@@ -29,6 +29,13 @@ DATA = {
     Data.NEVER: _("never heard"),
     Data.IDLE: _("not counted"),
 }
+# Why a terminal may be silent, by the profile's own word for it.
+PAUSES = {
+    "asleep": _("asleep"),
+    "disarmed": _("disarmed"),
+    "parked": _("parked"),
+    "power_lost": _("without power"),
+}
 DATA_TONES = {Data.REPORTING: "ok", Data.SILENT: "bad", Data.NEVER: "warn", Data.IDLE: "mute"}
 
 

@@ -24,7 +24,8 @@ async def find_presence(scope: Reader, conn: Transaction, code: str) -> Terminal
     """Whether data comes from a terminal and whether it has a session, and since when."""
     terminal = await terminals.find(conn, scope, code)
     known = (await presence.of(conn, scope, [terminal.id]))[terminal.id]
-    return TerminalPresenceAnswer.of(code, known, await presence.clock(conn, scope))
+    pauses = await presence.list_pauses(conn, scope, terminal.id)
+    return TerminalPresenceAnswer.of(code, known, await presence.clock(conn, scope), pauses)
 
 
 @router.get("/presence/changes", operation_id="list_presence_changes")

@@ -29,6 +29,15 @@ class MetricAnswer(Answer):
     conditions: list[ConditionAnswer]
 
 
+class PauseAnswer(Answer):
+    """From the event `after` until `until` data comes so often, or (null) why it does not."""
+
+    reason: str = Field(examples=["parked"])
+    after: str = Field(examples=["ignition_on_restored"])
+    until: str = Field(examples=["ignition_on"])
+    expected_interval_seconds: int | None = Field(examples=[14400])
+
+
 class ProfileAnswer(Answer):
     """What a kind of terminal measures, how it says it, and how often."""
 
@@ -43,6 +52,7 @@ class ProfileAnswer(Answer):
     clock_ahead_seconds: int
     chunk_days: int
     metrics: list[MetricAnswer]
+    pauses: list[PauseAnswer]
     version: int = Field(examples=[1])
 
 

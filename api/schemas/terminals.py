@@ -1,5 +1,6 @@
 """Terminals on their way in and out."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,7 +10,7 @@ from api.schemas.group_clients import Code
 from api.schemas.search import EstimateAnswer
 from api.schemas.shapes import Answer, Body, PageOf, Utc
 from registry.model import TerminalState
-from telemetry.model import Clock, DataState, Presence, SessionState
+from telemetry.model import Clock, DataState, PauseNow, Presence, SessionState
 from telemetry.presence import Attended
 
 
@@ -116,6 +117,14 @@ class PresenceChangeAnswer(Answer):
     present: bool
 
 
+class PauseNowAnswer(Answer):
+    """Why data comes less often, or (null seconds) not at all; as the profile's `pauses` say."""
+
+    reason: str = Field(examples=["parked"])
+    since: Utc
+    expected_interval_seconds: int | None = Field(examples=[14400])
+
+
 class TerminalPresenceAnswer(PresenceAnswer):
     """What is known of a terminal's presence up to `as_of`, and how it came to be."""
 
@@ -124,9 +133,12 @@ class TerminalPresenceAnswer(PresenceAnswer):
     listening_since: Utc | None = Field(
         description="Nobody is silent for not having been heard before."
     )
+    pauses: list[PauseNowAnswer]
 
     @classmethod
-    def of(cls, code: str, known: Presence, clock: Clock) -> "TerminalPresenceAnswer":
+    def of(
+        cls, code: str, known: Presence, clock: Clock, pauses: Sequence[PauseNow]
+    ) -> "TerminalPresenceAnswer":
         """The facts, and up to when they are known."""
         facts = PresenceAnswer.model_validate(known)
         return cls(
@@ -134,6 +146,7 @@ class TerminalPresenceAnswer(PresenceAnswer):
             terminal=code,
             as_of=clock.as_of,
             listening_since=clock.listening_since,
+            pauses=[PauseNowAnswer.model_validate(pause) for pause in pauses],
         )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.model import UNDEFINED_PROFILE, DeviceProfile, Metric, MetricType, Sector
+from registry.model import UNDEFINED_PROFILE, DeviceProfile, Metric, MetricType, Pause, Sector
 from registry.profile_document import MOST_METRICS, Fault, ProfileInvalid, parse
 from registry.reserved_names import RESERVED_CODES, RESERVED_METRICS, RESERVED_SUFFIXES, SQL_WORDS
 from tests.conftest import Database
@@ -229,3 +229,27 @@ def test_names_of_system_columns_are_reserved(database: Database) -> None:
             "select attname from pg_attribute where attnum < 0 and attrelid = 'pg_class'::regclass"
         )
         assert {name for (name,) in rows} <= RESERVED_METRICS
+
+
+def test_pauses_are_read_in_their_order() -> None:
+    """A last gasp explains a silence; being parked makes for more patience."""
+    gasp = {"reason": "power_lost", "after": "last_gasp", "until": "power_restored"}
+    parked = {"reason": "parked", "after": "off", "until": "on", "expected_interval_seconds": 60}
+
+    assert parse(document(pauses=[gasp, parked])).pauses == (
+        Pause("power_lost", "last_gasp", "power_restored", None),
+        Pause("parked", "off", "on", 60),
+    )
+
+
+def test_a_pause_that_cannot_end_is_refused() -> None:
+    """By its own event, by none, or after no time."""
+    parked = {"reason": "parked", "after": "off", "until": "off", "expected_interval_seconds": 0}
+    found = faults(document(pauses=[parked, {"reason": "Parked!", "after": "off"}]))
+
+    assert [path for path, _ in found] == [
+        "pauses.0.until",
+        "pauses.0.expected_interval_seconds",
+        "pauses.1.reason",
+        "pauses.1.until",
+    ]

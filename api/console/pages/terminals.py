@@ -87,6 +87,7 @@ async def terminal(
         data=data,
         finding=fleet.finding_of(found, data, known, refused_lately=lately),
         presence=known,
+        pauses=await presence.list_pauses(conn, scope, found.id),
         refused_lately=lately,
         latest=latest_rows(profile, latest),
         metric=charted(profile, metric),
