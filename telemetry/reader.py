@@ -90,10 +90,15 @@ async def list_events(
     *,
     start: datetime | None = None,
     end: datetime | None = None,
+    code: str | None = None,
+    severity: str | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[StoredEvent]:
-    """Events of a terminal, newest first; of the last 31 days unless `start` says otherwise."""
+    """Events of a terminal, newest first; of the last 31 days unless `start` says otherwise.
+
+    Narrowed to codes that begin with `code`, and to a severity (ITU-T X.733).
+    """
     scope.require(Right.TELEMETRY_READ)
     terminal_id = await find_seen(conn, scope, terminal_code)
     end = end or datetime.now(UTC) + _SOON
@@ -106,6 +111,8 @@ async def list_events(
             "terminal_id": terminal_id,
             "start": start,
             "end": end,
+            "code": code or None,
+            "severity": severity or None,
             "after_time": None if after_us is None else at(after_us),
             "after_digest": after_digest,
             "rows": _rows_asked_for(limit),

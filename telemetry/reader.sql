@@ -21,11 +21,12 @@ order by w.k, m.position;
 select metric, time, number, text from visible.latest where terminal_id = %(terminal_id)s order by metric;
 
 -- name: list_events
--- Events of a terminal in a window, newest first.
+-- Events of a terminal in a window, newest first; those whose code begins so, or that are as grave.
 select time, terminal, delay_seconds, code, severity, text, data, digest
 from visible.event
 where terminal_id = %(terminal_id)s and time >= %(start)s and time < %(end)s
     and (%(after_time)s::timestamptz is null or (time, digest) < (%(after_time)s, %(after_digest)s))
+    and (%(code)s::text is null or starts_with(code, %(code)s)) and (%(severity)s::text is null or severity = %(severity)s)
 order by time desc, digest desc limit %(rows)s;
 
 -- name: list_quarantine

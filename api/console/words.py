@@ -29,6 +29,21 @@ DATA = {
     Data.NEVER: _("never heard"),
     Data.IDLE: _("not counted"),
 }
+SEVERITIES = {
+    "critical": _("critical"),
+    "major": _("major"),
+    "minor": _("minor"),
+    "warning": _("warning"),
+    "indeterminate": _("for the record"),
+}
+SEVERITY_TONES = {
+    "critical": "bad",
+    "major": "bad",
+    "minor": "warn",
+    "warning": "warn",
+    "indeterminate": "mute",
+}
+
 # Why a terminal may be silent, by the profile's own word for it.
 PAUSES = {
     "asleep": _("asleep"),

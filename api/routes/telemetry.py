@@ -1,7 +1,7 @@
 """What one terminal said: `/api/v1/terminals/{code}/latest`, `/telemetry` and `/events`."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
@@ -76,6 +76,8 @@ async def read_series(
     return Response(orjson.dumps(series, option=_ORJSON), media_type="application/json")
 
 
+# Of ITU-T X.733.
+Severity = Literal["critical", "major", "minor", "warning", "indeterminate"]
 _ORJSON = orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_DATACLASS
 
 
@@ -90,13 +92,25 @@ async def list_events(
     code: str,
     start: From = None,
     end: To = None,
+    code_begins: Annotated[
+        str | None, Query(alias="code", max_length=64, description="How their codes begin.")
+    ] = None,
+    severity: Severity | None = None,
     after: After = None,
     limit: Limit = 50,
     chosen: Annotated[spreadsheets.Format, Query(alias="format")] = None,
 ) -> PageOf[EventAnswer] | Response:
     """One page of what happened at a terminal, newest first."""
     page = await reader.list_events(
-        conn, scope, code, start=start, end=end, after=after, limit=limit
+        conn,
+        scope,
+        code,
+        start=start,
+        end=end,
+        code=code_begins,
+        severity=severity,
+        after=after,
+        limit=limit,
     )
     if spreadsheets.is_wanted(request, chosen):
         fields = ("time", "terminal", "delay_seconds", "code", "severity", "text")

@@ -314,6 +314,7 @@ ROUTES: tuple[Ask, ...] = (
     Ask("POST /imports/{number}/passwords", Right.IMPORTS_RUN, IMPORT, ok=409),
     Ask("GET /group-clients", Right.GROUP_CLIENTS_READ, NOTHING),
     Ask("GET /group-clients/{code}", Right.GROUP_CLIENTS_READ, FILE),
+    Ask("GET /terminals/{code}/events?code=h&since=7d", Right.TELEMETRY_READ, TERMINAL),
     Ask("GET /decode?payload=7b7d", Right.PROFILES_READ, NOTHING),
     Ask("GET /profiles", Right.PROFILES_READ, NOTHING),
     Ask("GET /profiles/{code}", Right.PROFILES_READ, PROFILE),

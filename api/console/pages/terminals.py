@@ -49,6 +49,7 @@ RANGES = (
     Range("24h", timedelta(hours=24), 120),
     Range("7d", timedelta(days=7), 900),
 )
+_EVENTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ async def terminal(
         chosen=next((r for r in RANGES if r.name == range_name), RANGES[0]),
         days=await completeness.days_of(conn, scope, code, *_week()),
         gaps=await completeness.gaps_of(conn, scope, code, *_week()),
+        events=(await reader.list_events(conn, scope, code, limit=_EVENTS)).items,
         quarantine=refused,
         past=None if "hx-request" in screen.request.headers else await past_of(screen, code),
         may_change=screen.may(Right.TERMINALS_CHANGE),
