@@ -21,7 +21,6 @@ from tests.conftest import Database
 from tests.country import HANGZHOU, everything, register, settled
 from tests.telemetry.ground import connected, execute, read, writing
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 TODAY = completeness.today()
 DAY = timedelta(days=1)
 YESTERDAY = TODAY - DAY
@@ -131,7 +130,7 @@ async def test_a_refused_time_is_nobodys_day(database: Database, pool: Pool) -> 
 
 async def test_a_transfer_parts_the_day(database: Database, pool: Pool) -> None:
     """Each owner counts what was measured in the own time, also on the day of the transfer."""
-    moment = NOW - timedelta(minutes=2)
+    moment = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
     before, after = moment - timedelta(minutes=1), moment + timedelta(minutes=1)
     async with transaction(pool, everything.settings()) as conn:
         await ownership.transfer(conn, everything, "M-1", "power-zj", effective_at=moment)
@@ -243,7 +242,8 @@ async def test_numbers_that_are_missing_are_gaps(database: Database, pool: Pool)
     ]
     assert await keep(database, (1, "a", 10, 5)) == [Receipt(1, "a", 5)]
     async with writing(database) as writer:
-        loss = Loss(GapKind.BROKER_DROPPED, us(NOW), us(NOW), 17)
+        now = us(datetime.now(UTC))
+        loss = Loss(GapKind.BROKER_DROPPED, now, now, 17)
         await writer.note_broker(writer.seen, [loss])
     gaps: dict[str, list[tuple[Any, ...]]] = {}
     for scope in (everything, await viewer(pool, "power-js"), await viewer(pool, "power-zj")):
