@@ -43,14 +43,20 @@ def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
         (Role.AGENT, set()),
         (Role.CLIENT_VIEWER, set()),
         (Role.SCRAPER, set()),
-        (Role.ACCOUNT_MANAGER, {Right.BINDINGS_REQUEST, Right.GROUP_CLIENTS_CHANGE}),
+        (
+            Role.ACCOUNT_MANAGER,
+            {Right.BINDINGS_REQUEST, Right.COLLECTIONS_CHANGE, Right.GROUP_CLIENTS_CHANGE},
+        ),
         (
             Role.CLIENT_ADMIN,
             {
                 Right.API_KEYS_ISSUE,
                 Right.BINDINGS_REQUEST,
+                Right.COLLECTIONS_CHANGE,
                 Right.CREDENTIALS_ISSUE,
                 Right.CREDENTIALS_REVOKE,
+                Right.SIMS_MOVE,
+                Right.TRANSFERS_SIGN,
                 Right.USERS_APPOINT,
             },
         ),
@@ -77,9 +83,14 @@ def test_scraper_reads_metrics_and_nothing_else() -> None:
     assert ROLES[Role.SCRAPER] == {Right.ACCOUNT_READ, Right.METRICS_SCRAPE}
 
 
-def test_agent_sees_no_sims_no_raw_payloads_and_no_audit() -> None:
+def test_agent_sees_no_sims_no_raw_payloads_no_dealings_and_no_audit() -> None:
     """A sales agent is not of the house."""
-    withheld = {Right.SIMS_READ, Right.QUARANTINE_READ, Right.AUDIT_READ}
+    withheld = {
+        Right.AUDIT_READ,
+        Right.QUARANTINE_READ,
+        Right.SIMS_READ,
+        Right.TRANSFERS_READ,
+    }
 
     assert ROLES[Role.SUPERVISOR] - ROLES[Role.AGENT] == withheld
 
