@@ -35,11 +35,12 @@ async def waiting(conn: Connection, scope: Scope, clients: Sequence[str]) -> Non
     for giver in clients[1:]:
         client = await group_clients.find(conn, scope, giver)
         owned = await terminal_lists.list_page(
-            conn, scope, group_client=client.id, state=TerminalState.IN_SERVICE, limit=2
+            conn, scope, group_client=client.id, state=TerminalState.IN_SERVICE
         )
-        if owned.items:
+        own = [t.code for t in owned.items if t.group_client_id == client.id]  # not a branch's
+        if own:
             offer = Offer(
-                codes=[terminal.code for terminal in owned.items],
+                codes=own[:2],
                 to_client=clients[0],
                 message=_MESSAGE,
                 evidence={Side.GIVING: _GROUND},
