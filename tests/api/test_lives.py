@@ -245,6 +245,7 @@ async def test_collections_in_the_console(house: World, app: FastAPI) -> None:
         strange = await client.post(f"{one}/members", data={"codes": "NOBODY-9"})
         taken = await client.post(f"{one}/members", data={"codes": "METER-2", "remove": "true"})
         page = (await client.get(one)).text
+        within = (await client.get(f"/terminals?collection={one.rpartition('/')[2]}")).text
         listed = (await client.get("/collections")).text
         query = {"name": "Broken", "by": "query", "state": "isolated", "tag": "roof"}
         queried = await client.post("/collections/new", data=query)
@@ -254,6 +255,7 @@ async def test_collections_in_the_console(house: World, app: FastAPI) -> None:
     assert [a.status_code for a in (made, filled, taken, gone)] == [303] * 4
     assert (again.status_code, 'value="Roofs"' in again.text) == (409, True)
     assert strange.status_code == 404
-    assert re.findall(r'href="/terminals/(METER-\d)"', page) == ["METER-1"]
+    for shown in (page, within):
+        assert re.findall(r'href="/terminals/(METER-\d)"', shown) == ["METER-1"]
     assert "Roofs" in listed
     assert "isolated" in asked

@@ -9,7 +9,15 @@ from starlette.responses import RedirectResponse, Response
 from api.console import fleet
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from api.console.words import Data
-from registry import group_clients, profiles, regions, search, terminal_lists, terminals
+from registry import (
+    collections,
+    group_clients,
+    profiles,
+    regions,
+    search,
+    terminal_lists,
+    terminals,
+)
 from registry.errors import TerminalNotFound
 from registry.model import RegionLevel, Sector, TerminalState
 from registry.scope import Right
@@ -38,6 +46,7 @@ class Asked:
     region: Annotated[str, Query(pattern="^[0-9]{0,6}$")] = ""
     client: Annotated[str, Query(max_length=64)] = ""
     tag: Annotated[str, Query(max_length=64)] = ""
+    collection: Annotated[str, Query(pattern="^[0-9]{0,9}$")] = ""
     after: Annotated[str, Query(max_length=256)] = ""
 
     @property
@@ -96,6 +105,11 @@ async def _filters(screen: Screen, asked: Asked) -> terminal_lists.Filters:
         profile=asked.profile,
         sector=Sector(asked.sector) if asked.sector in set(Sector) else None,
         tag=asked.tag,
+        also=(
+            await collections.filters_of(conn, scope, int(asked.collection))
+            if asked.collection
+            else None
+        ),
     )
 
 
