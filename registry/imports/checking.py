@@ -37,12 +37,12 @@ async def check(work: Work) -> None:
 
 
 async def judge(
-    conn: Connection, scope: Scope, kind: Kind, import_id: int, low: int, high: int
+    conn: Connection, scope: Scope, work: Work, kind: Kind, low: int, high: int
 ) -> None:
     """Find what stands in the way of a portion's rows, as things are now."""
     scope.require(Right.IMPORTS_RUN)
-    where = scope.parameters() | {"import_id": import_id, "low": low, "high": high}
-    await conn.execute(kind.sql.judge, where)
+    where = scope.parameters() | {"import_id": work.import_id, "low": low, "high": high}
+    await conn.execute(kind.sql.judge, where | {"foreign": work.foreign})
 
 
 async def _fetch(work: Work, file: BinaryIO) -> None:
@@ -129,7 +129,7 @@ async def _stage(conn: Connection, work: Work, kind: Kind, portion: Portion) -> 
             },
         )
     low, high = bounds_of(portion.rows[0][0])
-    await judge(conn, work.scope, kind, work.import_id, low, high)
+    await judge(conn, work.scope, work, kind, low, high)
     where = work.scope.parameters() | staged | {"low": low, "high": high}
     known = await (await conn.execute(kind.sql.count_known, where)).fetchone()
     counted = await (await conn.execute(sql.count_portion, where)).fetchone()

@@ -17,6 +17,8 @@ owners as materialized (select c.code, c.id from registry.group_client c
     where c.code = any (array(select distinct group_client from given where group_client is not null))
         and (%(everything)s or c.region_code between %(region_low)s and %(region_high)s
             or c.id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))),
+abroad as materialized (select g.imsi from given g where not %(foreign)s and g.imsi is not null and exists (select from registry.network)
+    and not coalesce((select n.home from registry.network n where starts_with(g.imsi, n.prefix) order by length(n.prefix) desc limit 1), false)),
 looked as (
     select g.row, g.code, g.name, p.id as profile_id, g.group_client, g.region, g.imei, g.iccid, g.imsi, g.msisdn, g.tags, g.latitude, g.longitude,
         g.wire_names, g.gateway, g.order_ref, t.id as terminal_id, c.id as client_id, s.id as sim_id, w.id as gateway_id,
@@ -73,6 +75,7 @@ from looked l cross join lateral (values
     ('msisdn', 'differs', l.is_msisdn, l.sim_id is not null and l.msisdn is not null and l.msisdn is distinct from l.is_msisdn),
     ('imsi', 'sim_taken', l.imsi, l.sim_id is null and l.imsi in (select imsi from imsis)),
     ('msisdn', 'sim_taken', l.msisdn, l.sim_id is null and l.msisdn in (select msisdn from msisdns)),
+    ('imsi', 'sim_of_another_network', l.imsi, l.sim_id is null and l.imsi in (select imsi from abroad)),
     ('gateway', 'gateway_is_itself', l.gateway, l.gateway = l.code),
     ('gateway', 'gateway_unfit', l.gateway, l.gateway_unfit),
     ('longitude', 'required', null, l.latitude is not null and l.longitude is null),
@@ -85,7 +88,7 @@ from looked l cross join lateral (values
 where (l.terminal_id is not null or l.sim_id is not null or l.group_client is not null and l.client_id is null
         or not (%(everything)s or l.region between %(region_low)s and %(region_high)s or l.client_id is not null)
         or l.code in (select code from codes) or l.imei in (select imei from imeis) or l.iccid in (select iccid from iccids)
-        or l.imsi in (select imsi from imsis) or l.msisdn in (select msisdn from msisdns)
+        or l.imsi in (select imsi from imsis) or l.msisdn in (select msisdn from msisdns) or l.imsi in (select imsi from abroad)
         or l.iccid is null and (l.imsi is not null or l.msisdn is not null)
         or l.gateway is not null or l.wire_names is not null or (l.latitude is null) <> (l.longitude is null))
     and v.holds
