@@ -17,7 +17,7 @@ def test_a_run_measures_a_file_and_counts_one_that_was_broken_off() -> None:
     assert turn["peak_mb"] >= result["first"]["peak_mb"] > 0
     assert {figure["goal"] for figure in result["figures"]} == {"P7"}
     broken = result["broken_off"]
-    assert broken["attempts"] == 2
+    assert broken["attempts"] >= 2
     assert broken["killed_at"][0] in range(1, 11_000)
     assert set(broken["counted"].values()) == {11_000}
     assert set(broken["counted"]) >= {"terminal", "sim", "ownership", "made", "linked", "told"}
