@@ -52,6 +52,7 @@ ROWS = {
     "differs": _("It is on the roll with another value: %(value)s."),
     "imei_taken": _("Another terminal has the IMEI %(value)s."),
     "sim_taken": _("The number %(value)s is of a SIM that is on the roll already."),
+    "sim_of_another_network": _("The IMSI is not of the home operator's networks."),
     "sim_of_another_owner": _("The SIM belongs to another owner than the terminal's."),
     "sim_not_found": _("There is no SIM %(value)s, or it is not yours to see."),
     "bound_otherwise": _(

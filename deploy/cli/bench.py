@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.bench import flood as flood_bench
+from deploy.bench import imports as imports_bench
 from deploy.bench import ingest as ingest_bench
 from deploy.bench import latency as latency_bench
 from deploy.bench import peers as peers_bench
@@ -270,6 +271,36 @@ def registry(
         ],
     )
     _show_goals(result)
+
+
+@bench.command("import")
+def imports(
+    rows: Annotated[int, typer.Option(min=1000, help="Terminals of a file.")] = 200_000,
+    rounds: Annotated[int, typer.Option(min=0, help="How many files are measured.")] = 3,
+    kills: Annotated[
+        int, typer.Option(min=0, help="How often one more file is broken off with kill -9.")
+    ] = 0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+) -> None:
+    """P7: files of terminals with SIMs checked and applied, beside a COPY of the same rows."""
+    plan = imports_bench.Plan(rows=rows, rounds=rounds, kills=kills)
+    result = _measured(lambda tell: imports_bench.run(plan, tell), json_file)
+    rates = ("rate", "check_rate", "apply_rate", "copy_rate")
+    others = ("of_copy", "cpu_us", "database_cpu_us", "copy_cpu_us", "foreign_share", "peak_mb")
+    _table(
+        "Rows/s; CPU in us a row",
+        ("rows", "both", "check", "apply", "COPY", "of COPY", "jobs", "database",
+         "COPY", "others' CPU", "most MB"),
+        [
+            [f"{turn['rows']:,}", *(f"{turn[name]:,.0f}" for name in rates),
+             *(f"{turn[name]:g}" for name in others)]
+            for turn in [result["first"], *result["rounds"]]
+        ],
+    )  # fmt: skip
+    _show_goals(result)
+    if result["broken_off"] is not None:
+        counted = {k: str(v) for k, v in result["broken_off"].items()}
+        _table("Broken off with kill -9", ("", "is"), [list(pair) for pair in counted.items()])
 
 
 def _known(names: Sequence[str] | None, known: Collection[str], option: str) -> list[str]:

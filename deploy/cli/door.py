@@ -91,11 +91,12 @@ class Door:
         """A resource; raises the family of error that the API answers with."""
         return self._ask(urllib.request.Request(self.url(path, **query)))  # noqa: S310
 
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Create something; raises the family of error that the API answers with."""
-        request = urllib.request.Request(  # noqa: S310 - the base is our own API's
-            self.url(path), json.dumps(body).encode(), {"Content-Type": "application/json"}
-        )
+        request = urllib.request.Request(self.url(path), method="POST")  # noqa: S310 - our own API
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
         return self._ask(request)
 
     def send(self, path: str, file: Path, **query: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`muster provision FILE`: terminals by the file, checked row by row and then applied."""
+"""`muster provision`: files checked row by row, then applied; and one of them taken back."""
 
 import os
 import sys
@@ -34,6 +34,13 @@ class RowsWrong(Refused):
     remedy = "Mend them in the verdict file (--verdicts FILE) and send it again."
 
 
+class RowsStay(Refused):
+    """Some of what the file made could not be taken back."""
+
+    code = "rows_stay"
+    remedy = "Something happened to them since: move or retire them one by one."
+
+
 class JobFailed(MusterError):
     """The job ended before its time."""
 
@@ -43,7 +50,9 @@ class JobFailed(MusterError):
 
 @app.command()
 def provision(
-    file: Annotated[Path, typer.Argument(help="CSV, XLSX or NDJSON.", dir_okay=False, exists=True)],
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV, XLSX or NDJSON.", dir_okay=False, exists=True)
+    ] = None,
     kind: Annotated[str, typer.Option(help="What the rows are.")] = "terminals",
     apply: Annotated[
         bool, typer.Option("--apply/--dry-run", help="Apply it, or only say what would happen.")
@@ -64,6 +73,9 @@ def provision(
     passwords: Annotated[
         Path | None, typer.Option(help="Write the passwords here (0600); they are handed out once.")
     ] = None,
+    undo: Annotated[
+        int | None, typer.Option(metavar="IMPORT", help="Take back what that import made.")
+    ] = None,
     api: Annotated[str | None, typer.Option(help="Address of the API; default the home's.")] = None,
     key_file: Annotated[
         Path | None, typer.Option(help="File with the API key; default the home's.")
@@ -72,8 +84,15 @@ def provision(
 ) -> None:
     """Check a file row by row and, with --apply, put what is right in it on the roll.
 
-    Exits 0 when every row is right, 3 when some are wrong, 2 when the file cannot be read.
+    Exits 0 when every row is right, 3 when some are wrong, 2 when the file cannot be read. With
+    --undo NUMBER in place of a file, 0 when all is taken back and 3 when some of it stays.
     """
+    if (file is None) == (undo is None):
+        raise Invalid("Name a file, or an import with --undo.", field="file")
+    if undo is not None:
+        _take_back(_entrance(api, key_file, home), undo)
+        return
+    assert file is not None
     if passwords is not None and passwords.exists():
         raise Invalid(f"{passwords} is there already.", field="passwords")
     entrance = _entrance(api, key_file, home)
@@ -108,6 +127,23 @@ def provision(
         raise JobFailed(found["problem"]["detail"])
     if found["wrong"]:
         raise RowsWrong(f"{found['wrong']:,} rows are wrong.")
+
+
+def _take_back(entrance: Door, number: int) -> None:
+    """Undo an import, and say what stays and why."""
+    before = entrance.get(f"imports/{number}")
+    entrance.post(f"imports/{number}/undoing")
+    found = _followed(entrance, before, "undone")
+    taken = found["undone"] - before["undone"]
+    print(f"{taken:,} rows taken back, {found['kept']:,} stay (import {number}).")
+    if found["job"]["state"] != "done":
+        raise JobFailed(found["problem"]["detail"] if found["problem"] else "The undo failed.")
+    if not found["kept"]:
+        return
+    page = entrance.get(f"imports/{number}/rows", only="kept", limit=str(_SHOWN_ROWS))
+    for row in page["items"]:
+        print(f"row {row['row']:>7}  {next(iter(row['cells'].values()), '')}  {row['kept']}")
+    raise RowsStay(f"{found['kept']:,} rows stay.")
 
 
 def _entrance(api: str | None, key_file: Path | None, home: Path | None) -> Door:

@@ -37,10 +37,12 @@ async def work(pool: Pool, given: Settings, shown: Gauges, stop: asyncio.Event) 
 
 
 async def _work(pool: Pool, given: Settings, shown: Gauges) -> None:
-    holder, seal = uuid4(), Rules.of(given).seal
+    holder, seal, foreign = uuid4(), Rules.of(given).seal, given.foreign_sims == "warn"
     while True:
         try:
-            was_there = await running.run_next(pool, holder, seal, presence.list_heard)
+            was_there = await running.run_next(
+                pool, holder, seal, presence.list_heard, foreign=foreign
+            )
         except MusterError as error:
             log.warning("waiting with what is asked for", reason=str(error))
             await asyncio.sleep(_RETRY_SECONDS)

@@ -92,7 +92,7 @@ async def _judge_all(work: Work, kind: Kind, last: int) -> bool:
     for low in range(1, last + 1, bounds_of(1)[1]):
         high = bounds_of(low)[1]
         async with work.transaction() as conn:
-            await judge(conn, work.scope, kind, work.import_id, low, high)
+            await judge(conn, work.scope, work, kind, low, high)
             counted = await _one(conn, sql.count_wrong, work, low=low, high=high)
             wrong = wrong or counted["wrong"] > 0
     return wrong
@@ -100,7 +100,7 @@ async def _judge_all(work: Work, kind: Kind, last: int) -> bool:
 
 async def _apply_portion(conn: Connection, work: Work, kind: Kind, low: int, high: int) -> None:
     where = work.scope.parameters() | {"import_id": work.import_id, "low": low, "high": high}
-    await judge(conn, work.scope, kind, work.import_id, low, high)
+    await judge(conn, work.scope, work, kind, low, high)
     if kind.has("judge_after"):
         while (await conn.execute(kind.sql.judge_after, where)).rowcount:
             pass

@@ -59,9 +59,10 @@ select bytes from registry.import_part where import_id = %(import_id)s and n = %
 update registry.import set format = %(format)s, encoding = %(encoding)s, columns = %(columns)s where id = %(import_id)s;
 
 -- name: stage_rows
--- A portion of a file: row numbers, and the cells of each row as the text of an array.
+-- A portion of a file: row numbers, and the rows with the cells of each, parted by what no cell holds.
 insert into registry.import_row (import_id, row, cells)
-select %(import_id)s, r.row, r.cells::text[] from unnest(%(rows)s::int4[], %(cells)s::text[]) r(row, cells);
+select %(import_id)s, r.row::int4, string_to_array(r.cells, chr(31), '')
+from unnest(string_to_array(%(rows)s, ','), string_to_array(%(cells)s, chr(30))) r(row, cells);
 
 -- name: stage_findings
 -- What was found in a portion.

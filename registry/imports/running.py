@@ -26,16 +26,19 @@ _SYSTEM = Scope.system("imports")
 _SWEPT_AT_ONCE = 20_000
 
 
-async def run_next(pool: Pool, holder: UUID, seal: Sealing | None, heard: Heard) -> bool:
+async def run_next(
+    pool: Pool, holder: UUID, seal: Sealing | None, heard: Heard, *, foreign: bool = True
+) -> bool:
     """Do the oldest job that nobody holds; says whether there was one.
 
+    A new SIM whose IMSI is not at home is an error of its row where `foreign` ones are not taken.
     Cancelled in the midst, it gives the job back for the next process.
     """
     async with transaction(pool, _SYSTEM.settings()) as conn:
         job = await jobs.take(conn, KINDS, holder)
     if job is None:
         return False
-    work = Work(pool, job, holder, _SYSTEM, seal)
+    work = Work(pool, job, holder, _SYSTEM, seal, foreign=foreign)
     try:
         async with transaction(pool, _SYSTEM.settings()) as conn:
             work.scope = await asker(conn, job.asked_by)

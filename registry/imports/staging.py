@@ -29,6 +29,8 @@ from registry.imports.reading import Opened, RawRow
 VERDICT_COLUMNS = ("verdict", "verdict_column", "verdict_text")
 """What a verdict file has beside the kind's columns; ignored where one is sent again."""
 _MOST_SHOWN = 80
+_MOST_REMEMBERED = 4096
+_REMEMBERED_CHARACTERS = 64
 
 
 @dataclass(slots=True)
@@ -59,6 +61,9 @@ class Staging:
         self._places = {column.name: n for n, column in enumerate(kind.columns)}
         self._usual: list[str | None] = [None] * len(kind.columns)
         self._unusable: list[Finding] = []
+        # Cells are much the same in many rows: what was clean once is not read again.
+        self._clean: list[dict[str, str]] = [{} for _ in kind.columns]
+        self._required = [(n, c) for n, c in enumerate(kind.columns) if c.required]
         for column in kind.columns:
             given = defaults.get(column.name, column.default)
             if given is not None:
@@ -124,11 +129,10 @@ class Staging:
         elif len(raw.cells) > len(columns) and any(raw.cells[len(columns) :]):
             findings.append(Finding("", "too_many_cells", Severity.ERROR))
         for column, text in zip(columns, raw.cells, strict=False):
-            if column is not None and (text := text.strip()):
-                self._set(cells, column, unescaped(text), findings)
-        for column in self._kind.columns:
-            is_blank = column.required and cells[self._places[column.name]] is None
-            if is_blank and not any(f.column == column.name for f in findings):
+            if text and column is not None and (text := text.strip()):
+                self._put(cells, column, text, findings)
+        for place, column in self._required:
+            if cells[place] is None and not any(f.column == column.name for f in findings):
                 findings.append(Finding(column.name, "required", Severity.ERROR))
         portion.rows.append((raw.number, cells))
         portion.findings.extend((raw.number, found) for found in findings)
@@ -145,6 +149,26 @@ class Staging:
                 findings.append(Finding(column.name, "column_twice", Severity.ERROR))
             found.append(column)
         return found
+
+    def _put(
+        self, cells: list[str | None], column: Column, text: str, findings: list[Finding]
+    ) -> None:
+        place = self._places[column.name]
+        clean = self._clean[place]
+        if (known := clean.get(text)) is not None:
+            cells[place] = known
+            return
+        before = len(findings)
+        self._set(cells, column, unescaped(text), findings)
+        found = cells[place]
+        if (
+            found is not None
+            and len(findings) == before
+            and not column.unique
+            and len(clean) < _MOST_REMEMBERED
+            and len(text) <= _REMEMBERED_CHARACTERS
+        ):
+            clean[text] = found
 
     def _set(
         self, cells: list[str | None], column: Column, text: str, findings: list[Finding]
@@ -163,4 +187,4 @@ class Staging:
         if isinstance(found, Odd):
             findings.append(Finding(column.name, found.code, Severity.WARNING, text[:_MOST_SHOWN]))
             found = found.text
-        cells[place] = found
+        cells[place] = found or None

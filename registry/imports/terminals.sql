@@ -13,6 +13,12 @@ iccids as materialized (select registry.taken('iccid', array(select iccid from g
 imsis as materialized (select registry.taken('imsi', array(select imsi from given where imsi is not null)) as imsi),
 msisdns as materialized (select registry.taken('msisdn', array(select msisdn from given where msisdn is not null)) as msisdn),
 names as materialized (select registry.taken('wire_name', array(select unnest(wire_names) from given)) as name),
+owners as materialized (select c.code, c.id from registry.group_client c
+    where c.code = any (array(select distinct group_client from given where group_client is not null))
+        and (%(everything)s or c.region_code between %(region_low)s and %(region_high)s
+            or c.id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))),
+abroad as materialized (select g.imsi from given g where not %(foreign)s and g.imsi is not null and exists (select from registry.network)
+    and not coalesce((select n.home from registry.network n where starts_with(g.imsi, n.prefix) order by length(n.prefix) desc limit 1), false)),
 looked as (
     select g.row, g.code, g.name, p.id as profile_id, g.group_client, g.region, g.imei, g.iccid, g.imsi, g.msisdn, g.tags, g.latitude, g.longitude,
         g.wire_names, g.gateway, g.order_ref, t.id as terminal_id, c.id as client_id, s.id as sim_id, w.id as gateway_id,
@@ -22,16 +28,14 @@ looked as (
         s.group_client_id as is_of_client_id, s.imsi as is_imsi, s.msisdn as is_msisdn, i.terminal_id as is_in, i.terminal_id is not null as is_installed
     from given g
     join registry.profile p on p.code = g.profile
-    left join lateral (select t.* from registry.terminal t where t.code = g.code
+    left join owners c on c.code = g.group_client
+    left join lateral (select t.* from registry.terminal t where t.code = g.code and g.code in (select code from codes)
         and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
             or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))) limit 1) t on true
-    left join lateral (select c.id from registry.group_client c where c.code = g.group_client
-        and (%(everything)s or c.region_code between %(region_low)s and %(region_high)s
-            or c.id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))) limit 1) c on true
-    left join lateral (select s.* from registry.sim s where s.iccid = g.iccid
+    left join lateral (select s.* from registry.sim s where s.iccid = g.iccid and g.iccid in (select iccid from iccids)
         and (%(everything)s or s.region_code between %(region_low)s and %(region_high)s
             or s.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))) limit 1) s on true
-    left join registry.installation i on i.sim_id = s.id and i.valid_to is null
+    left join lateral (select i.terminal_id from registry.installation i where i.sim_id = s.id and i.valid_to is null limit 1) i on true
     left join lateral (select w.* from registry.terminal w where w.code = g.gateway
         and (%(everything)s or w.region_code between %(region_low)s and %(region_high)s
             or w.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))) limit 1) w on true)
@@ -71,6 +75,7 @@ from looked l cross join lateral (values
     ('msisdn', 'differs', l.is_msisdn, l.sim_id is not null and l.msisdn is not null and l.msisdn is distinct from l.is_msisdn),
     ('imsi', 'sim_taken', l.imsi, l.sim_id is null and l.imsi in (select imsi from imsis)),
     ('msisdn', 'sim_taken', l.msisdn, l.sim_id is null and l.msisdn in (select msisdn from msisdns)),
+    ('imsi', 'sim_of_another_network', l.imsi, l.sim_id is null and l.imsi in (select imsi from abroad)),
     ('gateway', 'gateway_is_itself', l.gateway, l.gateway = l.code),
     ('gateway', 'gateway_unfit', l.gateway, l.gateway_unfit),
     ('longitude', 'required', null, l.latitude is not null and l.longitude is null),
@@ -79,7 +84,14 @@ from looked l cross join lateral (values
         and exists (select from unnest(l.wire_names) n(name), names
             where names.name = n.name || '@' || coalesce(l.gateway_id, 0)))
 ) v(column_name, code, value, holds)
-where v.holds
+-- Most rows are new and meet nobody: of such a one none of these can hold, and thirty are not tried.
+where (l.terminal_id is not null or l.sim_id is not null or l.group_client is not null and l.client_id is null
+        or not (%(everything)s or l.region between %(region_low)s and %(region_high)s or l.client_id is not null)
+        or l.code in (select code from codes) or l.imei in (select imei from imeis) or l.iccid in (select iccid from iccids)
+        or l.imsi in (select imsi from imsis) or l.msisdn in (select msisdn from msisdns) or l.imsi in (select imsi from abroad)
+        or l.iccid is null and (l.imsi is not null or l.msisdn is not null)
+        or l.gateway is not null or l.wire_names is not null or (l.latitude is null) <> (l.longitude is null))
+    and v.holds
 on conflict do nothing;
 
 -- name: judge_after
@@ -118,32 +130,39 @@ on conflict do nothing;
 
 -- name: count_known
 -- How many rows of a portion are on the roll already, as they say.
-select count(*) as known from registry.imported_terminal g
-join registry.terminal t on t.code = g.code
+select count(*) as known from registry.terminal t
+where t.code = any (array(select g.code from registry.imported_terminal g
+        where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
+            and not exists (select from registry.import_finding f where f.import_id = g.import_id and f.row = g.row and f.severity = 'error')))
     and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
-        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
-where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
-    and not exists (select from registry.import_finding f where f.import_id = g.import_id and f.row = g.row and f.severity = 'error');
+        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])));
 
 -- name: insert_terminals
--- Put the terminals of a portion on the roll that are not on it.
+-- Put the terminals of a portion on the roll that are not on it. What is on the roll is found by an index,
+-- however large it is: of a join with all of it nobody knows how it will be done.
 insert into registry.terminal (code, name, state, profile_id, group_client_id, region_code, gateway_id, latitude, longitude, tags, order_ref)
+with given as materialized (
+    select g.* from registry.imported_terminal g
+    where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
+        and not exists (select from registry.import_finding f
+            where f.import_id = g.import_id and f.row = g.row and f.severity = 'error')),
+known as materialized (select t.code from registry.terminal t where t.code = any (array(select code from given))),
+owners as materialized (select c.code, c.id from registry.group_client c
+    where c.code = any (array(select distinct group_client from given where group_client is not null)))
 select g.code, g.name, g.state, p.id, c.id, g.region, w.id, g.latitude, g.longitude, coalesce(g.tags, '{}'), g.order_ref
-from registry.imported_terminal g
+from given g
 join registry.profile p on p.code = g.profile
-left join registry.group_client c on c.code = g.group_client
-left join registry.terminal w on w.code = g.gateway
-where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
-    and not exists (select from registry.import_finding f
-        where f.import_id = g.import_id and f.row = g.row and f.severity = 'error')
-    and not exists (select from registry.terminal t where t.code = g.code)
+left join owners c on c.code = g.group_client
+left join lateral (select w.id from registry.terminal w where w.code = g.gateway limit 1) w on true
+where g.code not in (select code from known)
 order by g.row;
 
 -- name: note_terminals
 -- Which row made which: by code, as an index finds them; joined row by row with what an insert returns they are compared each with each.
 insert into registry.import_made (import_id, row, id, tenant)
 select g.import_id, g.row, t.id, coalesce(t.group_client_id, 0)
-from registry.imported_terminal g join registry.terminal t on t.code = g.code and t.registered_at = now()
+from registry.imported_terminal g
+cross join lateral (select t.id, t.group_client_id from registry.terminal t where t.code = g.code and t.registered_at = now() limit 1) t
 where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
     and not exists (select from registry.import_finding f
         where f.import_id = g.import_id and f.row = g.row and f.severity = 'error');
@@ -151,13 +170,16 @@ where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s
 -- name: insert_ownerships
 -- Each terminal's first owner has it from ever on.
 insert into registry.ownership (terminal_id, terminal_code, group_client_id, valid_from)
-select t.id, t.code, t.group_client_id, '-infinity' from registry.import_made m join registry.terminal t on t.id = m.id
+select m.id, g.code, nullif(m.tenant, 0), '-infinity'
+from registry.import_made m join registry.imported_terminal g on g.import_id = m.import_id and g.row = m.row
 where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s;
 
 -- name: insert_profile_intervals
 -- Each terminal's first profile is its from ever on.
 insert into registry.terminal_profile (terminal_id, profile_id, valid_from)
-select t.id, t.profile_id, '-infinity' from registry.import_made m join registry.terminal t on t.id = m.id
+select m.id, p.id, '-infinity'
+from registry.import_made m join registry.imported_terminal g on g.import_id = m.import_id and g.row = m.row
+join registry.profile p on p.code = g.profile
 where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s;
 
 -- name: insert_hardware
@@ -169,33 +191,38 @@ where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s and g.i
 -- name: insert_sims
 -- SIMs that come with their terminals; one from stock is there already.
 insert into registry.sim (iccid, imsi, msisdn, state, group_client_id, region_code, order_ref)
-select g.iccid, g.imsi, g.msisdn, 'active', t.group_client_id, t.region_code, g.order_ref
-from registry.import_made m join registry.imported_terminal g on g.import_id = m.import_id and g.row = m.row
-join registry.terminal t on t.id = m.id
-where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s and g.iccid is not null
-    and not exists (select from registry.sim s where s.iccid = g.iccid);
+with given as materialized (
+    select g.iccid, g.imsi, g.msisdn, m.tenant, g.region, g.order_ref
+    from registry.import_made m join registry.imported_terminal g on g.import_id = m.import_id and g.row = m.row
+    where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s and g.iccid is not null),
+stock as materialized (select s.iccid from registry.sim s where s.iccid = any (array(select iccid from given)))
+select g.iccid, g.imsi, g.msisdn, 'active', nullif(g.tenant, 0), g.region, g.order_ref
+from given g where g.iccid not in (select iccid from stock);
 
 -- name: insert_installations
 -- Which SIM is in which terminal from now on.
 insert into registry.installation (sim_id, terminal_id, valid_from)
 select s.id, m.id, now() from registry.import_made m join registry.imported_terminal g on g.import_id = m.import_id and g.row = m.row
-join registry.sim s on s.iccid = g.iccid
+cross join lateral (select s.id from registry.sim s where s.iccid = g.iccid limit 1) s
 where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s;
 
 -- name: adopt_sims
 -- What comes from the operator's stock belongs to the owner of the terminal that it is in.
-update registry.sim s set group_client_id = t.group_client_id, version = s.version + 1
-from registry.import_made m join registry.imported_terminal g on g.import_id = m.import_id and g.row = m.row
-join registry.terminal t on t.id = m.id
-where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s and s.iccid = g.iccid
-    and s.group_client_id is distinct from t.group_client_id;
+update registry.sim s set version = s.version + 1, group_client_id = (
+    select t.group_client_id from registry.installation i join registry.terminal t on t.id = i.terminal_id
+    where i.sim_id = s.id and i.valid_to is null)
+where s.id = any (array(
+    select k.id from registry.import_made m
+    cross join lateral (select i.sim_id from registry.installation i where i.terminal_id = m.id and i.valid_to is null limit 1) i
+    cross join lateral (select k.id from registry.sim k where k.id = i.sim_id and k.group_client_id is distinct from nullif(m.tenant, 0) limit 1) k
+    where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s));
 
 -- name: put_behind_gateways
 -- Those whose gateway came in the same portion.
 update registry.terminal t set gateway_id = w.id
 from registry.import_made m join registry.imported_terminal g on g.import_id = m.import_id and g.row = m.row
-join registry.terminal w on w.code = g.gateway
-where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s and t.id = m.id and t.gateway_id is null;
+cross join lateral (select w.id from registry.terminal w where w.code = g.gateway limit 1) w
+where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s and g.gateway is not null and t.id = m.id and t.gateway_id is null;
 
 -- name: note_gateways
 -- Each terminal is behind its gateway from now on.
@@ -209,7 +236,7 @@ insert into registry.wire_name (terminal_id, gateway_id, kind, value)
 select t.id, t.gateway_id, split_part(n.name, ':', 1), substr(n.name, strpos(n.name, ':') + 1)
 from registry.import_made m join registry.imported_terminal g on g.import_id = m.import_id and g.row = m.row
 join registry.terminal t on t.id = m.id cross join lateral unnest(g.wire_names) n(name)
-where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s;
+where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s and g.wire_names is not null;
 
 -- name: list_secrets_wanted
 -- Which terminals of a portion are to be given a password.

@@ -42,12 +42,23 @@ async def asker(conn: Connection, actor: str) -> Scope:
 
 
 class Work:
-    """What a job is done with. `done` is told by every beat; what it counts is the job's."""
+    """What a job is done with. `done` is told by every beat; what it counts is the job's.
+
+    `foreign` says whether new SIMs of networks that are not at home are taken.
+    """
 
     def __init__(
-        self, pool: Pool, job: Job, holder: UUID, scope: Scope, seal: Sealing | None
+        self,
+        pool: Pool,
+        job: Job,
+        holder: UUID,
+        scope: Scope,
+        seal: Sealing | None,
+        *,
+        foreign: bool = True,
     ) -> None:
         self.pool, self.job, self.scope, self.seal = pool, job, scope, seal
+        self.foreign = foreign
         self.done = job.done
         self._holder = holder
         self._is_over = False

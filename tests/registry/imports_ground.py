@@ -71,10 +71,10 @@ async def nobody_heard(_: Connection, __: Sequence[int]) -> list[int]:
     return []
 
 
-async def worked(database: Database, heard: Heard = nobody_heard) -> None:
+async def worked(database: Database, heard: Heard = nobody_heard, *, foreign: bool = True) -> None:
     """Do every job that is asked for, as the jobs process does."""
     async with await open_pool(database.jobs, name="jobs") as pool:
-        while await running.run_next(pool, uuid.uuid4(), SEAL, heard):
+        while await running.run_next(pool, uuid.uuid4(), SEAL, heard, foreign=foreign):
             pass
 
 

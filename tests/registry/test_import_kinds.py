@@ -6,9 +6,10 @@ import io
 import psycopg
 import pytest
 
-from foundation.database import Pool, transaction
+from deploy import reference
+from foundation.database import Pool, open_pool, transaction
 from foundation.formulas import escaped
-from registry import bindings, sims
+from registry import bindings, networks, sims
 from registry.bindings import Mode, Rule
 from registry.identifiers import Iccid
 from registry.imports import exports, files
@@ -25,6 +26,7 @@ from tests.registry.imports_ground import (
     iccid,
     imei,
     rows_of,
+    sent,
     terminals_file,
     verdicts,
     worked,
@@ -154,3 +156,38 @@ async def test_what_is_exported_is_imported_unchanged(
         assert "'=HYPERLINK" in content.decode()
         named = rows_of(database, "select name from registry.terminal where code = 'X-1'")
         assert named == [{"name": '=HYPERLINK("x")'}]
+
+
+@pytest.mark.parametrize("kind", ["sims", "terminals"])
+async def test_sims_of_other_networks_come_only_where_they_are_taken(
+    pool: Pool, database: Database, kind: str
+) -> None:
+    """As when they are registered one by one: new ones only, and of networks that are known."""
+    country = reference.load()
+    async with await open_pool(database.owner, name="owner") as owners, transaction(owners) as conn:
+        await networks.put(conn, everything, country.networks, country.number_ranges)
+    home = next(network.prefix for network in country.networks if network.home)
+    away = next(network.prefix for network in country.networks if not network.home)
+    numbers = [f"{prefix}{n:010d}"[:15] for n, prefix in enumerate((home, away, "99999"))]
+    rows = [
+        f"m-{n},meter,320100,{iccid(n)},{imsi}"
+        if kind == "terminals"
+        else f"320100,{iccid(n)},{imsi}"
+        for n, imsi in enumerate(numbers)
+    ]
+    header = "code,profile,region,iccid,imsi" if kind == "terminals" else "region,iccid,imsi"
+    content = "\n".join([header, *rows]).encode()
+
+    number = await sent(pool, content, kind=kind)
+    await worked(database, foreign=False)
+    refused = await verdicts(pool, number)
+    taken = await applied(pool, database, content, kind=kind)
+    again = await sent(pool, content, kind=kind)
+    await worked(database, foreign=False)
+
+    assert refused == {
+        3: [("imsi", "sim_of_another_network")],
+        4: [("imsi", "sim_of_another_network")],
+    }
+    assert (taken.created, taken.wrong) == (3, 0)
+    assert await verdicts(pool, again) == {}

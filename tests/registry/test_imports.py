@@ -11,7 +11,7 @@ from foundation.errors import NotFound, Refused
 from registry import sims, terminals
 from registry.identifiers import Iccid, Imei, TerminalCode
 from registry.imports import files, running
-from registry.imports.model import Import, ImportState
+from registry.imports.model import PORTION_ROWS, Import, ImportState
 from registry.imports.undoing import Heard
 from registry.model import RegionRange, TerminalState
 from registry.scope import Role, Scope
@@ -108,6 +108,28 @@ async def test_each_row_has_its_verdict(pool: Pool, database: Database) -> None:
         "m-000001",
         "m-000013",
     }
+
+
+async def test_one_wrong_row_among_many_portions_is_left_out_alone(
+    pool: Pool, database: Database
+) -> None:
+    """It is named by its number, and neither its portion nor any other loses a row."""
+    rows = 2 * PORTION_ROWS + 500
+    content = terminals_file(*range(rows)).replace(line(PORTION_ROWS + 70).encode(), b"x,kettle")
+    defaults = {"credential": "none", "region": "320100"}
+
+    done = await applied(pool, database, content, defaults=defaults)
+
+    assert (done.rows, done.wrong, done.created, done.state) == (
+        rows,
+        1,
+        rows - 1,
+        ImportState.APPLIED,
+    )
+    assert counted(database, "terminal") == counted(database, "installation") == rows - 1
+    assert rows_of(database, "select row, column_name, code from registry.import_finding") == [
+        {"row": PORTION_ROWS + 72, "column_name": "profile", "code": "profile_not_found"}
+    ]
 
 
 async def test_of_a_whole_file_with_one_wrong_row_nothing_is_applied(

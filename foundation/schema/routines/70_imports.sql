@@ -100,16 +100,18 @@ language sql security definer set search_path = pg_catalog, pg_temp
 begin atomic
     insert into registry.audit (tenant, actor, scope, action, outcome, keys, size, changes)
     select o.tenant, registry.acting(), registry.acting_scope(), 'import.' || tell_import.deed, 'done',
-        array_remove(array['import:' || i.id, i.order_ref], null), coalesce(l.rows, 0),
+        array_remove(array['import:' || i.id, i.order_ref], null), o.rows,
         json_build_array(json_build_object('key', 'import:' || i.id, 'part', i.order_ref, 'after', json_strip_nulls(json_build_object(
-            'kind', i.kind, 'file', i.name, 'file_sha256', encode(i.sha256, 'hex'), 'rows', coalesce(l.rows, 0),
-            'rows_sha256', encode(l.hash, 'hex'),
+            'kind', i.kind, 'file', i.name, 'file_sha256', encode(i.sha256, 'hex'), 'rows', o.rows,
+            'rows_sha256', encode(o.hash, 'hex'),
             'changes', case when o.tenant = 0 then (select json_object_agg(t.action, t.rows order by t.action)
                 from registry.import_tally t where t.import_id = i.id and t.deed = tell_import.deed) end))))
     from registry.import i
-    cross join lateral (select 0 as tenant union select k.tenant from registry.import_link k
-        where k.import_id = i.id and k.deed = tell_import.deed) o
-    left join registry.import_link l on l.import_id = i.id and l.deed = tell_import.deed and l.tenant = o.tenant
+    cross join lateral (
+        select k.tenant, k.rows, k.hash from registry.import_link k where k.import_id = i.id and k.deed = tell_import.deed
+        union all
+        select 0, 0, null where not exists (select from registry.import_link k
+            where k.import_id = i.id and k.deed = tell_import.deed and k.tenant = 0)) o
     where i.id = tell_import.import_id;
 end;
 revoke all on function registry.tell_import(bigint, text) from public;

@@ -1,0 +1,104 @@
+"""`muster provision` on a running API and jobs process: from a file to the roll, and back."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli.provision import RowsStay, app
+from deploy.embedded.ports import free_port
+from deploy.embedded.processes import wait_until
+from foundation.database import transaction
+from foundation.errors import Invalid
+from registry import api_keys
+from registry.scope import Role
+from tests.conftest import Database
+from tests.country import everything, settled
+from tests.jobs.test_jobs import running
+from tests.registry.imports_ground import counted, terminals_file
+
+
+@contextmanager
+def serving(database: Database) -> Iterator[str]:
+    """The address of an API process, which is gone afterwards."""
+    base = f"127.0.0.1:{free_port()}"
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
+    given = {"MUSTER_DATABASE_URL": database.api, "MUSTER_API_LISTEN": base}
+    process = subprocess.Popen([sys.executable, "-m", "api"], env=clean | given)
+
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://{base}/health") as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    try:
+        wait_until(answers, 60)
+        yield f"http://{base}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def key_file(database: Database, tmp_path: Path) -> Path:
+    """The key of an administrator, in a small country."""
+
+    async def issue() -> str:
+        async with settled(database) as pool, transaction(pool, everything.settings()) as conn:
+            return (await api_keys.issue(conn, everything, name="cli", role=Role.ADMIN)).secret
+
+    path = tmp_path / "key"
+    path.write_text(asyncio.run(issue()), "utf-8")
+    return path
+
+
+def test_a_file_is_applied_and_taken_back(
+    database: Database, key_file: Path, tmp_path: Path
+) -> None:
+    """Undone, what nothing happened to is gone; what was changed stays and is named."""
+    fleet = tmp_path / "fleet.csv"
+    fleet.write_bytes(terminals_file(1, 2, 3))
+
+    with serving(database) as base, running(database):
+
+        def provision(*arguments: str) -> str:
+            entrance = ("--api", base, "--key-file", str(key_file))
+            done = CliRunner().invoke(app, [*arguments, *entrance])
+            if done.exception is not None and not isinstance(done.exception, SystemExit):
+                raise done.exception
+            return done.output
+
+        applied = provision(str(fleet), "--apply", "--default", "credential:none")
+        there = counted(database, "terminal")
+        with psycopg.connect(database.superuser) as conn:
+            conn.execute("update registry.terminal set version = 2 where code = 'm-000002'")
+        with pytest.raises(RowsStay):
+            provision("--undo", "1")
+        left = counted(database, "terminal")
+        with psycopg.connect(database.superuser) as conn:
+            conn.execute("update registry.terminal set version = 1 where code = 'm-000002'")
+        back = provision("--undo", "1")
+
+    assert "3 rows applied" in applied
+    assert (there, left, counted(database, "terminal")) == (3, 1, 0)
+    assert "1 rows taken back, 0 stay" in back
+
+
+def test_a_file_and_an_undo_are_not_asked_at_once(tmp_path: Path) -> None:
+    """One or the other: nothing is asked of anybody before that is clear."""
+    fleet = tmp_path / "fleet.csv"
+    fleet.write_bytes(terminals_file(1))
+
+    for arguments in ([], [str(fleet), "--undo", "1"]):
+        done = CliRunner().invoke(app, arguments)
+        assert isinstance(done.exception, Invalid)
