@@ -18,6 +18,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -42,7 +43,9 @@ _LATEST_SECONDS = 10**11
 _MOST_NAME = 255
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:./_-]*", re.ASCII)  # section 4.5.1
 _VALUES = ("v", "vb", "vs", "vd")
-_BASES = ("bn", "bt", "bu", "bv", "bs", "bver")
+_SAYING_VALUE = frozenset(_VALUES)
+_SAYING = frozenset(("n", "s", "t", *_VALUES))  # a record with one of these is no mere base
+_BASES = frozenset(("bn", "bt", "bu", "bv", "bs", "bver"))
 _LABELS = {
     -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
     0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
@@ -114,9 +117,14 @@ def _decode(document: Any, received_us: int, options: Options) -> list[Said]:
     if len(document) > MAX_ITEMS:
         raise Undecodable(Reason.TOO_LARGE, f"{len(document)} records; at most {MAX_ITEMS}")
     devices: dict[str, _Device] = {}
+    speakers = options.get("speakers")
     for position, name, outcome in _resolved(document, received_us):
-        device_name, metric = _parted(name)
-        device = devices.setdefault(device_name if options.get("speakers") else "", _Device())
+        device_name, metric = _parted_before(name) if len(name) <= _MOST_NAME else _parted(name)
+        if not speakers:
+            device_name = ""
+        device = devices.get(device_name)
+        if device is None:
+            device = devices[device_name] = _Device()
         if isinstance(outcome, _Wrong):
             refused = RefusedPart(
                 position, None, metric and shown(metric), outcome.reason, str(outcome)
@@ -124,8 +132,11 @@ def _decode(document: Any, received_us: int, options: Options) -> list[Said]:
             device.refused.append(refused)
             continue
         time_us, unit, values = outcome
+        at_once = device.values.get(time_us)
+        if at_once is None:
+            at_once = device.values[time_us] = {}
         for suffix, value in values.items():
-            _put(device, position, time_us, metric + suffix, value)
+            _put(device, at_once, position, metric + suffix, value)
             device.units[metric + suffix] = None if suffix else unit
     if not devices:
         raise Undecodable(Reason.MALFORMED, "no record has a value", 0)
@@ -133,21 +144,22 @@ def _decode(document: Any, received_us: int, options: Options) -> list[Said]:
         Said(
             [Decoded(time_us, None, None, None, values) for time_us, values in one.values.items()],
             one.refused,
-            speaker=_speaker(name) if options.get("speakers") else None,
+            speaker=_speaker(name) if speakers else None,
             units=one.units,
         )
         for name, one in devices.items()
     ]
 
 
-def _put(device: _Device, position: int, time_us: int | None, metric: str, value: Scalar) -> None:
-    """Keep a value; another one of this metric at this time is a conflict."""
-    values = device.values.setdefault(time_us, {})
+def _put(
+    device: _Device, values: dict[str, Scalar], position: int, metric: str, value: Scalar
+) -> None:
+    """Keep a value among those of its time; another one of this metric is a conflict."""
     if metric in values and values[metric] != value:
         said = "has two values at one time; of one device or of two"
         device.refused.append(RefusedPart(position, None, shown(metric), Reason.CONFLICT, said))
     else:
-        values.setdefault(metric, value)
+        values[metric] = value
 
 
 _Resolved = tuple[int | None, str | None, dict[str, Scalar]]
@@ -162,7 +174,7 @@ def _resolved(
         if type(record) is not dict:
             raise Undecodable(Reason.MALFORMED, f"record {position + 1} is not an object")
         _take_bases(base, record, position)
-        if not any(label in record for label in ("n", "s", "t", *_VALUES)):
+        if _SAYING.isdisjoint(record):
             continue
         own = record.get("n", "")
         name = base.get("bn", "") + own if type(own) is str else ""
@@ -200,8 +212,8 @@ def _take_bases(base: dict[str, Any], record: dict[str, Any], position: int) -> 
 
 def _time_us(record: dict[str, Any], base: dict[str, Any], received_us: int) -> int | None:
     """Unix us; None is now, told as nothing else."""
-    own = _number(record.get("t", 0))
-    if own is None or _number(record.get("ut", 0)) is None:
+    own = _number(record["t"]) if "t" in record else 0
+    if own is None or ("ut" in record and _number(record["ut"]) is None):
         raise _Wrong("t or ut is no number")
     seconds: float = base.get("bt", 0) + own
     if not abs(seconds) < _LATEST_SECONDS:
@@ -213,15 +225,16 @@ def _time_us(record: dict[str, Any], base: dict[str, Any], received_us: int) -> 
 
 def _values(record: dict[str, Any], base: dict[str, Any]) -> dict[str, Scalar]:
     """The value, and its sum behind `_sum`."""
-    given = [label for label in _VALUES if label in record]
+    given = _SAYING_VALUE.intersection(record)
     if len(given) > 1:
-        raise _Wrong(f"{' and '.join(given)}: at most one value")
+        listed = " and ".join(label for label in _VALUES if label in given)
+        raise _Wrong(f"{listed}: at most one value")
+    label = next(iter(given), "v")
     values: dict[str, Scalar] = {}
-    if given in ([], ["v"]):
+    if label == "v":
         if given or "bv" in base:
             values[""] = _added(base.get("bv", 0), record.get("v", 0), "v")
     else:
-        label = given[0]
         value = record[label]
         if type(value) is not (bool if label == "vb" else str) and not (
             label == "vd" and type(value) is bytes
@@ -270,8 +283,11 @@ def _parted(name: str) -> tuple[str, str]:
     """The device's part of a name and the metric."""
     cut = max(name.rfind(":"), name.rfind("/"))
     metric = name[cut + 1 :].lower().replace("-", "_").replace(".", "_")
-    device = name[:cut] if cut > 0 else ""
-    return device[max(device.rfind(":"), device.rfind("/")) + 1 :], metric
+    before = max(name.rfind(":", 0, max(cut, 0)), name.rfind("/", 0, max(cut, 0)))
+    return name[before + 1 : max(cut, 0)], metric
+
+
+_parted_before = lru_cache(maxsize=4096)(_parted)  # terminals say the same names again and again
 
 
 def _speaker(device: str) -> WireName | None:
