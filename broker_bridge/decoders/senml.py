@@ -24,6 +24,7 @@ from typing import Any
 
 import cbor2
 
+from broker_bridge.decoders import places
 from broker_bridge.decoders.decoded import (
     Decoded,
     Options,
@@ -70,10 +71,20 @@ class _Wrong(Exception):
         self.reason = reason
 
 
+class _PackWrong(Exception):
+    """Why nothing of a pack can be taken, and at which record that shows."""
+
+    def __init__(self, record: int, detail: str, reason: Reason = Reason.MALFORMED) -> None:
+        super().__init__(detail)
+        self.record = record
+        self.reason = reason
+
+
 @dataclass(slots=True)
 class _Device:
-    """What one device says in a pack: values by their time, None is now."""
+    """What one device says in a pack, from record `first` on: values by time, None is now."""
 
+    first: int
     values: dict[int | None, dict[str, Scalar]] = field(default_factory=dict)
     units: dict[str, str | None] = field(default_factory=dict)
     refused: list[RefusedPart] = field(default_factory=list)
@@ -81,13 +92,19 @@ class _Device:
 
 def decode_json(payload: bytes, received_us: int, options: Options) -> list[Said]:
     """The readings of a pack in JSON; see `decoded.Decode`."""
-    return _decode(exactly(payload, load(payload)), received_us, options)
+    document = exactly(payload, load(payload))
+    try:
+        return _decode(document, received_us, options)
+    except _PackWrong as wrong:
+        place = places.of_item(payload, wrong.record)
+        raise Undecodable(wrong.reason, str(wrong), place) from None
 
 
 def decode_cbor(payload: bytes, received_us: int, options: Options) -> list[Said]:
     """The readings of a pack in CBOR (RFC 8949); see `decoded.Decode`."""
     if len(payload) > MAX_BYTES:
-        raise Undecodable(Reason.TOO_LARGE, f"{len(payload)} bytes; at most {MAX_BYTES} are taken")
+        said = f"{len(payload)} bytes; at most {MAX_BYTES} are taken"
+        raise Undecodable(Reason.TOO_LARGE, said, MAX_BYTES)
     source = BytesIO(payload)
     try:
         document = cbor2.CBORDecoder(source).decode()
@@ -97,7 +114,27 @@ def decode_cbor(payload: bytes, received_us: int, options: Options) -> list[Said
         raise Undecodable(Reason.MALFORMED, "something stands behind the pack", source.tell())
     if type(document) is list:
         document = [_labelled(item) if isinstance(item, Mapping) else item for item in document]
-    return _decode(document, received_us, options)
+    try:
+        return _decode(document, received_us, options)
+    except _PackWrong as wrong:
+        raise Undecodable(wrong.reason, str(wrong), _place(payload, wrong.record)) from None
+
+
+_ARRAY_HEADS = {0x98: 2, 0x99: 3, 0x9A: 5, 0x9B: 9}
+"""Bytes of an array's head by its first one, where that is not all of it (RFC 8949, 3)."""
+
+
+def _place(payload: bytes, record: int) -> int:
+    """The byte at which a record of a pack in CBOR begins; 0 where that cannot be told."""
+    source = BytesIO(payload)
+    source.seek(_ARRAY_HEADS.get(payload[0], 1))
+    decoder = cbor2.CBORDecoder(source)
+    try:
+        for _ in range(record):
+            decoder.decode()
+    except Exception:  # noqa: BLE001 - one record leans on another (tags 28 and 29)
+        return 0
+    return source.tell()
 
 
 def _labelled(record: Mapping[Any, Any]) -> dict[str, Any]:
@@ -115,7 +152,9 @@ def _decode(document: Any, received_us: int, options: Options) -> list[Said]:
     if type(document) is not list or not document:
         raise Undecodable(Reason.MALFORMED, "a pack is a list of records", 0)
     if len(document) > MAX_ITEMS:
-        raise Undecodable(Reason.TOO_LARGE, f"{len(document)} records; at most {MAX_ITEMS}")
+        raise _PackWrong(
+            MAX_ITEMS, f"{len(document)} records; at most {MAX_ITEMS}", Reason.TOO_LARGE
+        )
     devices: dict[str, _Device] = {}
     speakers = options.get("speakers")
     for position, name, outcome in _resolved(document, received_us):
@@ -124,7 +163,7 @@ def _decode(document: Any, received_us: int, options: Options) -> list[Said]:
             device_name = ""
         device = devices.get(device_name)
         if device is None:
-            device = devices[device_name] = _Device()
+            device = devices[device_name] = _Device(position)
         if isinstance(outcome, _Wrong):
             refused = RefusedPart(
                 position, None, metric and shown(metric), outcome.reason, str(outcome)
@@ -144,7 +183,7 @@ def _decode(document: Any, received_us: int, options: Options) -> list[Said]:
         Said(
             [Decoded(time_us, None, None, None, values) for time_us, values in one.values.items()],
             one.refused,
-            speaker=_speaker(name) if speakers else None,
+            speaker=_speaker(name, one.first) if speakers else None,
             units=one.units,
         )
         for name, one in devices.items()
@@ -172,7 +211,7 @@ def _resolved(
     base: dict[str, Any] = {}
     for position, record in enumerate(records):
         if type(record) is not dict:
-            raise Undecodable(Reason.MALFORMED, f"record {position + 1} is not an object")
+            raise _PackWrong(position, f"record {position + 1} is not an object")
         _take_bases(base, record, position)
         if _SAYING.isdisjoint(record):
             continue
@@ -191,22 +230,21 @@ def _take_bases(base: dict[str, Any], record: dict[str, Any], position: int) -> 
     """Base fields hold from their record on; what must be understood and is not ends it all."""
     for label in record:
         if label.endswith("_"):
-            raise Undecodable(
-                Reason.MALFORMED, f"record {position + 1}: {shown(label)} must be understood"
-            )
+            said = f"record {position + 1}: {shown(label)} must be understood"
+            raise _PackWrong(position, said)
         if label not in _BASES:
             continue
         value = record[label]
         if label in ("bn", "bu"):
             if type(value) is not str:
-                raise Undecodable(Reason.MALFORMED, f"record {position + 1}: {label} is no text")
+                raise _PackWrong(position, f"record {position + 1}: {label} is no text")
         elif (number := _number(value)) is None:
-            raise Undecodable(Reason.MALFORMED, f"record {position + 1}: {label} is no number")
+            raise _PackWrong(position, f"record {position + 1}: {label} is no number")
         else:
             value = number
         if label == "bver" and not 0 < value <= NEWEST_VERSION:
             said = f"version {value}; up to {NEWEST_VERSION} is known"
-            raise Undecodable(Reason.MALFORMED, said)
+            raise _PackWrong(position, said)
         base[label] = value
 
 
@@ -290,11 +328,12 @@ def _parted(name: str) -> tuple[str, str]:
 _parted_before = lru_cache(maxsize=4096)(_parted)  # terminals say the same names again and again
 
 
-def _speaker(device: str) -> WireName | None:
+def _speaker(device: str, record: int) -> WireName | None:
     """The terminal behind this gateway; none is named: the gateway itself."""
     if not device:
         return None
     try:
         return WireName.of("code", device)
     except IdentifierInvalid:
-        raise Undecodable(Reason.WRONG_IDENTITY, f"{shown(device)} is no terminal's code") from None
+        said = f"{shown(device)} is no terminal's code"
+        raise _PackWrong(record, said, Reason.WRONG_IDENTITY) from None

@@ -27,6 +27,8 @@ YARDSTICK = "json, 4 metrics"
 _GOAL = 10.0
 _DISTINCT = 1_000
 """How many different messages the yardstick has."""
+_OF_A_FRAME = 100
+"""Of a turn's messages so many parts make the turn of one frame alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ def run(plan: Plan, tell: Callable[[str], None], directory: Path = cases.HERE) -
                 "frames": len(who.frames),
                 "bytes": round(who.mean_bytes, 1),
                 "us": round(median(_us(of[who.title])), 3),
-                "slowest": _slowest(who),
+                "slowest": _slowest(who, plan.messages // _OF_A_FRAME),
             }
             for who in contenders
         ],
@@ -143,12 +145,12 @@ def _us(turns: Sequence[Turn]) -> list[float]:
     return [turn.us for turn in turns]
 
 
-def _slowest(who: Contender) -> dict[str, Any]:
+def _slowest(who: Contender, messages: int) -> dict[str, Any]:
     """The frame that costs most of all, told by one turn of its own."""
     if who.title == YARDSTICK:
         return {}
     costs = {
-        frame.name: measure(Contender(frame.name, who.codec, [frame]), 200, 0).us
+        frame.name: measure(Contender(frame.name, who.codec, [frame]), messages, 0).us
         for frame in who.frames
     }
     name = max(costs, key=costs.__getitem__)

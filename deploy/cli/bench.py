@@ -34,6 +34,7 @@ def _bench() -> None:
 
 
 bench.command()(bench_codecs.codecs)
+bench.command()(bench_codecs.fuzz)
 
 
 @bench.command()

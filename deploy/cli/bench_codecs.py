@@ -1,4 +1,4 @@
-"""`muster bench codecs`: the decoders alone, without a broker or a database."""
+"""`muster bench codecs` and `bench fuzz`: the decoders alone, without broker and database."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,10 @@ from typing import Annotated
 import typer
 
 from deploy.bench import codecs as codecs_bench
+from deploy.bench import fuzz as fuzz_bench
 from deploy.cli.measured import measured, show_goals, table
+
+_SHOWN = 20
 
 
 def codecs(
@@ -33,3 +36,30 @@ def codecs(
         ],
     )
     show_goals(result)
+
+
+def fuzz(
+    inputs: Annotated[int, typer.Option(min=1, help="Over all codecs.")] = 1_000_000,
+    seed: Annotated[int, typer.Option(min=0, help="The same gives the same inputs.")] = 1,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first one.")] = 0,
+    keep: Annotated[Path, typer.Option(help="Where what fails is kept.")] = Path("fuzz-failures"),
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+) -> None:
+    """Damaged frames and random bytes for every codec; exits with 1 if one breaks a promise."""
+    plan = fuzz_bench.Plan(inputs=inputs, seed=seed, first=first)
+    result = measured(lambda tell: fuzz_bench.run(plan, tell, keep), json_file)
+    outcomes = sorted({outcome for counts in result["codecs"].values() for outcome in counts})
+    table(
+        f"{inputs:,} inputs, seed {seed}, {result['seconds']:,.0f} s",
+        ("", *result["codecs"]),
+        [
+            [outcome, *(f"{counts.get(outcome, 0):,}" for counts in result["codecs"].values())]
+            for outcome in outcomes
+        ],
+    )
+    for failure in result["failures"][:_SHOWN]:
+        print(f"{failure['codec']}, input {failure['number']}: {failure['why']}")
+    if result["failures"]:
+        print(f"{len(result['failures'])} inputs broke a promise; they are kept in {keep}.")
+        raise typer.Exit(1)
+    print("Every input ended as promised.")
