@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from broker_bridge.decoders import places
 from broker_bridge.decoders.decoded import RefusedPart, Undecodable, shown
 from telemetry.model import Reason
 
@@ -62,7 +63,8 @@ class Refusals:
 def load(payload: bytes) -> Any:
     """The document as orjson reads it, or `Undecodable`."""
     if len(payload) > MAX_BYTES:
-        raise Undecodable(Reason.TOO_LARGE, f"{len(payload)} bytes; at most {MAX_BYTES} are taken")
+        said = f"{len(payload)} bytes; at most {MAX_BYTES} are taken"
+        raise Undecodable(Reason.TOO_LARGE, said, MAX_BYTES)
     try:
         return orjson.loads(payload)
     except orjson.JSONDecodeError as error:
@@ -74,9 +76,9 @@ def items(document: Any) -> list[Any]:
     if type(document) is not list:
         return [document]
     if not document:
-        raise Undecodable(Reason.MALFORMED, "the list is empty")
+        raise Undecodable(Reason.MALFORMED, "the list is empty", 0)
     if len(document) > MAX_ITEMS:
-        raise Undecodable(Reason.TOO_LARGE, f"a list of {len(document)}; at most {MAX_ITEMS}")
+        raise Undecodable(Reason.TOO_LARGE, f"a list of {len(document)}; at most {MAX_ITEMS}", 0)
     return document
 
 
@@ -89,7 +91,8 @@ def exactly(payload: bytes, document: Any) -> Any:
     doubt = b"\\" in payload  # an escape can hide a colon
     for depth, level in enumerate(levels(document), start=1):
         if depth > MAX_DEPTH:
-            raise Undecodable(Reason.MALFORMED, f"nested deeper than {MAX_DEPTH}")
+            place = places.of_depth(payload, MAX_DEPTH)
+            raise Undecodable(Reason.MALFORMED, f"nested deeper than {MAX_DEPTH}", place)
         for value in level:
             if type(value) is dict:
                 colons += len(value)
@@ -100,7 +103,11 @@ def exactly(payload: bytes, document: Any) -> Any:
     # Each key as written has a colon: none left over, and no key stands twice.
     if not doubt and payload.count(b":") == colons:
         return document
-    return json.loads(payload.decode(), object_pairs_hook=_unique)
+    try:
+        return json.loads(payload.decode(), object_pairs_hook=_unique)
+    except _Twice as twice:
+        said = f"the key {shown(twice.args[0])} stands twice"
+        raise Undecodable(Reason.MALFORMED, said, places.of_second_key(payload)) from None
 
 
 def levels(document: Any) -> Iterator[list[Any]]:
@@ -191,10 +198,14 @@ def _counts(value: object) -> bool:
     return type(value) is int and 0 <= value < INT64
 
 
+class _Twice(Exception):
+    """A key that its object has already."""
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise Undecodable(Reason.MALFORMED, f"the key {shown(name)} stands twice")
+            raise _Twice(name)
         found[name] = value
     return found

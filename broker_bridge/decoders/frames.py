@@ -16,7 +16,8 @@ _BLANKS = re.compile(rb"[\s]+")
 def raw(payload: bytes, options: Options) -> bytes:
     """The frames' bytes: as they are, or out of the text that the option `text` names."""
     if len(payload) > MAX_BYTES:
-        raise Undecodable(Reason.TOO_LARGE, f"{len(payload)} bytes; at most {MAX_BYTES} are taken")
+        said = f"{len(payload)} bytes; at most {MAX_BYTES} are taken"
+        raise Undecodable(Reason.TOO_LARGE, said, MAX_BYTES)
     text = options.get("text", "raw")
     if text == "raw":
         return payload

@@ -18,11 +18,13 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
 import cbor2
 
+from broker_bridge.decoders import places
 from broker_bridge.decoders.decoded import (
     Decoded,
     Options,
@@ -42,7 +44,9 @@ _LATEST_SECONDS = 10**11
 _MOST_NAME = 255
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:./_-]*", re.ASCII)  # section 4.5.1
 _VALUES = ("v", "vb", "vs", "vd")
-_BASES = ("bn", "bt", "bu", "bv", "bs", "bver")
+_SAYING_VALUE = frozenset(_VALUES)
+_SAYING = frozenset(("n", "s", "t", *_VALUES))  # a record with one of these is no mere base
+_BASES = frozenset(("bn", "bt", "bu", "bv", "bs", "bver"))
 _LABELS = {
     -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
     0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
@@ -67,10 +71,20 @@ class _Wrong(Exception):
         self.reason = reason
 
 
+class _PackWrong(Exception):
+    """Why nothing of a pack can be taken, and at which record that shows."""
+
+    def __init__(self, record: int, detail: str, reason: Reason = Reason.MALFORMED) -> None:
+        super().__init__(detail)
+        self.record = record
+        self.reason = reason
+
+
 @dataclass(slots=True)
 class _Device:
-    """What one device says in a pack: values by their time, None is now."""
+    """What one device says in a pack, from record `first` on: values by time, None is now."""
 
+    first: int
     values: dict[int | None, dict[str, Scalar]] = field(default_factory=dict)
     units: dict[str, str | None] = field(default_factory=dict)
     refused: list[RefusedPart] = field(default_factory=list)
@@ -78,13 +92,19 @@ class _Device:
 
 def decode_json(payload: bytes, received_us: int, options: Options) -> list[Said]:
     """The readings of a pack in JSON; see `decoded.Decode`."""
-    return _decode(exactly(payload, load(payload)), received_us, options)
+    document = exactly(payload, load(payload))
+    try:
+        return _decode(document, received_us, options)
+    except _PackWrong as wrong:
+        place = places.of_item(payload, wrong.record)
+        raise Undecodable(wrong.reason, str(wrong), place) from None
 
 
 def decode_cbor(payload: bytes, received_us: int, options: Options) -> list[Said]:
     """The readings of a pack in CBOR (RFC 8949); see `decoded.Decode`."""
     if len(payload) > MAX_BYTES:
-        raise Undecodable(Reason.TOO_LARGE, f"{len(payload)} bytes; at most {MAX_BYTES} are taken")
+        said = f"{len(payload)} bytes; at most {MAX_BYTES} are taken"
+        raise Undecodable(Reason.TOO_LARGE, said, MAX_BYTES)
     source = BytesIO(payload)
     try:
         document = cbor2.CBORDecoder(source).decode()
@@ -94,7 +114,27 @@ def decode_cbor(payload: bytes, received_us: int, options: Options) -> list[Said
         raise Undecodable(Reason.MALFORMED, "something stands behind the pack", source.tell())
     if type(document) is list:
         document = [_labelled(item) if isinstance(item, Mapping) else item for item in document]
-    return _decode(document, received_us, options)
+    try:
+        return _decode(document, received_us, options)
+    except _PackWrong as wrong:
+        raise Undecodable(wrong.reason, str(wrong), _place(payload, wrong.record)) from None
+
+
+_ARRAY_HEADS = {0x98: 2, 0x99: 3, 0x9A: 5, 0x9B: 9}
+"""Bytes of an array's head by its first one, where that is not all of it (RFC 8949, 3)."""
+
+
+def _place(payload: bytes, record: int) -> int:
+    """The byte at which a record of a pack in CBOR begins; 0 where that cannot be told."""
+    source = BytesIO(payload)
+    source.seek(_ARRAY_HEADS.get(payload[0], 1))
+    decoder = cbor2.CBORDecoder(source)
+    try:
+        for _ in range(record):
+            decoder.decode()
+    except Exception:  # noqa: BLE001 - one record leans on another (tags 28 and 29)
+        return 0
+    return source.tell()
 
 
 def _labelled(record: Mapping[Any, Any]) -> dict[str, Any]:
@@ -112,11 +152,18 @@ def _decode(document: Any, received_us: int, options: Options) -> list[Said]:
     if type(document) is not list or not document:
         raise Undecodable(Reason.MALFORMED, "a pack is a list of records", 0)
     if len(document) > MAX_ITEMS:
-        raise Undecodable(Reason.TOO_LARGE, f"{len(document)} records; at most {MAX_ITEMS}")
+        raise _PackWrong(
+            MAX_ITEMS, f"{len(document)} records; at most {MAX_ITEMS}", Reason.TOO_LARGE
+        )
     devices: dict[str, _Device] = {}
+    speakers = options.get("speakers")
     for position, name, outcome in _resolved(document, received_us):
-        device_name, metric = _parted(name)
-        device = devices.setdefault(device_name if options.get("speakers") else "", _Device())
+        device_name, metric = _parted_before(name) if len(name) <= _MOST_NAME else _parted(name)
+        if not speakers:
+            device_name = ""
+        device = devices.get(device_name)
+        if device is None:
+            device = devices[device_name] = _Device(position)
         if isinstance(outcome, _Wrong):
             refused = RefusedPart(
                 position, None, metric and shown(metric), outcome.reason, str(outcome)
@@ -124,8 +171,11 @@ def _decode(document: Any, received_us: int, options: Options) -> list[Said]:
             device.refused.append(refused)
             continue
         time_us, unit, values = outcome
+        at_once = device.values.get(time_us)
+        if at_once is None:
+            at_once = device.values[time_us] = {}
         for suffix, value in values.items():
-            _put(device, position, time_us, metric + suffix, value)
+            _put(device, at_once, position, metric + suffix, value)
             device.units[metric + suffix] = None if suffix else unit
     if not devices:
         raise Undecodable(Reason.MALFORMED, "no record has a value", 0)
@@ -133,21 +183,22 @@ def _decode(document: Any, received_us: int, options: Options) -> list[Said]:
         Said(
             [Decoded(time_us, None, None, None, values) for time_us, values in one.values.items()],
             one.refused,
-            speaker=_speaker(name) if options.get("speakers") else None,
+            speaker=_speaker(name, one.first) if speakers else None,
             units=one.units,
         )
         for name, one in devices.items()
     ]
 
 
-def _put(device: _Device, position: int, time_us: int | None, metric: str, value: Scalar) -> None:
-    """Keep a value; another one of this metric at this time is a conflict."""
-    values = device.values.setdefault(time_us, {})
+def _put(
+    device: _Device, values: dict[str, Scalar], position: int, metric: str, value: Scalar
+) -> None:
+    """Keep a value among those of its time; another one of this metric is a conflict."""
     if metric in values and values[metric] != value:
         said = "has two values at one time; of one device or of two"
         device.refused.append(RefusedPart(position, None, shown(metric), Reason.CONFLICT, said))
     else:
-        values.setdefault(metric, value)
+        values[metric] = value
 
 
 _Resolved = tuple[int | None, str | None, dict[str, Scalar]]
@@ -160,9 +211,9 @@ def _resolved(
     base: dict[str, Any] = {}
     for position, record in enumerate(records):
         if type(record) is not dict:
-            raise Undecodable(Reason.MALFORMED, f"record {position + 1} is not an object")
+            raise _PackWrong(position, f"record {position + 1} is not an object")
         _take_bases(base, record, position)
-        if not any(label in record for label in ("n", "s", "t", *_VALUES)):
+        if _SAYING.isdisjoint(record):
             continue
         own = record.get("n", "")
         name = base.get("bn", "") + own if type(own) is str else ""
@@ -179,29 +230,28 @@ def _take_bases(base: dict[str, Any], record: dict[str, Any], position: int) -> 
     """Base fields hold from their record on; what must be understood and is not ends it all."""
     for label in record:
         if label.endswith("_"):
-            raise Undecodable(
-                Reason.MALFORMED, f"record {position + 1}: {shown(label)} must be understood"
-            )
+            said = f"record {position + 1}: {shown(label)} must be understood"
+            raise _PackWrong(position, said)
         if label not in _BASES:
             continue
         value = record[label]
         if label in ("bn", "bu"):
             if type(value) is not str:
-                raise Undecodable(Reason.MALFORMED, f"record {position + 1}: {label} is no text")
+                raise _PackWrong(position, f"record {position + 1}: {label} is no text")
         elif (number := _number(value)) is None:
-            raise Undecodable(Reason.MALFORMED, f"record {position + 1}: {label} is no number")
+            raise _PackWrong(position, f"record {position + 1}: {label} is no number")
         else:
             value = number
         if label == "bver" and not 0 < value <= NEWEST_VERSION:
             said = f"version {value}; up to {NEWEST_VERSION} is known"
-            raise Undecodable(Reason.MALFORMED, said)
+            raise _PackWrong(position, said)
         base[label] = value
 
 
 def _time_us(record: dict[str, Any], base: dict[str, Any], received_us: int) -> int | None:
     """Unix us; None is now, told as nothing else."""
-    own = _number(record.get("t", 0))
-    if own is None or _number(record.get("ut", 0)) is None:
+    own = _number(record["t"]) if "t" in record else 0
+    if own is None or ("ut" in record and _number(record["ut"]) is None):
         raise _Wrong("t or ut is no number")
     seconds: float = base.get("bt", 0) + own
     if not abs(seconds) < _LATEST_SECONDS:
@@ -213,15 +263,16 @@ def _time_us(record: dict[str, Any], base: dict[str, Any], received_us: int) -> 
 
 def _values(record: dict[str, Any], base: dict[str, Any]) -> dict[str, Scalar]:
     """The value, and its sum behind `_sum`."""
-    given = [label for label in _VALUES if label in record]
+    given = _SAYING_VALUE.intersection(record)
     if len(given) > 1:
-        raise _Wrong(f"{' and '.join(given)}: at most one value")
+        listed = " and ".join(label for label in _VALUES if label in given)
+        raise _Wrong(f"{listed}: at most one value")
+    label = next(iter(given), "v")
     values: dict[str, Scalar] = {}
-    if given in ([], ["v"]):
+    if label == "v":
         if given or "bv" in base:
             values[""] = _added(base.get("bv", 0), record.get("v", 0), "v")
     else:
-        label = given[0]
         value = record[label]
         if type(value) is not (bool if label == "vb" else str) and not (
             label == "vd" and type(value) is bytes
@@ -270,15 +321,19 @@ def _parted(name: str) -> tuple[str, str]:
     """The device's part of a name and the metric."""
     cut = max(name.rfind(":"), name.rfind("/"))
     metric = name[cut + 1 :].lower().replace("-", "_").replace(".", "_")
-    device = name[:cut] if cut > 0 else ""
-    return device[max(device.rfind(":"), device.rfind("/")) + 1 :], metric
+    before = max(name.rfind(":", 0, max(cut, 0)), name.rfind("/", 0, max(cut, 0)))
+    return name[before + 1 : max(cut, 0)], metric
 
 
-def _speaker(device: str) -> WireName | None:
+_parted_before = lru_cache(maxsize=4096)(_parted)  # terminals say the same names again and again
+
+
+def _speaker(device: str, record: int) -> WireName | None:
     """The terminal behind this gateway; none is named: the gateway itself."""
     if not device:
         return None
     try:
         return WireName.of("code", device)
     except IdentifierInvalid:
-        raise Undecodable(Reason.WRONG_IDENTITY, f"{shown(device)} is no terminal's code") from None
+        said = f"{shown(device)} is no terminal's code"
+        raise _PackWrong(record, said, Reason.WRONG_IDENTITY) from None

@@ -35,10 +35,16 @@ _BODY = re.compile(
 _HEX8, _HEX4 = re.compile(rb"[0-9A-Fa-f]{8}"), re.compile(rb"[0-9A-Fa-f]{4}")
 _ANSWERS = frozenset((b"ACK", b"NAK", b"DUH", b"RSP"))
 _CONTACT_ID = re.compile(r"([0-9])([0-9]{3}) ?([0-9A-F]{2}) ?([0-9A-F]{3})")
-# Modifiers (SIA DC-03, 5.4): time, date, area, user, peripheral, each up to a stroke.
-_SIA = re.compile(r"([NO])((?:[a-z]{2}[^/A-Z|]*/?)*)([A-Z]{2})([0-9A-F]*)(.*)", re.DOTALL)
+# Modifiers (SIA DC-03, 5.4): time, date, area, user, peripheral, each up to a stroke. There is one
+# way to read them (each `*+`): two ways for each letter take for ever to find that none fits.
+_SIA = re.compile(
+    r"([NO])((?:[a-z]{2}[^/A-Z|]*+(?:/[a-z]{2}[^/A-Z|]*+)*+/?)?)([A-Z]{2})([0-9A-F]*)(.*)",
+    re.DOTALL,
+)
 _MODIFIER = re.compile(r"(ti|da|ri|id|pi|pt|vx|ai|ph|lv|va|pa)([^/a-zA-Z|]*)")
 _CALLED = {"ri": "area", "id": "user", "pi": "peripheral"}
+# By far faster than strptime, which takes the same.
+_TIME = re.compile(r"(\d\d?):(\d\d?):(\d\d?),(\d\d?)-(\d\d?)-(\d{4})", re.ASCII)
 _ANGLE = re.compile(r"([0-9]{2,3})([NSEW])([0-9]{1,2}(?:\.[0-9]{1,9})?)")
 
 
@@ -158,11 +164,20 @@ def _time_us(found: re.Match[bytes]) -> int | None:
     if not written:
         return None
     try:
-        when = datetime.strptime(written, "%H:%M:%S,%m-%d-%Y").replace(tzinfo=UTC)
+        hour, minute, second, month, day, year = map(int, _split(_TIME, written))
+        when = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         said = f"{written} is no time of DC-09"
         raise Undecodable(Reason.MALFORMED, said, found.start("time")) from None
     return (when - _EPOCH) // _MICROSECOND
+
+
+def _split(pattern: re.Pattern[str], text: str) -> tuple[str, ...]:
+    """The groups of a pattern; ValueError where the text is none of its."""
+    found = pattern.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return found.groups()
 
 
 def _contact_id(
@@ -188,7 +203,7 @@ def _sia(content: str, time_us: int | None, told: dict[str, object], position: i
         named["zone"] = zone
     for name, value in _MODIFIER.findall(modifiers):
         if name in _CALLED and value:
-            named[_CALLED[name]] = value
+            named[_CALLED[name]] = value.replace("\0", "")
     if age == "O":
         named["old"] = True
     texts = [rest.strip(' ^*"'), *(block[1:] for block in blocks if block.startswith("A"))]

@@ -1,16 +1,13 @@
 """`muster bench`: each benchmark with its yardstick in the same run."""
 
-import json
 import secrets
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from statistics import median
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from deploy.bench import flood as flood_bench
 from deploy.bench import imports as imports_bench
@@ -21,11 +18,11 @@ from deploy.bench import registry as registry_bench
 from deploy.bench import spool as spool_bench
 from deploy.bench import telegraf
 from deploy.bench.contenders import Who
+from deploy.cli import bench_codecs
+from deploy.cli.measured import measured, show, show_goals, table
 from deploy.ledger import faults as ledger_faults
 from deploy.ledger import mutations
 from deploy.ledger import run as ledger_bench
-
-_QUIET = 0.1
 
 app = typer.Typer()
 bench = typer.Typer(no_args_is_help=True, help="Measure, with the yardstick in the same run.")
@@ -35,6 +32,10 @@ app.add_typer(bench, name="bench")
 @bench.callback()
 def _bench() -> None:
     """Measure, with the yardstick in the same run."""
+
+
+bench.command()(bench_codecs.codecs)
+bench.command()(bench_codecs.fuzz)
 
 
 @bench.command()
@@ -67,8 +68,8 @@ def ingest(
         contenders=tuple(only or ingest_bench.CONTENDERS),
         broker_settings=dict(_pair(one) for one in broker_setting or ()),
     )
-    result = _measured(lambda tell: ingest_bench.run(plan, tell), json_file)
-    _show(result)
+    result = measured(lambda tell: ingest_bench.run(plan, tell), json_file)
+    show(result)
 
 
 @bench.command()
@@ -90,9 +91,9 @@ def peers(
     trial = peers_bench.Trial(
         messages=trial_messages, rate=rate, kills=kills, outage_seconds=outage_seconds
     )
-    result = _measured(lambda tell: peers_bench.run(plan, trial, binary, tell), json_file)
-    _show(result)
-    _table(
+    result = measured(lambda tell: peers_bench.run(plan, trial, binary, tell), json_file)
+    show(result)
+    table(
         f"Through faults, at QoS 1 and {rate:,.0f} messages/s",
         ("", "fault", "sent", "lost", "twice", "starts"),
         [[str(value) for value in outcome.values()] for outcome in result["outcomes"]],
@@ -111,8 +112,8 @@ def latency(
     """P6: from publishing a reading until a query finds it, at half the maximum rate."""
     plan = ingest_bench.Plan(rounds=rounds, messages=messages, disk_messages=0)
     asked = latency_bench.Latency(probes=probes)
-    result = _measured(lambda tell: latency_bench.run(plan, asked, tell), json_file)
-    _table(
+    result = measured(lambda tell: latency_bench.run(plan, asked, tell), json_file)
+    table(
         "Publish to query, ms",
         ("load, messages/s", "p50", "p99", "longest"),
         [
@@ -120,7 +121,7 @@ def latency(
             for one in result["rounds"]
         ],
     )
-    _show_goals(result)
+    show_goals(result)
 
 
 @bench.command()
@@ -133,8 +134,8 @@ def flood(
     """What others notice of one terminal at 10,000 messages/s, and of a client at 10x its tier."""
     plan = ingest_bench.Plan(rounds=rounds, disk_messages=0)
     asked = flood_bench.Flooding(probes=probes, seconds=seconds)
-    result = _measured(lambda tell: flood_bench.run(plan, asked, tell), json_file)
-    _table(
+    result = measured(lambda tell: flood_bench.run(plan, asked, tell), json_file)
+    table(
         "Publish to query of others, ms",
         ("beside", "p50", "p99", "longest", "stored", "flood"),
         [
@@ -142,7 +143,7 @@ def flood(
             for one in result["rounds"]
         ],
     )
-    _show_goals(result)
+    show_goals(result)
 
 
 @bench.command()
@@ -153,9 +154,9 @@ def spool(
 ) -> None:
     """Ingest while the database is away, and the way back, against ingest with it (QoS 1)."""
     plan = ingest_bench.Plan(rounds=rounds, messages=messages, disk_messages=0)
-    result = _measured(lambda tell: spool_bench.run(plan, tell), json_file)
-    _show(result)
-    _table(
+    result = measured(lambda tell: spool_bench.run(plan, tell), json_file)
+    show(result)
+    table(
         "Others while the spool is drained",
         ("round", "messages/s", "of durable ingest", "then left in the spool"),
         [
@@ -188,8 +189,8 @@ def ledger(
 ) -> None:
     """Load and faults, then an account of every message; exits with 1 if the books do not close."""
     if list_only:
-        _table("Faults", ("", "what"), [[n, str(f.__doc__)] for n, f in ledger_faults.ALL.items()])
-        _table("Mutations", ("", "what"), [[n, m.what] for n, m in mutations.ALL.items()])
+        table("Faults", ("", "what"), [[n, str(f.__doc__)] for n, f in ledger_faults.ALL.items()])
+        table("Mutations", ("", "what"), [[n, m.what] for n, m in mutations.ALL.items()])
         return
     impossible = {} if fault else ledger_faults.impossible(plain=plain)
     for name, why in impossible.items():
@@ -211,9 +212,9 @@ def ledger(
         ),
     )
     with ledger_bench.Books(books) as journal:
-        result = _measured(lambda tell: ledger_bench.run(plan, journal, tell), json_file)
+        result = measured(lambda tell: ledger_bench.run(plan, journal, tell), json_file)
     struck = Counter(strike["fault"] for strike in result["strikes"])
-    _table(
+    table(
         f"Seed {plan.seed}: {result['seconds']:,.0f} s, {result['terminals']['sent']:,} messages",
         ("fault", "struck", "with messages in flight"),
         [[name, str(n), str(result["hits"].get(name, 0))] for name, n in sorted(struck.items())],
@@ -242,10 +243,10 @@ def registry(
     plan = registry_bench.Plan(
         sizes=(*between, terminals), rounds=rounds, messages=messages, pages=pages
     )
-    result = _measured(lambda tell: registry_bench.run(plan, tell), json_file)
+    result = measured(lambda tell: registry_bench.run(plan, tell), json_file)
     titles = result["sizes"][-1]["pages"]
     sizes = [size["terminals"] for size in result["sizes"]]
-    _table(
+    table(
         "Pages, ms: median and 99th percentile",
         ("", *(f"{size:,}" for size in sizes)),
         [
@@ -262,7 +263,7 @@ def registry(
         ],
     )
     said = ("seconds", "resident_mb", "grew_mb", "look_up_us")
-    _table(
+    table(
         "The directory alone",
         ("terminals", *said),
         [
@@ -270,7 +271,7 @@ def registry(
             for size in result["sizes"]
         ],
     )
-    _show_goals(result)
+    show_goals(result)
 
 
 @bench.command("import")
@@ -310,62 +311,8 @@ def _known(names: Sequence[str] | None, known: Collection[str], option: str) -> 
     return list(names or ())
 
 
-def _measured(
-    measure: Callable[[Callable[[str], None]], dict[str, Any]], json_file: Path | None
-) -> dict[str, Any]:
-    """The result of a benchmark, whose progress is shown; kept in a file when asked for."""
-    with Console(stderr=True).status("measuring") as status:
-        result = measure(status.update)
-    if json_file is not None:
-        json_file.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    return result
-
-
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
         raise typer.BadParameter(f"{text} is not NAME=VALUE", param_hint="--broker-setting")
     return name, value
-
-
-def _show(result: dict[str, Any]) -> None:
-    turns = defaultdict(list)
-    for turn in result["turns"]:
-        turns[turn["qos"], turn["who"]].append(turn)
-    columns = ("rate", "cpu_us", "broker_cpu_us", "database_cpu_us", "load_cpu_us", "resident_mb")
-    rows = []
-    for (level, who), of in turns.items():
-        cells = [f"{median(turn[column] for turn in of):,.1f}" for column in columns]
-        size = [turn["bytes_per_row"] for turn in of if turn["bytes_per_row"] is not None]
-        rows.append([f"{who}, QoS {level}", *cells, f"{median(size):.1f}" if size else ""])
-    _table(
-        "Medians of the rounds; CPU in us a message",
-        ("", "messages/s", "CPU", "broker", "database", "load", "RSS MB", "B/row"),
-        rows,
-    )
-    _show_goals(result)
-    foreign = median(turn["foreign_share"] for turn in result["turns"])
-    if foreign > _QUIET:
-        Console().print(
-            f"The machine was not quiet: other work used {foreign:.0%} of the CPU time in the"
-            " median turn. Rates say little then; CPU and bytes a message hold.",
-            style="yellow",
-        )
-
-
-def _show_goals(result: dict[str, Any]) -> None:
-    rows = []
-    for figure in result["figures"]:
-        spread = (f"{figure[name]:g}" for name in ("median", "low", "high"))
-        word = "met" if figure["met"] else "missed"
-        rows.append([figure["goal"], figure["title"], *spread, figure["wanted"], word])
-    _table("Goals", ("goal", "figure", "median", "from", "to", "wanted", ""), rows)
-
-
-def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    table = Table(title=title)
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)

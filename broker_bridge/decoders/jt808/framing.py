@@ -128,7 +128,8 @@ def beijing_us(written: bytes) -> int | None:
     if text is None:
         return None
     try:
-        when = datetime.strptime("20" + text, "%Y%m%d%H%M%S").replace(tzinfo=_BEIJING)
+        year, month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(0, 12, 2))
+        when = datetime(2000 + year, month, day, hour, minute, second, tzinfo=_BEIJING)
     except ValueError:
         return None
     return (when - _EPOCH) // _MICROSECOND

@@ -129,7 +129,8 @@ def _batch(body: bytes, position: int, gathered: _Gathered) -> None:
         raise Undecodable(Reason.MALFORMED, "the batch has no head", position)
     count, at = int.from_bytes(body[:2]), 3
     if count > _MOST_IN_BATCH:
-        raise Undecodable(Reason.TOO_LARGE, f"{count} positions; at most {_MOST_IN_BATCH}")
+        said = f"{count} positions; at most {_MOST_IN_BATCH}"
+        raise Undecodable(Reason.TOO_LARGE, said, position)
     number = 0
     while at < len(body):
         size = int.from_bytes(body[at : at + 2])

@@ -22,14 +22,15 @@ class _Reader:
 
     def __init__(self, body: bytes, position: int) -> None:
         self._body = body
-        self._position = position
+        self.position = position
+        """Of the body in its payload."""
         self._at = 0
 
     def take(self, size: int) -> bytes:
         """The next bytes."""
         data = self._body[self._at : self._at + size]
         if len(data) < size:
-            raise Undecodable(Reason.MALFORMED, "the body is cut short", self._position)
+            raise Undecodable(Reason.MALFORMED, "the body is cut short", self.position)
         self._at += size
         return data
 
@@ -43,7 +44,12 @@ class _Reader:
 
     def rest(self) -> bytes:
         """What is left."""
-        return self.take(len(self._body) - self._at)
+        return self.take(self.left)
+
+    @property
+    def left(self) -> int:
+        """How many bytes were not taken yet."""
+        return len(self._body) - self._at
 
 
 def read(header: Header, body: bytes, position: int) -> DecodedEvent:
@@ -74,9 +80,7 @@ def _registers(header: Header, reader: _Reader) -> DecodedEvent:
     if header.version == V2019:
         maker, model, identity = 11, 30, 30
     else:
-        body = reader.rest()
-        reader = _Reader(body, 0)
-        maker, model, identity = (5, 20, 7) if len(body) >= _SHORTEST_2013 else (5, 8, 7)
+        maker, model, identity = (5, 20, 7) if reader.left >= _SHORTEST_2013 else (5, 8, 7)
     told: dict[str, object] = {"province": reader.number(2), "city": reader.number(2)}
     told |= {"maker": reader.text(maker), "model": reader.text(model)}
     told |= {"terminal_id": reader.text(identity), "plate_colour": reader.number(1)}
@@ -116,7 +120,7 @@ def _driver(header: Header, reader: _Reader) -> DecodedEvent:
     """0702: a driver's card was put in or taken out."""
     card = _CARD.get(reader.number(1))
     if card is None:
-        raise Undecodable(Reason.MALFORMED, "the card is neither in nor out", None)
+        raise Undecodable(Reason.MALFORMED, "the card is neither in nor out", reader.position)
     time_us = beijing_us(reader.take(6))
     told: dict[str, object] = {}
     if card == "driver_in":
