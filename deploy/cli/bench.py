@@ -285,10 +285,10 @@ def imports(
 ) -> None:
     """P7: files of terminals with SIMs checked and applied, beside a COPY of the same rows."""
     plan = imports_bench.Plan(rows=rows, rounds=rounds, kills=kills)
-    result = _measured(lambda tell: imports_bench.run(plan, tell), json_file)
+    result = measured(lambda tell: imports_bench.run(plan, tell), json_file)
     rates = ("rate", "check_rate", "apply_rate", "copy_rate")
     others = ("of_copy", "cpu_us", "database_cpu_us", "copy_cpu_us", "foreign_share", "peak_mb")
-    _table(
+    table(
         "Rows/s; CPU in us a row",
         ("rows", "both", "check", "apply", "COPY", "of COPY", "jobs", "database",
          "COPY", "others' CPU", "most MB"),
@@ -298,10 +298,10 @@ def imports(
             for turn in [result["first"], *result["rounds"]]
         ],
     )  # fmt: skip
-    _show_goals(result)
+    show_goals(result)
     if result["broken_off"] is not None:
         counted = {k: str(v) for k, v in result["broken_off"].items()}
-        _table("Broken off with kill -9", ("", "is"), [list(pair) for pair in counted.items()])
+        table("Broken off with kill -9", ("", "is"), [list(pair) for pair in counted.items()])
 
 
 def _known(names: Sequence[str] | None, known: Collection[str], option: str) -> list[str]:
