@@ -26,7 +26,7 @@ select r.id, s.iccid, r.imei, r.reason, r.requested_by, r.requested_at, r.expire
     case when r.state = 'open' and r.expires_at <= now() then 'expired' else r.state end as state,
     r.decided_by, r.decided_at, r.remark, r.version
 from registry.binding_request r join registry.sim s on s.id = r.sim_id
-where r.id < %(after)s
+where (%(before)s::int8 is null or r.id < %(before)s) and (%(iccid)s::text is null or s.iccid = %(iccid)s)
     and (%(everything)s or s.region_code between %(region_low)s and %(region_high)s
         or s.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
     and (%(state)s::text is null

@@ -11,6 +11,7 @@ from api.console.pages import (
     actions,
     api_keys,
     audit,
+    bindings,
     certificates,
     clients,
     collections,
@@ -32,8 +33,8 @@ from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFacto
 
 router = APIRouter(include_in_schema=False)
 for subject in (account, own, actions, files, overview, terminal_list, terminals, lives,
-                certificates, collections, sims, clients, profiles, quarantine, transfers, imports,
-                users, api_keys, audit):  # fmt: skip
+                certificates, collections, sims, bindings, clients, profiles, quarantine, transfers,
+                imports, users, api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
