@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from foundation import queries
 from foundation.database import Connection
 from registry import keyset, regions
@@ -165,9 +167,9 @@ class Violated:
 async def count_violations(conn: Connection, scope: Scope) -> Violated:
     """How many rules in scope are violated, the commonest way first."""
     scope.require(Right.SIMS_READ)
-    wanted = scope.parameters() | {"most": MOST_COUNTED + 1}
-    cursor = await conn.execute(sql.count_violations, wanted)
-    return Violated({Violation(row["violation"]): row["n"] async for row in cursor})
+    wanted = Jsonb(scope.parameters() | {"most": MOST_COUNTED + 1})
+    cursor = await conn.execute(sql.count_violations, {"wanted": wanted})
+    return Violated({Violation(row["violation"]): row["rules"] async for row in cursor})
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,5 +200,5 @@ class Coverage:
 async def cover(conn: Connection, scope: Scope) -> tuple[Coverage, ...]:
     """The coverage of the SIMs in scope, by province."""
     scope.require(Right.SIMS_READ)
-    cursor = await conn.execute(sql.count_coverage, scope.parameters())
+    cursor = await conn.execute(sql.cover_bindings, {"wanted": Jsonb(scope.parameters())})
     return tuple([Coverage(**row) async for row in cursor])

@@ -74,25 +74,8 @@ order by c.id, b.sim_id limit %(rows)s;
 
 -- name: count_violations
 -- How many rules in scope are violated, by how; no more than are counted exactly, and one.
-select v.violation, count(*) as n from (
-    select b.violation from registry.binding b join registry.sim s on s.id = b.sim_id
-    where b.valid_to is null and b.mode <> 'off' and b.verdict = 'violated'
-        and (%(everything)s or s.region_code between %(region_low)s and %(region_high)s
-            or s.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
-    limit %(most)s) v
-group by 1 order by 2 desc, 1;
+select v.violation, v.rules from registry.count_violations(%(wanted)s) v;
 
--- name: count_coverage
+-- name: cover_bindings
 -- By province: SIMs in use (in a terminal that may connect), how many of them are bound, and with which verdict.
-select coalesce(p.code, s.region_code) as region_code, count(*) as in_use, count(b.id) as bound,
-    count(*) filter (where b.verdict = 'ok') as ok, count(*) filter (where b.verdict = 'violated') as violated,
-    count(*) filter (where b.verdict = 'unproven') as unproven
-from registry.installation i
-join registry.terminal t on t.id = i.terminal_id and t.state in ('provisioned', 'testing', 'in_service', 'maintenance', 'isolated')
-join registry.sim s on s.id = i.sim_id
-left join registry.binding b on b.sim_id = s.id and b.valid_to is null and b.mode <> 'off'
-left join registry.region p on p.level = 'province' and s.region_code between p.code and p.last_code
-where i.valid_to is null
-    and (%(everything)s or s.region_code between %(region_low)s and %(region_high)s
-        or s.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
-group by 1 order by 1;
+select c.* from registry.cover_bindings(%(wanted)s) c;

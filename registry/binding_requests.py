@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from foundation import queries
 from foundation.database import Connection
 from registry import bindings, keyset
@@ -113,10 +115,11 @@ async def list_page(
 ) -> Page[BindingRequest]:
     """One page of the requests in scope, of one SIM if it is named, the newest first."""
     scope.require(Right.SIMS_READ)
-    wanted: dict[str, Any] = scope.parameters() | {"state": state, "iccid": iccid and str(iccid)}
-    wanted |= {"before": None if after is None else keyset.number(after)}
-    wanted |= {"rows": keyset.rows_asked_for(limit)}
-    rows = await (await conn.execute(sql.list_requests, wanted)).fetchall()
+    before = None if after is None else keyset.number(after)
+    asked = {"state": state, "iccid": iccid and str(iccid), "before": before}
+    wanted = scope.parameters() | {k: v for k, v in asked.items() if v is not None}
+    wanted["rows"] = keyset.rows_asked_for(limit)
+    rows = await (await conn.execute(sql.list_requests, {"wanted": Jsonb(wanted)})).fetchall()
     return keyset.page(rows, limit, lambda row: _request(row, scope), lambda row: str(row["id"]))
 
 

@@ -8,6 +8,7 @@ from tests.api.world import minutes_ago
 
 NOTHING = Kind("nothing")
 SIM = Kind("SIM", SIMS)
+END_OF_ICCID = Kind("SIM by what follows 898", {iccid[3:]: who for iccid, who in SIMS.items()})
 FILE = Kind("group client", FILES)
 REGION = Kind("region", {"320500": EVERYBODY})
 MOMENT = Kind("moment of a terminal", MOMENTS)
@@ -35,7 +36,8 @@ BINDINGS: tuple[Ask, ...] = (
     Ask(f"GET {_API}/requests?state=open&limit=1000", _READ, NOTHING),
     Ask(f"GET {_API}/requests?iccid={_STRANGER['iccid']}", _READ, NOTHING),
     Ask(f"POST {_API}/requests", _ASK, NOTHING, json=_ANOTHER | _STRANGER, ok=404),
-    Ask(f"POST {_API}/requests", _ASK, SIM, json=_ANOTHER | {"iccid": "{name}"}, ok=409),
+    Ask(f"POST {_API}/requests", _ASK, END_OF_ICCID,
+        json=_ANOTHER | {"iccid": "898{name}"}, ok=409),  # there is one open
     Ask(f"GET {_API}/requests/{{request_id}}", _READ, REQUEST),
     Ask(f"POST {_API}/requests/{{request_id}}/decision", _DECIDE, REQUEST,
         json={"approve": True}, ok=200),
@@ -51,6 +53,7 @@ BINDINGS: tuple[Ask, ...] = (
     Ask(f"GET {_PAGE}?verdict=unproven&mode=first_seen", _READ, NOTHING),
     Ask(f"GET {_PAGE}?q=898604251020993", _READ, NOTHING),
     Ask(f"GET {_PAGE}?client={{name}}", _READ, FILE),
+    Ask(f"GET {_PAGE}/coverage", _READ, NOTHING),
     Ask(f"GET {_PAGE}/requests", _READ, NOTHING),
     Ask(f"GET {_PAGE}/requests?state=all", _READ, NOTHING),
     Ask(f"POST {_PAGE}/requests/{{request_id}}/decision", _DECIDE, REQUEST,

@@ -146,6 +146,7 @@ async def test_the_console_says_first_what_is_violated(house: World, app: FastAP
     async with asking(app) as client:
         await sign_in(client)
         listed = (await client.get("/bindings")).text
+        coverage = (await client.get("/bindings/coverage")).text
         narrowed = (await client.get("/bindings?verdict=ok&mode=exact")).text
         opened = await client.get(f"/bindings?q={CARD[:-2]}-{CARD[-2:]}")
         page = (await client.get(f"/bindings/{CARD}")).text
@@ -155,7 +156,7 @@ async def test_the_console_says_first_what_is_violated(house: World, app: FastAP
         chinese = (await client.get("/bindings")).text
     assert headline(listed) == "1 SIM is not where it is bound."
     assert 'href="/bindings?verdict=violated&amp;violation=separation"' in listed
-    assert "Coverage 100%" in listed
+    assert "Coverage 100%: of 1 SIMs in use, 1 are bound and 1 are proven" in coverage
     assert f'href="/bindings/{CARD}"' in listed
     assert "No binding fits." in narrowed
     assert opened.headers["location"] == f"/bindings/{CARD}"

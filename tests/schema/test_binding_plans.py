@@ -44,11 +44,15 @@ async def full(pool: Pool, database: Database) -> tuple[Pool, int]:
             (SIMS,),
         )
         plain.execute(
-            "insert into registry.binding (sim_id, mode, tacs, set_by, verdict, violation)"
+            "insert into registry.binding (sim_id, mode, tacs, set_by)"
             " select id, case when id % 100 = 0 then 'tac' else 'first_seen' end,"
-            " case when id % 100 = 0 then '{49015420}'::text[] else '{}' end, 'user:x',"
-            " case when id % 200 = 0 then 'violated' when id % 3 = 0 then 'unproven'"
-            " else 'ok' end, case when id % 200 = 0 then 'separation' end from registry.sim"
+            " case when id % 100 = 0 then '{49015420}'::text[] else '{}' end, 'user:x'"
+            " from registry.sim"
+        )
+        plain.execute(  # rules are judged as they are set, and as terminals speak
+            "update registry.binding set verdict = case when sim_id % 200 = 0 then 'violated'"
+            " when sim_id % 3 = 0 then 'unproven' else 'ok' end,"
+            " violation = case when sim_id % 200 = 0 then 'separation' end"
         )
         plain.execute(
             "insert into registry.binding_request"

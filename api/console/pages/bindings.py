@@ -110,7 +110,6 @@ async def list_bindings(screen: OnScreen, filters: Annotated[Filters, Depends()]
         conn, scope, search, after=filters.after or None, limit=PAGE_ROWS
     )
     tree = await regions.list_all(conn, scope)
-    covered = await binding_lists.cover(conn, scope)
     waiting = await binding_requests.list_page(
         conn, scope, state=RequestState.OPEN, limit=PAGE_ROWS
     )
@@ -122,9 +121,20 @@ async def list_bindings(screen: OnScreen, filters: Annotated[Filters, Depends()]
         named_regions={region.code: region for region in tree},
         regions=[region for region in tree if region.level is not RegionLevel.CITY],
         violated=await binding_lists.count_violations(conn, scope),
+        waiting=waiting,
+    )
+
+
+@router.get("/coverage")
+async def show_coverage(screen: OnScreen) -> Response:
+    """How many of the SIMs in use are bound and proven, by province; the list takes its sum."""
+    covered = await binding_lists.cover(screen.conn, screen.scope)
+    tree = await regions.list_all(screen.conn, screen.scope)
+    return screen.show(
+        "binding_coverage.html",
         total=_total(covered),
         provinces=covered,
-        waiting=waiting,
+        named_regions={region.code: region for region in tree},
     )
 
 
