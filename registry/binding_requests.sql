@@ -25,8 +25,8 @@ where r.id = %(id)s
 select r.id, s.iccid, r.imei, r.reason, r.requested_by, r.requested_at, r.expires_at,
     case when r.state = 'open' and r.expires_at <= now() then 'expired' else r.state end as state,
     r.decided_by, r.decided_at, r.remark, r.version
-from registry.list_binding_requests(%(wanted)s) w(id)
-join registry.binding_request r on r.id = w.id join registry.sim s on s.id = r.sim_id
+from registry.binding_request r join registry.sim s on s.id = r.sim_id
+where r.id = any (array(select w.id from registry.list_binding_requests(%(wanted)s) w(id)))
 order by r.id desc;
 
 -- name: hold_requested_sim
