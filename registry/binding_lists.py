@@ -116,7 +116,8 @@ async def list_page(
 def _ways(search: Search, *, whole: bool) -> list[_Way]:
     if len(search.iccid or "") >= _TELLING_DIGITS:
         return [_BY_ICCID]
-    if search.verdict is Verdict.VIOLATED:
+    narrowed = search.region is not None or search.group_client is not None
+    if search.verdict is Verdict.VIOLATED and (whole or narrowed):
         return [_BY_SIM]
     if search.group_client is not None:
         return [_BY_CLIENT]
