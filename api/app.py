@@ -22,6 +22,7 @@ from api.problems import Problem
 from api.routes import (
     api_keys,
     audit,
+    bindings,
     broker,
     certificates,
     collections,
@@ -56,8 +57,8 @@ from registry.rules import Rules
 log = get_logger(__name__)
 
 _NOUNS = (regions, group_clients, profiles, decoding, search, terminals, lives, certificates,
-          collections, sims, transfers, telemetry, completeness, presence, quarantine, sessions, me,
-          users, api_keys, audit, imports)  # fmt: skip
+          collections, sims, bindings, transfers, telemetry, completeness, presence, quarantine,
+          sessions, me, users, api_keys, audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

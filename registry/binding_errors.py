@@ -14,6 +14,12 @@ class RuleInvalid(Invalid):
     )
 
 
+class BindingNotFound(NotFound):
+    """No rule was ever set for this SIM."""
+
+    code = "binding_not_found"
+
+
 class BindingTaken(Refused):
     """Somebody else has just set a rule for this SIM."""
 

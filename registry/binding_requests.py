@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from foundation import queries
 from foundation.database import Connection
 from registry import bindings, keyset
@@ -18,7 +20,7 @@ from registry.binding_errors import (
     OwnRequest,
     RequestClosed,
 )
-from registry.bindings import Mode, Rule
+from registry.bindings import Mode, Rule, actor_told
 from registry.identifiers import Iccid, Imei
 from registry.model import Page
 from registry.scope import Right, Scope
@@ -41,13 +43,16 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingRequest:
-    """A SIM is to work in the hardware `imei`; `version` counts the request's changes from 1."""
+    """A SIM is to work in the hardware `imei`; `version` counts the request's changes from 1.
+
+    `requested_by` and `decided_by` are told to who may read the audit, and to who they are.
+    """
 
     id: int
     iccid: str
     imei: str
     reason: str
-    requested_by: str
+    requested_by: str | None
     requested_at: datetime
     expires_at: datetime
     state: RequestState
@@ -96,7 +101,7 @@ async def find(conn: Connection, scope: Scope, request_id: int) -> BindingReques
     row = await cursor.fetchone()
     if row is None:
         raise BindingRequestNotFound(f"There is no request {request_id}.")
-    return _request(row)
+    return _request(row, scope)
 
 
 async def list_page(
@@ -104,21 +109,18 @@ async def list_page(
     scope: Scope,
     *,
     state: RequestState | None = None,
+    iccid: Iccid | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[BindingRequest]:
-    """One page of the requests in scope, the newest first."""
+    """One page of the requests in scope, of one SIM if it is named, the newest first."""
     scope.require(Right.SIMS_READ)
-    try:
-        start = 2**31 - 1 if after is None else int(after)
-    except ValueError:
-        raise keyset.CursorInvalid from None
-    if not 0 <= start < 2**31:
-        raise keyset.CursorInvalid
-    wanted = scope.parameters() | {"state": state, "after": start}
-    wanted |= {"rows": keyset.rows_asked_for(limit)}
-    rows = await (await conn.execute(sql.list_requests, wanted)).fetchall()
-    return keyset.page(rows, limit, _request, lambda row: str(row["id"]))
+    before = None if after is None else keyset.number(after)
+    asked = {"state": state, "iccid": iccid and str(iccid), "before": before}
+    wanted = scope.parameters() | {k: v for k, v in asked.items() if v is not None}
+    wanted["rows"] = keyset.rows_asked_for(limit)
+    rows = await (await conn.execute(sql.list_requests, {"wanted": Jsonb(wanted)})).fetchall()
+    return keyset.page(rows, limit, lambda row: _request(row, scope), lambda row: str(row["id"]))
 
 
 async def approve(
@@ -141,8 +143,7 @@ async def approve(
         rule = Rule.parse(present.mode, tacs=(*present.tacs, imei.tac), action=present.action)
     else:
         rule = Rule.parse(Mode.EXACT, (request.imei,), action=present.action)
-    reason = f"request {request.id} of {request.requested_by}"
-    await bindings.put(conn, scope, iccid, rule, reason=reason)
+    await bindings.put(conn, scope, iccid, rule, reason=f"request {request.id}")
     return await _decide(conn, scope, request, RequestState.APPROVED, remark)
 
 
@@ -160,7 +161,7 @@ async def withdraw(conn: Connection, scope: Scope, request_id: int) -> BindingRe
     scope.require(Right.BINDINGS_REQUEST)
     request = await find(conn, scope, request_id)
     if request.requested_by != scope.actor:
-        raise BindingRequestNotFound(f"There is no request {request_id} of yours.")
+        raise BindingRequestNotFound(f"There is no request {request_id}.")
     return await _decide(conn, scope, request, RequestState.WITHDRAWN, None)
 
 
@@ -188,5 +189,6 @@ async def _decide(
     return await find(conn, scope, request.id)
 
 
-def _request(row: dict[str, Any]) -> BindingRequest:
-    return BindingRequest(**row | {"state": RequestState(row["state"])})
+def _request(row: dict[str, Any], scope: Scope) -> BindingRequest:
+    told = {by: actor_told(row[by], scope) for by in ("requested_by", "decided_by")}
+    return BindingRequest(**row | told | {"state": RequestState(row["state"])})

@@ -26,14 +26,8 @@ select r.id, s.iccid, r.imei, r.reason, r.requested_by, r.requested_at, r.expire
     case when r.state = 'open' and r.expires_at <= now() then 'expired' else r.state end as state,
     r.decided_by, r.decided_at, r.remark, r.version
 from registry.binding_request r join registry.sim s on s.id = r.sim_id
-where r.id < %(after)s
-    and (%(everything)s or s.region_code between %(region_low)s and %(region_high)s
-        or s.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
-    and (%(state)s::text is null
-        or %(state)s = 'expired' and r.state in ('open', 'expired') and r.expires_at <= now()
-        or %(state)s = 'open' and r.state = 'open' and r.expires_at > now()
-        or %(state)s not in ('open', 'expired') and r.state = %(state)s)
-order by r.id desc limit %(rows)s;
+where r.id = any (array(select w.id from registry.list_binding_requests(%(wanted)s) w(id)))
+order by r.id desc;
 
 -- name: hold_requested_sim
 -- The SIM of a request, held against other decisions.

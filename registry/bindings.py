@@ -17,7 +17,7 @@ from registry import keyset
 from registry.binding_errors import RuleInvalid
 from registry.errors import MomentAhead, SimNotFound
 from registry.identifiers import Iccid, Imei, tac_of
-from registry.model import GroupClientId, Page, RegionRange, SimId
+from registry.model import Page, SimId
 from registry.scope import Right, Scope
 
 sql = queries.load("registry", "bindings.sql")
@@ -102,7 +102,8 @@ class Binding:
     """A rule of a SIM and the verdict on it; `valid_to` None is still, `version` counts the rules.
 
     `first_imei` is what a `first_seen` rule has seen. The `witness` (a terminal's code, None where
-    that is not yours to see) said `heard_*` when the verdict came to be, at `heard_at`.
+    that is not yours to see) said `heard_*` when the verdict came to be, at `heard_at`. `set_by` is
+    told to who may read the audit, and to who it is.
     """
 
     iccid: str
@@ -111,7 +112,7 @@ class Binding:
     tacs: tuple[str, ...]
     action: Action
     reason: str | None
-    set_by: str
+    set_by: str | None
     valid_from: datetime
     valid_to: datetime | None
     version: int
@@ -126,31 +127,29 @@ class Binding:
     heard_imsi: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoundSim:
-    """A line of the list of bindings: whose the SIM is and where it is on record, and its rule."""
-
-    group_client: str | None
-    group_client_name: str | None
-    region_code: int
-    terminal: str | None
-    binding: Binding
-
-
 async def find(conn: Connection, scope: Scope, iccid: Iccid) -> Binding | None:
     """The rule that holds for a SIM; None where none was ever set. SimNotFound out of scope."""
     scope.require(Right.SIMS_READ)
     sim_id = await _sim_id(conn, scope, iccid)
     row = await (await conn.execute(sql.find_binding, {"sim_id": sim_id})).fetchone()
-    return None if row is None else binding_of(row)
+    return None if row is None else binding_of(row, scope)
 
 
-async def list_past(conn: Connection, scope: Scope, iccid: Iccid) -> tuple[Binding, ...]:
-    """Every rule that a SIM had as far as the scope may see them, the newest first."""
+async def list_past(
+    conn: Connection, scope: Scope, iccid: Iccid, *, after: str | None = None, limit: int = 50
+) -> Page[Binding]:
+    """One page of the rules that a SIM had as far as the scope may see them, the newest first.
+
+    It begins with the one that holds.
+    """
     scope.require(Right.SIMS_READ)
-    sim_id = await _sim_id(conn, scope, iccid)
-    cursor = await conn.execute(sql.list_bindings_of_sim, {"sim_id": sim_id})
-    return tuple([binding_of(row) async for row in cursor])
+    wanted: dict[str, Any] = {"sim_id": await _sim_id(conn, scope, iccid)}
+    wanted |= {"before": None if after is None else keyset.number(after)}
+    wanted |= {"rows": keyset.rows_asked_for(limit)}
+    rows = await (await conn.execute(sql.list_bindings_of_sim, wanted)).fetchall()
+    return keyset.page(
+        rows, limit, lambda row: binding_of(row, scope), lambda row: str(row["version"])
+    )
 
 
 async def put(
@@ -219,87 +218,6 @@ async def _begin(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What a list of bindings is narrowed to; without `mode`, SIMs that are bound."""
-
-    verdict: Verdict | None = None
-    violation: Violation | None = None
-    mode: Mode | None = None
-    group_client: GroupClientId | None = None
-    region: RegionRange | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """A way to walk the rules that hold: a query in the order of `column` and SIM, its letter."""
-
-    letter: str
-    query: str
-    column: str
-
-
-_BY_SIM = _Way("s", sql.list_bindings_by_sim, "sim_id")
-_BY_REGION = _Way("r", sql.list_bindings_by_region, "region_code")
-_BY_CLIENT = _Way("o", sql.list_bindings_by_client, "group_client_id")
-_ELSEWHERE = _Way("e", sql.list_bindings_elsewhere, "group_client_id")
-_NOWHERE, _EVERYWHERE = RegionRange(0, -1), RegionRange(-(2**31), 2**31 - 1)
-
-
-async def list_page(
-    conn: Connection,
-    scope: Scope,
-    search: Search,
-    *,
-    after: str | None = None,
-    limit: int = 50,
-) -> Page[BoundSim]:
-    """One page of the rules that hold in scope, in the order that an index gives.
-
-    Of a client by owner, of a region by region; else by SIM, as are the violated, which are few.
-    A narrower scope lists the SIMs of its region, then those that its clients have elsewhere.
-    """
-    scope.require(Right.SIMS_READ)
-    if search.group_client is not None:
-        ways, within = [_BY_CLIENT], search.region or _EVERYWHERE
-    elif search.region is not None:
-        ways, within = [_BY_REGION], search.region
-    elif scope.everything or search.verdict is Verdict.VIOLATED:
-        ways, within = [_BY_SIM], _EVERYWHERE
-    else:
-        ways, within = [_BY_REGION, _ELSEWHERE], scope.region or _NOWHERE
-    wanted: dict[str, Any] = scope.parameters() | {"rows": keyset.rows_asked_for(limit)}
-    wanted |= {"low": within.low, "high": within.high, "group_client": search.group_client}
-    wanted |= {"verdict": search.verdict, "violation": search.violation, "mode": search.mode}
-    rows: list[tuple[_Way, dict[str, Any]]] = []
-    for way, start in _from(ways, after):
-        cursor = await conn.execute(way.query, wanted | start)
-        rows += [(way, row) async for row in cursor]
-        if len(rows) > limit:
-            break
-    return keyset.page(rows, limit, lambda pair: _bound(pair[1]), _cursor)
-
-
-def _from(ways: list[_Way], after: str | None) -> list[tuple[_Way, dict[str, int]]]:
-    """The ways that are left to walk, from where the cursor is."""
-    start = {"after": -1, "after_id": 0}
-    if after is None:
-        return [(way, start) for way in ways]
-    letters = [way.letter for way in ways]
-    first, _, last = after[1:].partition(".")
-    try:
-        left = ways[letters.index(after[:1]) :]
-        begun = {"after": int(first), "after_id": int(last)}
-    except ValueError:
-        raise keyset.CursorInvalid from None
-    return [(left[0], begun), *((way, start) for way in left[1:])]
-
-
-def _cursor(pair: tuple[_Way, dict[str, Any]]) -> str:
-    way, row = pair
-    return f"{way.letter}{row[way.column]}.{row['sim_id']}"
-
-
 async def _sim_id(conn: Connection, scope: Scope, iccid: Iccid) -> SimId:
     cursor = await conn.execute(sql.find_sim_id, scope.parameters() | {"iccid": str(iccid)})
     row = await cursor.fetchone()
@@ -308,7 +226,12 @@ async def _sim_id(conn: Connection, scope: Scope, iccid: Iccid) -> SimId:
     return SimId(row["id"])
 
 
-def binding_of(row: dict[str, Any]) -> Binding:
+def actor_told(actor: str | None, scope: Scope) -> str | None:
+    """Who did something, for whose scope it is to know: the audit's readers, and who did it."""
+    return actor if Right.AUDIT_READ in scope.rights or actor == scope.actor else None
+
+
+def binding_of(row: dict[str, Any], scope: Scope) -> Binding:
     """The binding of a row of `registry.binding_card`."""
     given = {field.name: row[field.name] for field in fields(Binding)}
     violation, mode = row["violation"], Mode(row["mode"])
@@ -316,6 +239,7 @@ def binding_of(row: dict[str, Any]) -> Binding:
         **given
         | {
             "mode": mode,
+            "set_by": actor_told(row["set_by"], scope),
             "imeis": tuple(row["imeis"]),
             "tacs": tuple(row["tacs"]),
             "action": Action(row["action"]),
@@ -323,45 +247,3 @@ def binding_of(row: dict[str, Any]) -> Binding:
             "violation": violation and Violation(violation),
         }
     )
-
-
-def _bound(row: dict[str, Any]) -> BoundSim:
-    return BoundSim(
-        group_client=row["group_client_code"],
-        group_client_name=row["group_client_name"],
-        region_code=row["region_code"],
-        terminal=row["terminal_code"],
-        binding=binding_of(row),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """Of a province's SIMs in use, how many are bound, and with which verdict.
-
-    A SIM is in use while it is in a terminal that may connect.
-    """
-
-    region_code: int
-    in_use: int
-    bound: int
-    ok: int
-    violated: int
-    unproven: int
-
-    @property
-    def proven(self) -> int:
-        """Bound SIMs whose terminals have said enough for a verdict."""
-        return self.ok + self.violated
-
-    @property
-    def coverage(self) -> float:
-        """The share of the SIMs in use that is proven; 0 where none is in use."""
-        return self.proven / self.in_use if self.in_use else 0.0
-
-
-async def cover(conn: Connection, scope: Scope) -> tuple[Coverage, ...]:
-    """The coverage of the SIMs in scope, by province."""
-    scope.require(Right.SIMS_READ)
-    cursor = await conn.execute(sql.count_coverage, scope.parameters())
-    return tuple([Coverage(**row) async for row in cursor])

@@ -45,6 +45,13 @@ STEPS = {
 # What a refused form says, by the stable code of the problem; others are told as the API does.
 PROBLEMS = {
     "api_key_not_found": _("There is no such key in your part of the fleet."),
+    "binding_request_closed": _("This request is decided, withdrawn or expired."),
+    "binding_request_there": _("Another request for this SIM is open: have it decided first."),
+    "binding_rule_invalid": _(
+        "One IMEI goes with one IMEI, a list with 1 to 1000 IMEIs, types with 1 to 100 TACs of 8"
+        " digits, the other modes with none."
+    ),
+    "binding_taken": _("Somebody else has just set a rule for this SIM: look at it again."),
     "code_wrong": _(
         "The code is not accepted: it is wrong, too old or was used before."
         " Wait for the next one, and check the phone's clock."
@@ -72,6 +79,7 @@ PROBLEMS = {
     "last_admin": _("This is the last administrator in force: appoint another one first."),
     "location_half": _("A place is a latitude and a longitude, or neither."),
     "moment_ahead": _("What is put on record has happened: its time cannot be in the future."),
+    "not_bound": _("The SIM is not bound: it may be put into any hardware."),
     "not_signed_in": _("The name or the password is wrong."),
     "nothing_to_agree": _("Nothing of this transfer waits for your consent."),
     "owners_differ": _("The terminals of one transfer have one owner: propose one for each."),

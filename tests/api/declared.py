@@ -5,7 +5,7 @@ kind that it names, and about what is not there. A route without a line fails th
 """
 
 from registry.scope import Right
-from tests.api import declared_lives
+from tests.api import declared_bindings, declared_lives
 from tests.api.asks import OPEN, Ask, Kind
 from tests.api.dealing import AWAITED, DEALS, DEALT, RECEIVED
 from tests.api.importing import APPLIED, IMPORTS, JOBS
@@ -129,6 +129,7 @@ ROUTES: tuple[Ask, ...] = (
         json={"terminal": "no-such"}, ok=404),
     Ask(f"POST {_V1}/sims/placements", Right.SIMS_INSTALL, NOTHING,
         json={"placements": [{"iccid": "89860425102099349999", "terminal": "OLD-1"}]}, ok=404),
+    *declared_bindings.BINDINGS,
     Ask(f"GET {_V1}/terminals/{{code}}/credential", Right.TERMINALS_READ, TERMINAL),
     Ask(f"GET {_V1}/terminals/{{code}}/certificates", Right.TERMINALS_READ, TERMINAL),
     Ask(f"POST {_V1}/terminals/{{code}}/certificates", Right.CREDENTIALS_ISSUE, TERMINAL,

@@ -252,7 +252,8 @@ def _said(known: world.World) -> list[Word]:
         for code in TERMINALS:
             given = {"id": known.ids[code], "gateway": known.ids["SPARE-1"], "name": code}
             parted_rows.put_behind(conn, given)
-            bound.bind(conn, given)
+            number = [*TERMINALS].index(code)
+            words += bound.bind(conn, known.ids[code], number, _LETTERS[number], TERMINALS[code])
             conn.execute(
                 "insert into registry.certificate"
                 " (terminal_id, serial, fingerprint, not_before, not_after)"

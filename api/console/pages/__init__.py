@@ -11,6 +11,7 @@ from api.console.pages import (
     actions,
     api_keys,
     audit,
+    bindings,
     certificates,
     clients,
     collections,
@@ -34,8 +35,8 @@ from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFacto
 
 router = APIRouter(include_in_schema=False)
 for subject in (account, own, actions, files, overview, terminal_list, terminals, lives,
-                certificates, collections, sims, clients, profiles, decoding, events, quarantine,
-                transfers, imports, users, api_keys, audit):  # fmt: skip
+                certificates, collections, sims, bindings, clients, profiles, decoding, events,
+                quarantine, transfers, imports, users, api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.

@@ -11,7 +11,7 @@ from api import problems
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from api.problems import Problem
 from foundation.errors import Invalid, NotFound, Refused
-from registry import group_clients, regions, sim_lists, sims
+from registry import bindings, group_clients, regions, sim_lists, sims
 from registry.errors import SimNotFound
 from registry.identifiers import Eid, Iccid, IdentifierInvalid, Imsi, Msisdn
 from registry.model import RegionCode, RegionLevel, SimState
@@ -226,6 +226,7 @@ async def _page(screen: Screen, iccid: str, problem: Problem | None) -> Response
         problem=problem,
         sim=sim,
         odd=await sims.oddities(conn, scope, sim),
+        binding=await bindings.find(conn, scope, sim.iccid),
         region=await regions.find(conn, scope, sim.region_code),
         moves=sims.moves_of(scope, sim),
         states=states,

@@ -11,7 +11,8 @@ from api.console import fleet
 from api.console.pages.lives import past_of
 from api.console.pages.profiles import sample
 from api.console.pages.screen import Screen, Shows
-from registry import lives, parts, profiles, regions, sims, terminals
+from registry import bindings, lives, parts, profiles, regions, sims, terminals
+from registry.bindings import Binding
 from registry.errors import MetricNotFound
 from registry.model import (
     DeviceProfile,
@@ -77,12 +78,14 @@ async def terminal(
     refused = await _refused(screen, code)
     data = fleet.data_of(found, known)
     lately = _refused_lately(refused, known.data_at)
+    sim = await _sim(screen, code)
     return screen.show(
         "terminal.html",
         terminal=found,
         profile=profile,
         region=await regions.find(conn, scope, found.region_code),
-        sim=await _sim(screen, code),
+        sim=sim,
+        binding=await _binding(screen, sim),
         hardware=await parts.find_hardware(conn, scope, code),
         may_see_sim=screen.may(Right.SIMS_READ),
         data=data,
@@ -124,6 +127,10 @@ async def _sim(screen: Screen, code: str) -> Sim | None:
     if not screen.may(Right.SIMS_READ):
         return None
     return await sims.find_in(screen.conn, screen.scope, code)
+
+
+async def _binding(screen: Screen, sim: Sim | None) -> Binding | None:
+    return None if sim is None else await bindings.find(screen.conn, screen.scope, sim.iccid)
 
 
 async def _refused(screen: Screen, code: str) -> list[QuarantineItem] | None:

@@ -1,25 +1,14 @@
--- Whether the scope sees a SIM.
-create or replace function registry.sim_is_visible(sim_id int4) returns boolean
-language sql stable security definer set search_path = pg_catalog, pg_temp
-begin atomic
-    select exists (
-        select from registry.sim s where s.id = sim_is_visible.sim_id
-        and (registry.scope_everything()
-             or s.region_code between registry.scope_region_low() and registry.scope_region_high()
-             or s.group_client_id in (select registry.visible_group_clients())));
-end;
-grant execute on function registry.sim_is_visible(int4) to muster_reader, muster_jobs, muster_api, muster_inspect;
-
 -- A client sees how its SIMs are bound now, and what was asked while they were its own; what was before is the
--- operator's, for it may be of another client's time.
+-- operator's, for it may be of another client's time. Whether a SIM is seen is asked under its own policy, as one
+-- look-up of its key: a function would be called, and ask for the scope's clients, for each row of a list.
 do $policies$
 declare
     relation text;
     rule text;
     rules constant jsonb := jsonb_build_object(
-        'binding', $$(select registry.scope_everything()) or registry.sim_is_visible(sim_id)
+        'binding', $$(select registry.scope_everything()) or (select true from registry.sim s where s.id = sim_id)
             and (valid_to is null or (select registry.scope_group_clients()) = '{}')$$,
-        'binding_request', $$(select registry.scope_everything()) or registry.sim_is_visible(sim_id)
+        'binding_request', $$(select registry.scope_everything()) or (select true from registry.sim s where s.id = sim_id)
             and ((select registry.scope_group_clients()) = '{}' or group_client_id in (select registry.visible_group_clients()))$$);
 begin
     for relation, rule in select * from jsonb_each_text(rules) loop
@@ -33,6 +22,7 @@ begin
     end loop;
 end
 $policies$;
+drop function if exists registry.sim_is_visible(int4);
 revoke all on registry.binding, registry.binding_request from muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
 grant select on registry.binding, registry.binding_request to muster_reader, muster_jobs, muster_api, muster_inspect;
 grant select on registry.binding to muster_bridge;
