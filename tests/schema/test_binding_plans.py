@@ -96,7 +96,7 @@ async def test_no_list_reads_all_bindings(full: tuple[Pool, int]) -> None:
     owned = Search(group_client=GroupClientId(small))
     card = Iccid("89860000000000000400")
 
-    read = []
+    read: list[tuple[str, Search | str, str]] = []
     for scope in scopes:
         async with transaction(pool, scope.settings()) as conn:
             explaining = Explaining(conn)
