@@ -44,16 +44,12 @@ class Table:
         return f"copy {self.staging} (k, {self._columns(metrics)}) from stdin (format binary)"
 
     def stage(self) -> str:
-        """Make or empty the staging table, and have few rows looked up by key whatever the size.
-
-        Without statistics the planner would hash a whole chunk to find a handful of rows.
-        """
+        """Make or empty the staging table."""
         columns = "".join(f', "{m.name}" {_TYPES[storage(m).kind]}' for m in self._metrics.values())
         return (
             f"create temp table if not exists {self.staging} (k int4, time timestamptz,"
             f" terminal_id int4, delay_seconds int4{columns});"
             f" truncate {self.staging};"
-            " set local enable_hashjoin = off; set local enable_mergejoin = off;"
             " set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0"
         )
 
@@ -70,7 +66,12 @@ class Table:
         )
 
     def compare_staged(self, metrics: Sequence[str]) -> str:
-        """Of the staged rows, those that add a metric to their stored row or contradict it."""
+        """Of the staged rows, those that add a metric to their stored row or contradict it.
+
+        Each is looked up by its key (`offset 0` keeps it so): of a chunk that has grown since its
+        statistics the planner expects nothing in the last minutes, and would hold each row that
+        is there against each staged one.
+        """
         adds = ", ".join(
             f"""case when i."{m}" is not null and r."{m}" is null then '{m}' end""" for m in metrics
         )
@@ -79,9 +80,9 @@ class Table:
             "select * from (select i.k,"
             f" array_remove(array[{adds}]::text[], null) as adds,"
             f" array_remove(array[{conflicts}]::text[], null) as conflicts"
-            f" from {self.staging} i join {self.name} r"
-            " on r.terminal_id = i.terminal_id and r.time = i.time"
-            " where r.time between %(first)s and %(last)s) c"
+            f" from {self.staging} i cross join lateral (select * from {self.name} t"
+            " where t.terminal_id = i.terminal_id and t.time = i.time"
+            " and t.time between %(first)s and %(last)s offset 0) r) c"
             " where adds <> '{}' or conflicts <> '{}'"
         )
 
