@@ -1,11 +1,9 @@
 """`muster simulate`: a fleet with knobs, its own or one enrolled for the occasion."""
 
 import json
-import secrets
 import time
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import quote
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -14,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.cli import door
-from deploy.cli.door import Door
-from deploy.cli.terminals import HomeOption, broker_of, home_region
+from deploy.cli.enrolling import enrolled
+from deploy.cli.terminals import HomeOption, broker_of
 from deploy.embedded.home import Home
 from deploy.simulator import fleet, running
 from deploy.simulator.behaviour import Behaviour, BehaviourInvalid
@@ -124,44 +122,6 @@ def _members(
     ):
         raise SimulatedAlready
     return fleet.read(file or own)[:terminals]
-
-
-def enrolled(home: Home, profile: str, terminals: int) -> list[Member]:
-    """So many terminals of a profile: those enrolled here before, and new ones by the API.
-
-    They are registered in `testing`, owned by the operator, and kept with their credentials in the
-    home for the next time.
-    """
-    file = home.path / f"simulated-{profile}.json"
-    members = fleet.read(file) if file.exists() else []
-    if len(members) < terminals:
-        api = Door.of(home)
-        region = home_region(api, None)
-        metrics, interval = _measures(api.get(f"profiles/{quote(profile, safe='')}"))
-        batch = secrets.token_hex(3)
-        try:
-            for number in range(1, terminals - len(members) + 1):
-                code = f"SIM-{batch}-{number:05d}"
-                body = {"code": code, "profile": profile, "state": "testing", "region": region}
-                password = api.post("terminals", body)["credential"]["password"]
-                members.append(
-                    Member(
-                        code=code,
-                        password=password,
-                        profile=profile,
-                        metrics=metrics,
-                        interval_seconds=interval,
-                    )
-                )
-        finally:
-            fleet.write(file, members)
-    return members[:terminals]
-
-
-def _measures(profile: dict[str, Any]) -> tuple[Any, float]:
-    known = {"name", "type", "unit", "low", "high", "decimals", "hidden"}
-    metrics = [{k: v for k, v in m.items() if k in known} for m in profile["metrics"]]
-    return metrics, float(profile["expected_interval_seconds"])
 
 
 def _show(summary: Summary, terminals: int, seconds: float) -> None:

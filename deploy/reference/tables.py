@@ -22,6 +22,7 @@ from registry.model import (
 )
 
 HERE = Path(__file__).parent
+SECTOR_PROFILES = HERE / "sector_profiles"
 Row = Mapping[str, str]
 Parsed = TypeVar("Parsed")
 
@@ -135,6 +136,11 @@ def profiles(directory: Path = HERE / "profiles") -> tuple[DeviceProfile, ...]:
         profile_document.parse(json.loads(file.read_text(encoding="utf-8")))
         for file in sorted(directory.glob("*.json"))
     )
+
+
+def sector_profiles() -> tuple[DeviceProfile, ...]:
+    """The profiles of terminals that speak their sector's own frames; no demo fleet has them."""
+    return profiles(SECTOR_PROFILES)
 
 
 def _country(file: Path) -> Country:

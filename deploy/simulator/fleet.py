@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from deploy.reference.clients import Story
 from deploy.simulator.curves.vehicle_tracker import REPLAYS
 from foundation.errors import Invalid, NotFound, Refused
+from registry.codecs import CODECS, fault
+from registry.identifiers import WireName
 from registry.model import Metric
 
 
@@ -68,6 +70,10 @@ class Member(BaseModel):
     story: Story | None = None
     identity: Identity = Identity()
     replay: str | None = Field(None, description="name of a recorded track, for a vehicle")
+    codec: str = "json"
+    codec_options: dict[str, str | bool] = {}
+    wire_name: str | None = Field(None, description="how it calls itself in frames: kind:value")
+    gateway: str | None = Field(None, description="code of the member that speaks for it")
     latitude: float | None = Field(None, ge=-90, le=90)
     longitude: float | None = Field(None, ge=-180, le=180)
 
@@ -82,6 +88,14 @@ class Member(BaseModel):
         return line | {
             "metrics": [plain | titles | m if isinstance(m, dict) else m for m in metrics]
         }
+
+    @model_validator(mode="after")
+    def _can_speak(self) -> Self:
+        if self.codec not in CODECS or fault(self.codec, self.codec_options):
+            raise ValueError(f"{self.codec} is no codec with these options")
+        if self.wire_name is not None and not WireName.parse(self.wire_name):
+            raise ValueError("wire_name is kind:value")
+        return self
 
     @model_validator(mode="after")
     def _replay_exists(self) -> Self:
@@ -108,6 +122,9 @@ def read(path: Path) -> list[Member]:
         if member.code in seen:
             raise FleetInvalid(f"Terminal {member.code} stands twice in {path}.")
         seen.add(member.code)
+    for member in members:
+        if member.gateway is not None and member.gateway not in seen:
+            raise FleetInvalid(f"{member.gateway}, the gateway of {member.code}, is not in {path}.")
     return members
 
 

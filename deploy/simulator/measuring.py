@@ -18,11 +18,16 @@ from deploy.simulator.fleet import Member
 
 CURVES: dict[str, Curve] = {
     "smart_meter": smart_meter.curve,
+    "dlt645_meter": smart_meter.curve,
+    "senml_meter": smart_meter.curve,
     "transformer_station": transformer_station.curve,
     "alarm_panel": security.alarm_panel,
+    "dc09_panel": security.alarm_panel,
     "site_environment": security.site_environment,
+    "senml_site": security.site_environment,
 }
 _DEFAULT_DEPOT = (34.27, 108.95)
+_LIMIT_KMH, _OVERSPEED = 60.0, 1 << 1  # JT/T 808-2019, table 24
 _SPREAD_DEGREES = 0.15
 
 
@@ -48,9 +53,11 @@ def measured(member: Member, seed: int, at: datetime) -> dict[str, Value]:
 def _known(member: Member, seed: int, at: datetime) -> Values:
     if member.replay is not None:
         return vehicle_tracker.replayed(member.replay, at)
-    if member.profile == "vehicle_tracker":
+    if member.profile in {"vehicle_tracker", "jt808_vehicle"}:
         latitude, longitude = depot(member, seed)
-        return vehicle_tracker.driven(seed, at, latitude, longitude)
+        values = vehicle_tracker.driven(seed, at, latitude, longitude)
+        speeding = float(values["speed_kmh"]) > _LIMIT_KMH
+        return {**values, "alarm_bits": _OVERSPEED if speeding else 0}
     curve = CURVES.get(member.profile)
     return curve(seed, at) if curve else {}
 

@@ -1,10 +1,12 @@
 """A fleet at work: one MQTT connection a terminal, all in one event loop, until told to stop."""
 
 import asyncio
+import heapq
 import random
 import resource
 import time
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -84,7 +86,7 @@ class Limit:
 
 
 async def run(
-    members: Iterable[Member],
+    members: Sequence[Member],
     behaviour: Behaviour,
     broker: Broker,
     ledger: Ledger,
@@ -93,14 +95,25 @@ async def run(
     count: int | None = None,
     duration_seconds: float | None = None,
 ) -> None:
-    """Play every member's script until `stop` is set, `count` messages are sent or time is up."""
+    """Play every member's script until `stop` is set, `count` messages are sent or time is up.
+
+    A gateway says on its connection what those behind it have to say.
+    """
     _allow_many_sockets()
     boot = int(time.time())
     limit = Limit(count, stop)
     gate = asyncio.Semaphore(_CONNECTING_AT_ONCE)
     async with asyncio.TaskGroup() as group:
+        scripts = {member.code: Script(member, behaviour, boot) for member in members}
+        behind: dict[str, list[Script]] = defaultdict(list)
         for member in members:
-            terminal = Terminal(Script(member, behaviour, boot), behaviour, broker, ledger, limit)
+            if member.gateway is not None:
+                behind[member.gateway].append(scripts[member.code])
+        for member in members:
+            if member.gateway is not None:
+                continue
+            script, others = scripts[member.code], behind[member.code]
+            terminal = Terminal(script, behaviour, broker, ledger, limit, behind=others)
             group.create_task(terminal.live(gate, stop))
         if duration_seconds is not None:
             await paused(stop, duration_seconds)
@@ -116,14 +129,22 @@ class Terminal:
     """One terminal's connection: says hello, follows its script, comes back when it is cut off."""
 
     def __init__(
-        self, script: Script, behaviour: Behaviour, broker: Broker, ledger: Ledger, limit: Limit
+        self,
+        script: Script,
+        behaviour: Behaviour,
+        broker: Broker,
+        ledger: Ledger,
+        limit: Limit,
+        *,
+        behind: Sequence[Script] = (),
     ) -> None:
         self._script = script
         self._behaviour = behaviour
         self._broker = broker
         self._ledger = ledger
         self._limit = limit
-        self._lines = script.lines(time.time() - behaviour.history_seconds)
+        start = time.time() - behaviour.history_seconds
+        self._lines = heapq.merge(*(one.lines(start) for one in (script, *behind)))
         self._furthest_back_seconds = max(behaviour.catch_up_seconds, behaviour.history_seconds)
         self._next: Line | None = None
         """The line that is waited for: drawn from the script, not yet due, still to be sent."""
@@ -269,7 +290,7 @@ class Terminal:
     ) -> None:
         self._ledger.record(
             Entry(
-                terminal=self._script.member.code,
+                terminal=message.speaker or self._script.member.code,
                 boot=self._script.boot,
                 kind=message.kind,
                 topic=self._topic(message),

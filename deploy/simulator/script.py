@@ -7,18 +7,21 @@ simulator that starts again says the same of the same moment.
 import heapq
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
 from deploy.reference.clients import Story
+from deploy.simulator import formats
 from deploy.simulator.behaviour import Behaviour
 from deploy.simulator.broken import spoilt
 from deploy.simulator.chance import chance
+from deploy.simulator.curves import Value
 from deploy.simulator.curves.security import Happening, happenings
 from deploy.simulator.fleet import Member
+from deploy.simulator.formats import Told
 from deploy.simulator.hello import said_at_start
 from deploy.simulator.measuring import measured, seed_for
 
@@ -48,6 +51,8 @@ class Message:
     expected: str | None = None
     seq: int | None = None
     ts_ms: int | None = None
+    speaker: str | None = None
+    """The code of the terminal that it is of, where a gateway says it."""
 
     @property
     def digest(self) -> str:
@@ -78,6 +83,7 @@ class Script:
         self._behaviour = behaviour
         self._seed = seed_for(member, behaviour.seed)
         self._interval = behaviour.interval_seconds or member.interval_seconds
+        self._format = formats.of(member.codec)
         self._seq = 0
         self._last: Message | None = None
 
@@ -93,10 +99,12 @@ class Script:
     def lines(self, start: float) -> Iterator[Line]:
         """Everything to send from `start` (Unix seconds) on, in order of sending, for ever.
 
-        A terminal of the silent city ends: its last reading is older than any profile allows, now
-        being `history_seconds` after `start`.
+        A gateway without a name in its codec says nothing. A terminal of the silent city ends: its
+        last reading is older than any profile allows, now being `history_seconds` after `start`.
         """
         number = self._number_after(start)
+        if self.member.wire_name is None and self.member.codec in formats.NAMED:
+            return  # a gateway, which has nothing to say of itself
         if self.member.story is Story.SILENT_CITY:
             silent_seconds = max(_SILENT_SECONDS, _SILENT_INTERVALS * self._interval)
             last = self._number_after(start + self._behaviour.history_seconds - silent_seconds)
@@ -123,7 +131,9 @@ class Script:
     def _line(self, at: float, order: int, number: int, again: bool) -> Line:
         """Reading `number`, numbered as it is sent; `again` is the same as just before."""
         if again and self._last is not None:
-            fate = "duplicate" if self._last.expected == "stored" else self._last.expected
+            fate = self._last.expected
+            if fate == "stored" and self.member.codec not in formats.UNTIMED:
+                fate = "duplicate"
             return Line(at, order, replace(self._last, expected=fate))
         self._last = self._reading(number)
         return Line(at, order, self._last)
@@ -157,6 +167,8 @@ class Script:
         at = self.measured_at(number)
         self._seq += 1
         values = measured(self.member, self._seed, self._local(at))
+        if self._format is not None:
+            return self._frame(number, self._told(round(at * 1000), values))
         document: dict[str, object] = {
             "ts": round(at * 1000),
             "seq": self._seq,
@@ -170,14 +182,43 @@ class Script:
             expected = "quarantined:out_of_range"
         return Message("telemetry", payload, Kind.READING, expected, self._seq, round(at * 1000))
 
+    def _told(self, ts_ms: int, values: Mapping[str, Value]) -> Told:
+        member = self.member
+        return formats.told(member.code, member.wire_name, self._seq, ts_ms, values, member.metrics)
+
+    def _frame(self, number: int, told: Told, happening: Happening | None = None) -> Message:
+        """A reading, or what happened, in the member's own format: no number of ours is in it."""
+        speaks = self._format
+        assert speaks is not None
+        kind, ts_ms = Kind.READING, told.ts_ms
+        if happening is None:
+            frame = speaks.reading(told)
+        else:
+            assert speaks.happening is not None
+            kind, ts_ms = Kind.EVENT, round(happening.at.timestamp() * 1000)
+            frame = speaks.happening(told, happening)
+        expected = "stored"
+        if happening is None and chance(self._seed, _BROKEN, number) < self._behaviour.broken:
+            frame, expected = frame[: len(frame) * 2 // 3], "quarantined:malformed"
+        return Message(
+            "telemetry",
+            formats.written(frame, self.member.codec_options),
+            kind,
+            expected,
+            ts_ms=ts_ms - ts_ms % speaks.coarse_ms,
+            speaker=self.member.code,
+        )
+
     def _happenings(self, number: int) -> Iterator[Happening]:
-        if self.member.profile == "alarm_panel":
+        if self.member.profile in {"alarm_panel", "dc09_panel"}:
             after, until = (self._local(self.measured_at(n)) for n in (number - 1, number))
             yield from happenings(self._seed, after, until)
 
     def _event(self, happening: Happening) -> Message:
         ts_ms = round(happening.at.timestamp() * 1000)
         self._seq += 1
+        if self._format is not None:
+            return self._frame(0, self._told(ts_ms, {}), happening)
         document: dict[str, object] = {
             "ts": ts_ms,
             "seq": self._seq,

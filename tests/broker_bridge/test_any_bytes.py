@@ -52,11 +52,12 @@ def test_any_bytes_are_read_or_refused_at_a_place(codec: str, payload: bytes) ->
         try:
             each = decoded(codec, payload, lenient=lenient)
         except Undecodable as error:
-            place = error.position or 0
+            place = error.position
         else:
             place = 0
             holds_together(each)
 
+        assert place is not None
         assert 0 <= place <= len(payload)
 
 

@@ -161,3 +161,30 @@ def _expected(book: list[Entry]) -> set[tuple[str, int | None]]:
 def _refusals(book: list[Entry]) -> Counter[str]:
     refused = (e.expected for e in book if e.expected and e.expected.startswith("quarantined:"))
     return Counter(fate.partition(":")[2] for fate in refused)
+
+
+@pytest.mark.parametrize(
+    ("profile", "counted", "connections"),
+    [("jt808_vehicle", "telemetry.jt808_vehicle", 2), ("dc09_panel", "telemetry.event", 1)],
+)
+def test_terminals_of_a_sector_are_put_on_the_roll_with_their_names(
+    platform: Platform, profile: str, counted: str, connections: int
+) -> None:
+    """The profile is defined by the way, a gateway speaks for those that need one, and a second
+    simulation takes the same terminals again."""
+    codes = f"select distinct t.code from {counted} r join registry.terminal t"
+    named = f"{codes} on t.id = r.terminal_id join registry.wire_name w on w.terminal_id = t.id"
+    for _ in range(2):
+        fleet = ["--profile", profile, "--terminals", "2", "--count", "6", "--interval", "1"]
+        done = platform.muster("simulate", *fleet, "--json")
+        assert done.returncode == 0, done.stderr
+        summary = json.loads(done.stdout)
+        assert summary["connections"] == connections
+        assert summary["by_expected"] == {"stored": 6}
+
+    assert wait_until(lambda: len(platform.rows(f"{named} where t.code like 'SIM-%'")) >= 2, 20)
+    of_profile = "join registry.profile p on p.id = t.profile_id where p.code"
+    registered = f"select t.code from registry.terminal t {of_profile} = '{profile}'"
+    assert len(platform.rows(registered)) == 2 + (connections == 1)
+    refused = "select reason from telemetry.quarantine q join registry.terminal t"
+    assert platform.rows(f"{refused} on t.id = q.terminal_id {of_profile} = '{profile}'") == []
