@@ -37,7 +37,7 @@ class Mode(StrEnum):
     TAC = "tac"
 
 
-class Action(StrEnum):
+class BindingAction(StrEnum):
     """What becomes of a violation: a line in the log, an event, or an event and more.
 
     `isolate` takes the terminal's readings no more until an operator lets it in again; `refuse`
@@ -76,7 +76,7 @@ class Rule:
     mode: Mode
     imeis: tuple[str, ...] = ()
     tacs: tuple[str, ...] = ()
-    action: Action = Action.EVENT
+    action: BindingAction = BindingAction.EVENT
 
     @classmethod
     def parse(
@@ -84,7 +84,7 @@ class Rule:
         mode: Mode,
         imeis: Iterable[str] = (),
         tacs: Iterable[str] = (),
-        action: Action = Action.EVENT,
+        action: BindingAction = BindingAction.EVENT,
     ) -> Self:
         """The rule in normal form, each IMEI and TAC once; RuleInvalid or IdentifierInvalid."""
         numbers = tuple(dict.fromkeys(str(Imei.parse(imei)) for imei in imeis))
@@ -110,7 +110,7 @@ class Binding:
     mode: Mode
     imeis: tuple[str, ...]
     tacs: tuple[str, ...]
-    action: Action
+    action: BindingAction
     reason: str | None
     set_by: str | None
     valid_from: datetime
@@ -242,7 +242,7 @@ def binding_of(row: dict[str, Any], scope: Scope) -> Binding:
             "set_by": actor_told(row["set_by"], scope),
             "imeis": tuple(row["imeis"]),
             "tacs": tuple(row["tacs"]),
-            "action": Action(row["action"]),
+            "action": BindingAction(row["action"]),
             "verdict": None if mode is Mode.OFF else Verdict(row["verdict"]),
             "violation": violation and Violation(violation),
         }

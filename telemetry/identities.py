@@ -23,7 +23,7 @@ sql = queries.load("telemetry", "identities.sql")
 log = get_logger(__name__)
 
 
-class Kind(StrEnum):
+class IdentityKind(StrEnum):
     """What is told about identities; the events' codes are these after OWN_CODES."""
 
     CREDENTIAL_SHARED = "credential_shared"
@@ -38,16 +38,19 @@ class Kind(StrEnum):
 
 # How grave it is (X.733), and what it says.
 _TOLD = {
-    Kind.CREDENTIAL_SHARED: ("critical", "One credential is used in two places."),
-    Kind.DEVICE_CHANGED: ("warning", "The terminal is other hardware than is on record."),
-    Kind.FIRST_SEEN: ("indeterminate", "The SIM was seen in its hardware for the first time."),
-    Kind.IMEI_TWICE: ("major", "Another terminal with another SIM has the same IMEI."),
-    Kind.RESTORED: ("indeterminate", "What was wrong with its identity is over."),
-    Kind.RIVAL_SIM: ("critical", "Another operator's SIM is in the terminal."),
-    Kind.SEPARATION: ("major", "The SIM is in other hardware than it is bound to."),
-    Kind.SIM_CHANGED: ("major", "Another SIM is in the terminal than is on record."),
+    IdentityKind.CREDENTIAL_SHARED: ("critical", "One credential is used in two places."),
+    IdentityKind.DEVICE_CHANGED: ("warning", "The terminal is other hardware than is on record."),
+    IdentityKind.FIRST_SEEN: (
+        "indeterminate",
+        "The SIM was seen in its hardware for the first time.",
+    ),
+    IdentityKind.IMEI_TWICE: ("major", "Another terminal with another SIM has the same IMEI."),
+    IdentityKind.RESTORED: ("indeterminate", "What was wrong with its identity is over."),
+    IdentityKind.RIVAL_SIM: ("critical", "Another operator's SIM is in the terminal."),
+    IdentityKind.SEPARATION: ("major", "The SIM is in other hardware than it is bound to."),
+    IdentityKind.SIM_CHANGED: ("major", "Another SIM is in the terminal than is on record."),
 }
-_HARMLESS = frozenset({Kind.DEVICE_CHANGED, Kind.FIRST_SEEN, Kind.RESTORED})
+_HARMLESS = frozenset({IdentityKind.DEVICE_CHANGED, IdentityKind.FIRST_SEEN, IdentityKind.RESTORED})
 _MOST_TURNS = 8  # different words of one terminal in one batch
 _EVENTS_WINDOW = timedelta(days=31)
 _SOON = timedelta(days=1)
@@ -159,7 +162,7 @@ def _columns(words: Sequence[Word]) -> dict[str, list[object]]:
 
 
 def _event(terminal_id: int, word: Word, code: str, action: str) -> Event:
-    severity, text = _TOLD[Kind(code)]
+    severity, text = _TOLD[IdentityKind(code)]
     # Of the numbers only the ends: who may read events need not know SIMs.
     data = {
         name: f"*{number[-4:]}"
@@ -194,7 +197,7 @@ async def list_events(
     conn: Connection,
     scope: Scope,
     *,
-    kind: Kind | None = None,
+    kind: IdentityKind | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
     after: str | None = None,

@@ -1,7 +1,7 @@
 """The words of bindings as people read them, and their tones; `_` only marks, as in `words`."""
 
 from registry.binding_requests import RequestState
-from registry.bindings import Action, Binding, Mode, Verdict, Violation
+from registry.bindings import Binding, BindingAction, Mode, Verdict, Violation
 
 
 def _(text: str) -> str:
@@ -16,10 +16,10 @@ MODES = {
     Mode.OFF: _("off"),
 }
 ACTIONS = {
-    Action.LOG: _("a line in the log"),
-    Action.EVENT: _("an event"),
-    Action.ISOLATE: _("an event, and the terminal is isolated"),
-    Action.REFUSE: _("an event, and the message is refused"),
+    BindingAction.LOG: _("a line in the log"),
+    BindingAction.EVENT: _("an event"),
+    BindingAction.ISOLATE: _("an event, and the terminal is isolated"),
+    BindingAction.REFUSE: _("an event, and the message is refused"),
 }
 VERDICTS = {
     Verdict.VIOLATED: _("violated"),

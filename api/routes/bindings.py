@@ -32,7 +32,7 @@ from registry.bindings import Binding, Mode, Verdict, Violation
 from registry.identifiers import Iccid, IdentifierInvalid, Imei
 from registry.scope import Right, Scope
 from telemetry import identities
-from telemetry.identities import Kind
+from telemetry.identities import IdentityKind
 
 router = APIRouter(prefix="/api/v1", tags=["bindings"], route_class=StrictRoute)
 
@@ -85,7 +85,7 @@ async def list_identity_events(
     conn: Transaction,
     request: Request,
     response: Response,
-    kind: Kind | None = None,
+    kind: IdentityKind | None = None,
     start: From = None,
     end: To = None,
     after: After = None,

@@ -8,7 +8,7 @@ from registry.binding_requests import USUAL_DAYS, RequestState
 from registry.bindings import (
     MOST_IMEIS,
     MOST_TACS,
-    Action,
+    BindingAction,
     Mode,
     Rule,
     Verdict,
@@ -30,7 +30,7 @@ class RuleBody(Body):
     tacs: list[str] = Field(
         default_factory=list, max_length=MOST_TACS, description="The first 8 digits of IMEIs."
     )
-    action: Action = Field(Action.EVENT, description="What becomes of a violation.")
+    action: BindingAction = Field(BindingAction.EVENT, description="What becomes of a violation.")
     reason: str | None = Field(None, min_length=1, max_length=500, examples=["contract 17"])
     at: Instant | None = Field(
         None, description="Since when; now, unless said. Not before the present rule began."
@@ -48,7 +48,7 @@ class BindingAnswer(Answer):
     mode: Mode
     imeis: list[str]
     tacs: list[str]
-    action: Action
+    action: BindingAction
     reason: str | None
     set_by: str | None = Field(examples=["user:lina"], description=_TOLD)
     valid_from: Utc

@@ -9,7 +9,7 @@ from stdnum import luhn
 
 from foundation.database import Pool, transaction
 from registry import bindings, enrolment, profiles
-from registry.bindings import Action, Mode, Rule, Verdict, Violation
+from registry.bindings import BindingAction, Mode, Rule, Verdict, Violation
 from registry.enrolment import Draft, InstalledSim
 from registry.identifiers import Iccid, Imei, Imsi, TerminalCode
 from registry.model import TerminalState
@@ -55,7 +55,7 @@ class Meter:
     def imsi(self, network: str = HOME) -> str:
         return f"{network}{self.n:010}"
 
-    def rule(self, mode: Mode, action: Action = Action.EVENT) -> Rule:
+    def rule(self, mode: Mode, action: BindingAction = BindingAction.EVENT) -> Rule:
         """The rule of that mode that this terminal obeys while it tells the truth."""
         imeis: dict[Mode, tuple[str, ...]] = {
             Mode.EXACT: (self.imei(),),

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from foundation.database import Pool
-from registry.bindings import Action, Mode
+from registry.bindings import BindingAction, Mode
 from tests.broker_bridge.identified import (
     APART,
     OK,
@@ -39,7 +39,7 @@ async def test_what_becomes_of_a_violation_is_the_rules_action(
 
     Who identifies itself beside its values is held against its rule in the same batch.
     """
-    meters = {action: Meter(k) for k, action in enumerate(Action, 1)}
+    meters = {action: Meter(k) for k, action in enumerate(BindingAction, 1)}
     await enrol(pool, broker, meters.values())
     for action, meter in meters.items():
         await bind(pool, meter, meter.rule(Mode.EXACT, action))
@@ -56,7 +56,7 @@ async def test_what_becomes_of_a_violation_is_the_rules_action(
         assert told(database) == {
             meter.code: ["separation"] for action, meter in meters.items() if action != "log"
         }
-        isolated = meters[Action.ISOLATE]
+        isolated = meters[BindingAction.ISOLATE]
         deadline = time.monotonic() + SECONDS
         with Publisher(broker, isolated.code) as speaker:
             while bridge.fates().get("not_in_service", 0) == 0:  # within a second
@@ -64,9 +64,9 @@ async def test_what_becomes_of_a_violation_is_the_rules_action(
                 sent += 1
                 speaker.say({"ts": base + sent, "voltage_a": 231.0})
                 bridge.settle(sent)
-        with Publisher(broker, meters[Action.REFUSE].code) as speaker:
+        with Publisher(broker, meters[BindingAction.REFUSE].code) as speaker:
             speaker.say({"ts": base + 1, "voltage_a": 231.0})
-            speaker.say(meters[Action.REFUSE].truth, channel="hello")
+            speaker.say(meters[BindingAction.REFUSE].truth, channel="hello")
         bridge.settle(sent + 2)
         fates, log = bridge.fates(), bridge.said()
     assert (fates["wrong_identity"], fates["not_in_service"]) == (1, 1)
@@ -84,9 +84,9 @@ async def test_what_becomes_of_a_violation_is_the_rules_action(
         " on t.id = m.terminal_id where m.voltage_a = 230 group by 1",
     )
     assert {row["code"] for row in stored} == {
-        meter.code for action, meter in meters.items() if action is not Action.REFUSE
+        meter.code for action, meter in meters.items() if action is not BindingAction.REFUSE
     }
-    assert await verdict(pool, meters[Action.REFUSE]) == OK
+    assert await verdict(pool, meters[BindingAction.REFUSE]) == OK
 
 
 async def test_one_credential_in_two_places(

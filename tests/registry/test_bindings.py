@@ -21,7 +21,7 @@ from registry.binding_errors import (
     RuleInvalid,
 )
 from registry.binding_requests import RequestState
-from registry.bindings import Action, Mode, Rule, Verdict
+from registry.bindings import BindingAction, Mode, Rule, Verdict
 from registry.errors import IntervalEmpty, MomentAhead, SimNotFound
 from registry.identifiers import Iccid, IdentifierInvalid, Imei
 from registry.model import RegionCode, RegionRange
@@ -87,7 +87,7 @@ async def test_a_rule_holds_until_the_next_one(pool: Pool) -> None:
     async with transaction(pool, lina.settings()) as conn:
         assert await bindings.find(conn, lina, CARD) is None
         first = await bindings.put(conn, lina, CARD, Rule(Mode.EXACT, (IMEI,)), at=NOON)
-        rule = Rule(Mode.TAC, tacs=("49015420",), action=Action.ISOLATE)
+        rule = Rule(Mode.TAC, tacs=("49015420",), action=BindingAction.ISOLATE)
         second = await bindings.put(conn, lina, CARD, rule, reason="new meters", at=NOON + HOUR)
         off = await bindings.put(conn, lina, CARD, Rule(Mode.OFF))
         past = (await bindings.list_past(conn, lina, CARD)).items
@@ -96,7 +96,7 @@ async def test_a_rule_holds_until_the_next_one(pool: Pool) -> None:
     assert (first.mode, first.imeis, first.verdict) == (Mode.EXACT, (IMEI,), Verdict.UNPROVEN)
     assert (second.tacs, second.action, second.reason) == (
         ("49015420",),
-        Action.ISOLATE,
+        BindingAction.ISOLATE,
         "new meters",
     )
     assert (off.verdict, off.valid_to, off.set_by) == (None, None, "user:lina")
@@ -139,19 +139,19 @@ async def test_many_rules_at_once(pool: Pool) -> None:
 )
 @given(
     st.lists(
-        st.tuples(st.integers(0, 48), st.sampled_from([*Mode]), st.sampled_from([*Action])),
+        st.tuples(st.integers(0, 48), st.sampled_from([*Mode]), st.sampled_from([*BindingAction])),
         max_size=8,
     )
 )
 async def test_no_two_at_a_time_whatever_is_put_when(
-    pool: Pool, wanted: list[tuple[int, Mode, Action]]
+    pool: Pool, wanted: list[tuple[int, Mode, BindingAction]]
 ) -> None:
     """Random timelines: what is refused changes nothing, and the rest is one line without gaps."""
     async with transaction(pool, everything.settings()) as conn:
         count = await (await conn.execute("select count(*) as n from registry.sim")).fetchone()
     assert count is not None
     iccid = await card(pool, Iccid(f"89860012345678{count['n']:06}"))
-    model: list[tuple[datetime, Mode, Action]] = []
+    model: list[tuple[datetime, Mode, BindingAction]] = []
     for hours, mode, action in wanted:
         at = NOON + hours * HOUR
         imeis = (IMEI,) if mode in {Mode.EXACT, Mode.IMEI_LIST} else ()
@@ -227,7 +227,7 @@ async def test_another_hardware_by_request_and_approval(pool: Pool) -> None:
     """A new dated rule with the request behind it; who asked cannot approve."""
     await card(pool)
     async with transaction(pool, lina.settings()) as conn:
-        rule = Rule(Mode.EXACT, (IMEI,), action=Action.REFUSE)
+        rule = Rule(Mode.EXACT, (IMEI,), action=BindingAction.REFUSE)
         await bindings.put(conn, lina, CARD, rule, at=NOON)
         request = await binding_requests.ask(
             conn, lina, CARD, Imei.parse(OTHER), reason="modem broken"
@@ -244,7 +244,7 @@ async def test_another_hardware_by_request_and_approval(pool: Pool) -> None:
     assert now is not None
     assert (now.imeis, now.action, now.version, now.set_by) == (
         (OTHER,),
-        Action.REFUSE,
+        BindingAction.REFUSE,
         2,
         "user:bo",
     )

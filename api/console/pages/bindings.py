@@ -17,7 +17,7 @@ from registry import binding_lists, binding_requests, bindings, group_clients, r
 from registry.binding_errors import BindingTaken
 from registry.binding_lists import Coverage, Search
 from registry.binding_requests import RequestState
-from registry.bindings import Action, Binding, Mode, Rule, Verdict, Violation
+from registry.bindings import Binding, BindingAction, Mode, Rule, Verdict, Violation
 from registry.errors import SimNotFound
 from registry.identifiers import Imei
 from registry.model import RegionLevel
@@ -77,7 +77,7 @@ class Given:
 
     mode: Annotated[Mode, Form()] = Mode.EXACT
     numbers: Annotated[str, Form(max_length=20_000)] = ""
-    action: Annotated[Action, Form()] = Action.EVENT
+    action: Annotated[BindingAction, Form()] = BindingAction.EVENT
     reason: Note = ""
     version: Annotated[int | None, Form(ge=0)] = None
 
