@@ -50,7 +50,7 @@ def address(house: World) -> Iterator[str]:
     with process(
         DATABASE_URL=house.database.api, API_LISTEN=listen, SECOND_FACTOR="off"
     ) as started:
-        assert wait_until(lambda: is_ready(f"http://{listen}"), 30)
+        assert wait_until(lambda: is_ready(f"http://{listen}"), 90)
         yield f"http://{listen}"
         started.terminate()
         started.communicate(timeout=20)

@@ -48,7 +48,7 @@ def test_sigterm_ends_the_process_with_0(database: Database) -> None:
     """It serves, and after SIGTERM it is gone within seconds, without a traceback."""
     listen = f"127.0.0.1:{free_port()}"
     with process(DATABASE_URL=database.api, API_LISTEN=listen) as api:
-        assert wait_until(lambda: is_ready(f"http://{listen}"), 20)
+        assert wait_until(lambda: is_ready(f"http://{listen}"), 60)
         api.send_signal(signal.SIGTERM)
         _, said = api.communicate(timeout=20)
     assert api.returncode == 0
@@ -118,7 +118,7 @@ def test_with_a_certificate_it_serves_tls(database: Database, tmp_path: Path) ->
         DATABASE_URL=database.api, API_LISTEN=f"127.0.0.1:{port}",
         API_TLS_CERTIFICATE=str(made.chain), API_TLS_KEY=str(made.key),
     ) as api:  # fmt: skip
-        assert wait_until(answers, 20)
+        assert wait_until(answers, 60)
         api.send_signal(signal.SIGTERM)
         api.communicate(timeout=20)
     assert api.returncode == 0

@@ -62,7 +62,7 @@ def serving(house: World, **chosen: str) -> Iterator[str]:  # noqa: F811
     with subprocess.Popen(
         [sys.executable, "-m", "api"], cwd=CHECKOUT, env=inherited | settings
     ) as process:
-        assert wait_until(lambda: _is_ready(f"http://{listen}"), 30)
+        assert wait_until(lambda: _is_ready(f"http://{listen}"), 90)
         yield f"http://{listen}"
         process.terminate()
 

@@ -1,5 +1,6 @@
 """The broker's accounts follow the registry while both run."""
 
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -110,12 +111,13 @@ def test_a_burst_of_changes_is_one_reload(
         reload()
 
     monkeypatch.setattr(broker.server, "reload", counted)
+    begun = time.monotonic()
     for number in range(20):
         register(database, f"terminal-{number}")
 
     connected(broker, "terminal-19").close()
 
-    assert len(reloads) <= 1 + CUT_OFF_SECONDS / RELOAD_SECONDS
+    assert len(reloads) <= 2 + (time.monotonic() - begun) / RELOAD_SECONDS
     assert can_connect(broker, "terminal-0")
 
 
