@@ -168,9 +168,17 @@ class Batch:
         )
 
     def add_events(
-        self, delivery: Delivery, ref: TerminalRef, events: Sequence[DecodedEvent]
+        self,
+        delivery: Delivery,
+        ref: TerminalRef,
+        events: Sequence[DecodedEvent],
+        *,
+        framed: bool = False,
     ) -> None:
-        """Take a delivery from this terminal with its events; those at a wrong time are refused."""
+        """Take a delivery from this terminal with its events; those at a wrong time are refused.
+
+        Out of a frame (`framed`) they are what the terminal was to send, as readings are.
+        """
         self._parts[delivery] = len(events)
         owned_since = _EVER if ref.owner_since_us is None else ref.owner_since_us
         newest_us = _EVER
@@ -188,11 +196,11 @@ class Batch:
                 continue
             kept = Event(
                 ref.id, time_us, delivery.received_us,
-                event.code, event.severity, event.text, event.data, event.session,
+                event.code, event.severity, event.text, event.data, event.session, framed or None,
             )  # fmt: skip
             self._events.append((kept, delivery))
         newest_us = newest_us if events else delivery.received_us
-        self._notes.append((delivery, ref.id, newest_us, owned_since, False))
+        self._notes.append((delivery, ref.id, newest_us, owned_since, framed))
 
     def add_each(self, delivery: Delivery, each: Sequence[tuple[TerminalRef, Said]]) -> None:
         """Take a delivery with what each of some terminals, at least one, says in it."""
@@ -200,7 +208,7 @@ class Batch:
             if said.readings or not said.events:
                 self.add(delivery, ref, said.readings)
             if said.events:
-                self.add_events(delivery, ref, said.events)
+                self.add_events(delivery, ref, said.events, framed=True)
                 if said.readings:
                     self._notes.pop()  # it is one message of this terminal's
             if said.identity is not None:

@@ -33,6 +33,7 @@ _EVENT_COLUMNS = {
     "severity": np.dtype(np.object_),
     "text": np.dtype(np.object_),
     "session": np.dtype(np.bool_),
+    "framed": np.dtype(np.bool_),
 }
 _KINDS = {"f": "<f8", "i": "<i8", "b": "|b1", "O": ""}  # by numpy kind; text is lengths and bytes
 
@@ -155,7 +156,7 @@ def feed_row(rows: Rows) -> dict[str, object]:
 def events_row(events: Sequence[Event]) -> dict[str, object]:
     """What `telemetry.batch` says of these events, in their order.
 
-    `code` and `severity` of each; `text`, and `session` (up or not), where it says so.
+    `code` and `severity` of each; `text`, `session` (up or not) and `framed`, where it says so.
     """
     columns = {
         name: Column(

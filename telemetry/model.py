@@ -48,7 +48,8 @@ class Reason(StrEnum):
 class Event:
     """Something that happened at a terminal at `time_us` (Unix us); `data` is JSON text.
 
-    `session` is whether the terminal then has a session with the broker, where it tells that.
+    `session` is whether the terminal then has a session with the broker, where it tells that;
+    `framed` is True of what came in a frame, as a profile's data does, and None of all else.
     """
 
     terminal_id: int
@@ -59,6 +60,7 @@ class Event:
     text: str | None
     data: str | None
     session: bool | None = None
+    framed: bool | None = None
 
     @property
     def delay_seconds(self) -> int:

@@ -87,15 +87,15 @@ class Watch:
         self, conn: Connection, followed: Sequence[Batch], hearing: Hearing | None, changes: Changes
     ) -> Int32s:
         """What the batches say; returns of whom."""
-        readings = [b for b in followed if b.has_readings]
-        came = _sorted([(b.terminal_ids, b.received_us) for b in readings])
+        data = [_data(b) for b in followed if b.has_readings or b.profile_id == EVENTS]
+        came = _sorted([(ids, received_us) for ids, received_us, _ in data])
         told = [_sessions(b) for b in followed if b.profile_id == EVENTS]
         said = [(ids[says], at_us[says], up[says]) for ids, at_us, says, up in told]
         heard = _sorted([came, *((ids[~says], at_us[~says]) for ids, at_us, says, _ in told)])
         ids: Int32s = _joined([came[0], *(s[0] for s in said)], np.int32)
         self._facts.make_room(_joined([ids, heard[0]], np.int32))
         await self._learn_patience(conn, self._facts.impatient(came[0]).tolist())
-        current = _sorted([self._current(b) for b in readings])
+        current = _sorted([self._current(*part) for part in data])
         self._facts.take_data(*current, hearing or Hearing(0, 0), changes)
         await self._learn_patience(conn, self._facts.those_paused(current[0]).tolist())
         self._facts.take_sessions(
@@ -107,12 +107,11 @@ class Watch:
         )
         return ids
 
-    def _current(self, batch: Batch) -> tuple[Int32s, Int64s]:
+    def _current(self, ids: Int32s, received_us: Int64s, times_us: Int64s) -> tuple[Int32s, Int64s]:
         """Of whom and when data came, without what tells of the past: kept back and sent late."""
-        patience_us = self._facts.patience[batch.terminal_ids].astype(np.int64) * 1_000_000
-        told_us = batch.received_us - batch.times_us
-        current = told_us <= np.maximum(patience_us, LATE_SECONDS * 1_000_000)
-        return batch.terminal_ids[current], batch.received_us[current]
+        patience_us = self._facts.patience[ids].astype(np.int64) * 1_000_000
+        current = received_us - times_us <= np.maximum(patience_us, LATE_SECONDS * 1_000_000)
+        return ids[current], received_us[current]
 
     async def _keep(self, conn: Connection, dirty: Int32s, changes: Changes) -> None:
         """Write down who said something and whose facts changed."""
@@ -196,6 +195,16 @@ def _hearing(bridges: Sequence[dict[str, Any]]) -> Hearing | None:
     return Hearing(
         unix_us(min(until for until, _ in counted)), unix_us(max(since for _, since in counted))
     )
+
+
+def _data(batch: Batch) -> tuple[Int32s, Int64s, Int64s]:
+    """Of whom data came, when, and of which time: readings, and events out of frames."""
+    ids, received_us, times_us = batch.terminal_ids, batch.received_us, batch.times_us
+    if batch.profile_id != EVENTS:
+        return ids, received_us, times_us
+    column = batch.columns.get("framed")
+    framed = np.zeros(len(ids), np.bool_) if column is None else column.present
+    return ids[framed], received_us[framed], times_us[framed]
 
 
 def _sessions(batch: Batch) -> tuple[Int32s, Int64s, Flags, Flags]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker_bridge.batch import Batch, Sealed, UntimedClock
-from broker_bridge.decoders import Decoded, DecodedEvent
+from broker_bridge.decoders import Decoded, DecodedEvent, Said
 from broker_bridge.fates import Fates
 from broker_bridge.session import Delivery
 from registry.model import ProfileId, TerminalId, TerminalRef, TerminalState
@@ -134,6 +134,20 @@ def test_every_message_is_accounted_for_once() -> None:
     assert account.owned_since_us.tolist() == [EVER_US, EVER_US, NOON_US, EVER_US]
     assert account.sizes.tolist() == [3, 3, 3, 3]
     assert account.readings.all()
+
+
+def test_events_out_of_a_frame_are_what_was_to_be_sent() -> None:
+    """As readings are; those on the topic of events, hellos among them, come beside it."""
+    frame, word = delivery(), delivery()
+    batch = Batch(UntimedClock())
+    events = [DecodedEvent(NOON_US, None, None, None, "fire_alarm", "critical", None, None)]
+    batch.add_each(frame, [(ref(1), Said((), (), events))])
+    batch.add_events(word, ref(2), events)
+    batch.deliveries += [frame, word]
+    sealed = batch.seal()
+
+    assert [event.framed for event, _ in sealed.events] == [True, None]
+    assert [brought for *_, brought in sealed.notes] == [True, False]
 
 
 def test_one_bad_value_does_not_sink_its_message() -> None:

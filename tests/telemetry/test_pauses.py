@@ -1,4 +1,4 @@
-"""What events mean for silence: parked, without power, disarmed, as the profile says."""
+"""What events mean for silence: parked, without power, disarmed; and which are data themselves."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -116,3 +116,19 @@ async def test_a_profile_keeps_its_pauses(world: World) -> None:
 
     assert [pause.reason for pause in found.pauses] == ["parked", "power_lost"]
     assert found.pauses[0].expected_interval_seconds == timedelta(minutes=10).seconds
+
+
+async def test_events_out_of_frames_are_data(world: World) -> None:
+    """A panel that sends nothing but events is heard; one that only says hello is not."""
+    for code, framed in (("M-1", True), ("M-2", None)):
+        us = unix_us(NOON)
+        event = Event(world.ids[code], us, us, "supervision", "minor", None, None, None, framed)
+        async with writing(world.database) as writer, writer.transaction() as work:
+            await work.record([event])
+    await world.look(NOON + SECOND)
+    panel, other = await world.known("M-1"), await world.known("M-2")
+    await world.look(NOON + 2 * PATIENCE)
+
+    assert (panel.data, panel.data_at) == (DataState.ONLINE, NOON)
+    assert other.data is DataState.NEVER
+    assert (await world.known("M-1")).silent_since == NOON + PATIENCE
