@@ -48,6 +48,7 @@ sql = queries.load("telemetry", "reader.sql")
 MOST_ITEMS = 1000
 MOST_COUNTED = 10_000
 
+_CARD_NUMBERS = frozenset({"iccid", "imsi", "msisdn", "eid"})
 _EVENTS_WINDOW = timedelta(days=31)
 _SOON = timedelta(days=1)
 _STORM_DAYS = 31
@@ -120,10 +121,17 @@ async def list_events(
     )
     rows = await cursor.fetchall()
     digests = [row.pop("digest") for row in rows]
+    if Right.SIMS_READ not in scope.rights:
+        rows = [row | {"data": _without_cards(row["data"])} for row in rows]
     events = [StoredEvent(**row) for row in rows[:limit]]
     more = len(rows) > limit
     key = f"{unix_us(events[-1].time)}.{digests[limit - 1]}" if more else None
     return Page(events, key)
+
+
+def _without_cards(data: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What an event carries, without the numbers of the SIM that a hello has."""
+    return data and {name: value for name, value in data.items() if name not in _CARD_NUMBERS}
 
 
 async def list_quarantine(

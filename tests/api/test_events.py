@@ -55,3 +55,18 @@ async def test_a_terminals_page_leads_to_its_events(house: World, app: FastAPI) 
     assert "burglary_alarm_restored" in narrowed
     assert "fire_alarm" not in narrowed
     assert "burglary_alarm" not in nothing
+
+
+async def test_an_agent_is_told_of_no_cards(house: World, app: FastAPI) -> None:
+    """What a hello says of the SIM is left out for who may see no SIMs."""
+    house.happened("METER-1", minutes_ago(1), "hello", iccid="89860425102099341174", boot="a7")
+    told = {}
+    for who in ("agent", "power"):
+        async with asking(app, house.keys[who]) as client:
+            [event] = (await client.get(ADDRESS)).json()["items"]
+        told[who] = event["data"]
+
+    assert told == {
+        "agent": {"boot": "a7"},
+        "power": {"boot": "a7", "iccid": told["power"]["iccid"]},
+    }

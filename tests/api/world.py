@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from deploy import reference
 from foundation.database import Connection, open_pool, transaction
@@ -109,13 +110,15 @@ class World:
         assert row is not None
         return int(row[0])
 
-    def happened(self, code: str, time: datetime, event: str, text: str | None = None) -> None:
-        """Store an event."""
+    def happened(
+        self, code: str, time: datetime, event: str, text: str | None = None, **data: str
+    ) -> None:
+        """Store an event that carries this data."""
         with psycopg.connect(self.database.superuser, autocommit=True) as conn:
             conn.execute(
-                "insert into telemetry.event (time, terminal_id, delay_seconds, code, text, digest)"
-                " values (%s, %s, 1, %s, %s, 1)",
-                (time, self.ids[code], event, text),
+                "insert into telemetry.event (time, terminal_id, delay_seconds, code, text, data,"
+                " digest) values (%s, %s, 1, %s, %s, %s, 1)",
+                (time, self.ids[code], event, text, Jsonb(data) if data else None),
             )
 
 

@@ -2,21 +2,27 @@
 -- row by row whether its SIM is seen would take minutes over a province. What they see is what the transaction's
 -- scope sees, and of that what the scope sees that they are handed; they return numbers.
 
--- By province: SIMs in use (in a terminal that may connect), how many of them are bound, and with which verdict.
+-- By province: SIMs in use (in a terminal that may connect), how many of them are bound, and with which verdict. A province
+-- of the scope without any is a row of noughts.
 create or replace function registry.cover_bindings(wanted jsonb)
 returns table (region_code int4, in_use int8, bound int8, ok int8, violated int8, unproven int8)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
     return query execute format($query$
-        select coalesce(p.code, s.region_code), count(*), count(b.id), count(*) filter (where b.verdict = 'ok'),
-            count(*) filter (where b.verdict = 'violated'), count(*) filter (where b.verdict = 'unproven')
+        select c.region_code, sum(c.in_use)::int8, sum(c.bound)::int8, sum(c.ok)::int8, sum(c.violated)::int8, sum(c.unproven)::int8
+        from (select coalesce(p.code, s.region_code) as region_code, count(*) as in_use, count(b.id) as bound, count(*) filter (where b.verdict = 'ok') as ok,
+            count(*) filter (where b.verdict = 'violated') as violated, count(*) filter (where b.verdict = 'unproven') as unproven
         from registry.sim s
         join registry.installation i on i.sim_id = s.id and i.valid_to is null
         join registry.terminal t on t.id = i.terminal_id
             and t.state in ('provisioned', 'testing', 'in_service', 'maintenance', 'isolated')
         left join registry.binding b on b.sim_id = s.id and b.valid_to is null and b.mode <> 'off'
         left join registry.region p on p.level = 'province' and s.region_code between p.code and p.last_code
-        where %s group by 1 order by 1 $query$, registry.seen_by_both('s', 'group_client_id', wanted));
+        where %s group by 1
+        union all
+        select p.code, 0, 0, 0, 0, 0 from registry.region p where p.level = 'province'
+            and (registry.scope_everything() or p.code between registry.scope_region_low() and registry.scope_region_high())) c
+        group by 1 order by 1 $query$, registry.seen_by_both('s', 'group_client_id', wanted));
 end $$;
 
 -- How many rules are violated, by how; `most` of them are counted.
