@@ -20,7 +20,7 @@ JOBS: Mapping[str, frozenset[str]] = {
 _OTHER_CELLS = len(TERMINALS.columns) - 1
 _PARTS = {
     "import_part": "0, ''",
-    "import_row": f"2, array['HOME-01'] || array_fill(null::text, array[{_OTHER_CELLS}])",
+    "import_row": f"2, array['FILE-01'] || array_fill(null::text, array[{_OTHER_CELLS}])",
     "import_finding": "2, 'name', 'too_long', 'error', null",
     "import_made": "2, 1, 0, null, false",
     "import_secret": "1, ''",

@@ -66,7 +66,5 @@ async def test_an_agent_is_told_of_no_cards(house: World, app: FastAPI) -> None:
             [event] = (await client.get(ADDRESS)).json()["items"]
         told[who] = event["data"]
 
-    assert told == {
-        "agent": {"boot": "a7"},
-        "power": {"boot": "a7", "iccid": told["power"]["iccid"]},
-    }
+    assert told["agent"] == {"boot": "a7"}
+    assert told["power"] == {"boot": "a7", "iccid": "89860425102099341174"}
