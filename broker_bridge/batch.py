@@ -67,6 +67,8 @@ class Sealed:
     parts: dict[Delivery, int]
     """Of a delivery with more or fewer parts than one, how many of its parts were to be stored."""
     untimed: int
+    tolerated: int
+    """How often a lenient codec took what a strict one would have refused."""
     notes: Sequence[_Note]
     """Every delivery of the batch, once for each terminal that says something in it."""
     numbered: Sequence[Numbered]
@@ -116,6 +118,7 @@ class Batch:
         self._readings = 0
         self._clock = clock
         self._untimed = 0
+        self.tolerated = 0
         self._gathered: dict[ProfileId, Gathered] = {}
         self._events: list[tuple[Event, Delivery]] = []
         self._parts: dict[Delivery, int] = {}
@@ -307,6 +310,7 @@ class Batch:
             self._refused,
             self._parts,
             self._untimed,
+            self.tolerated,
             self._notes,
             self._numbered,
             self.kept,

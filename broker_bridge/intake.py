@@ -40,8 +40,10 @@ def take(batch: Batch, route: Route, delivery: Delivery) -> None:
                 each = route.decode(delivery.payload, delivery.received_us, options)
                 said = each[0]
                 if len(each) > 1 or said.speaker is not None or said.events or said.fragments:
+                    batch.tolerated += sum(len(one.tolerated) for one in each)
                     _take_each(batch, route, delivery, each)
                 else:
+                    batch.tolerated += len(said.tolerated)
                     if said.units is not None:
                         said = fit(said, ref.profile)
                     batch.add(delivery, ref, said.readings)

@@ -48,6 +48,7 @@ class BridgeMetrics:
         for fate in (Fate.STORED, Fate.DUPLICATE, Fate.QUARANTINED):
             self.replayed.labels(fate.value)
         self.untimed = counter("untimed_total", "Parts without a time, stored at ours.")
+        self.tolerated = counter("tolerated_total", "What only a lenient codec takes, in frames.")
         self.session_lost = counter("session_lost_total", "Sessions that the broker lost.")
         self.broker_dropped = counter(
             "broker_dropped_total", "Messages the broker had no room for."
@@ -94,6 +95,7 @@ class BridgeMetrics:
             self.parts.labels(fate.value).inc(count)
         self.batch_parts.observe(fates.parts.total())
         self.untimed.inc(sealed.untimed)
+        self.tolerated.inc(sealed.tolerated)
 
     def count_replayed(self, told: Iterable[Replayed]) -> None:
         """Count refused messages that were taken again."""

@@ -243,6 +243,22 @@ async def test_a_panel_reports_each_event_once(
     ]
 
 
+async def test_what_a_lenient_profile_takes_is_counted(
+    database: Database, broker: TestBroker, pool: Pool
+) -> None:
+    """A frame with a wrong check is stored all the same, and shows in the metrics."""
+    lenient = replace(PANEL, codec_options={"text": "raw", "lenient": True})
+    await enrol(pool, lenient, ("G", None), ("P-1", WireName.of("dc09_account", "ABCD")))
+    at = f"{datetime.now(UTC):%H:%M:%S,%m-%d-%Y}"
+    text = f'"ADM-CID"0001R1L0#ABCD[#ABCD|1130 01 003]_{at}'.encode()
+    right, wrong = f"{crc16(text):04X}{len(text):04X}".encode(), f"0000{len(text):04X}".encode()
+    with Bridge(database, broker).ready() as bridge, Publisher(broker, "G") as gateway:
+        gateway.say(*(b"\n" + head + text + b"\r" for head in (right, wrong)))
+        bridge.settle(2)
+        assert bridge.fates() == {"stored": 1, "duplicate": 1}
+        assert bridge.metric("muster_bridge_tolerated_total") == 1
+
+
 async def test_a_terminal_speaks_senml(database: Database, broker: TestBroker, pool: Pool) -> None:
     """In kelvin, stored in degrees Celsius; several times in one pack."""
     now = int(datetime.now(UTC).timestamp()) - 60

@@ -66,6 +66,7 @@ def test_every_known_figure_is_there_from_the_start(database: Database, broker: 
             "unsettled",
             "received_total",
             "untimed_total",
+            "tolerated_total",
         )
         assert {name: bridge.metric(f"muster_bridge_{name}") for name in names} == dict.fromkeys(
             names, 0.0

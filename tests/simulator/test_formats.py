@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api.app import create_app
 from deploy import reference
 from deploy.simulator import fleet, formats, running
 from deploy.simulator.behaviour import Behaviour
@@ -15,10 +16,13 @@ from deploy.simulator.ledger import Entry, Ledger, entries
 from deploy.simulator.running import Broker
 from deploy.simulator.script import Script
 from foundation.database import Pool, transaction
-from registry import gateways, profiles, terminals, wire_names
+from foundation.settings import Settings
+from registry import api_keys, gateways, profiles, terminals, wire_names
 from registry.codecs import CODECS
 from registry.identifiers import TerminalCode, WireName
 from registry.model import TerminalState
+from registry.scope import Role
+from tests.api.conftest import asking
 from tests.broker_bridge.running import Bridge, read
 from tests.conftest import Database, TestBroker
 from tests.country import JIANGSU, everything, settled
@@ -98,6 +102,26 @@ async def played(broker: TestBroker, members: list[Member], path: Path, count: i
     return [entry for entry in entries(path) if entry.kind in {"reading", "event"}]
 
 
+async def assert_told_by_the_api(database: Database, code: str, profile: str) -> None:
+    """What was said on the topic is answered by the API: newest readings, or events."""
+    settings = Settings.model_validate({"database_url": database.api, "second_factor": "off"})
+    application = create_app(settings)
+    async with application.router.lifespan_context(application):
+        async with transaction(application.state.pool, everything.settings()) as conn:
+            key = await api_keys.issue(conn, everything, name="e2e", role=Role.ADMIN)
+        async with asking(application, key.secret) as client:
+            address = f"/api/v1/terminals/{code}"
+            if profile == "dc09_panel":
+                told = (await client.get(f"{address}/events")).json()["items"]
+                assert "supervision" in {event["code"] for event in told}
+            else:
+                metric = PROFILES[profile].metrics[0].name
+                window = {"metric": metric, "from": "2026-01-01T00:00:00Z"}
+                answer = await client.get(f"{address}/telemetry", params=window)
+                assert answer.status_code == 200, answer.text
+                assert [value for value in answer.json()["columns"][metric] if value is not None]
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 async def test_what_a_simulated_terminal_says_is_stored(
     database: Database, broker: TestBroker, pool: Pool, tmp_path: Path, profile: str
@@ -113,6 +137,7 @@ async def test_what_a_simulated_terminal_says_is_stored(
         assert set(bridge.fates()) == {"stored"}
 
     code = members[-1].code
+    await assert_told_by_the_api(database, code, profile)
     assert {entry.terminal for entry in book} == {code}
     assert {entry.topic for entry in book} == {f"m2m/v1/{members[0].code}/telemetry"}
     assert read(database, "select reason from telemetry.quarantine") == []
