@@ -23,7 +23,7 @@ from registry.identifiers import Iccid, TerminalCode
 from registry.model import TerminalState
 from registry.scope import Role
 from registry.transfer_model import Offer, Side
-from tests.api import asked, declared
+from tests.api import asked, declared, declared_bindings
 from tests.api.asked import Door
 from tests.api.asks import OPEN, Ask
 from tests.api.conftest import asking
@@ -42,6 +42,7 @@ ASIDE = (
     declared.IMPORT,
     declared.JOB,
     declared.CERTIFICATE_OF_AWAY,
+    declared_bindings.REQUEST,
 )
 # Within the windows that the doors are asked for, which `declared` fixed when it was imported.
 NOW = minutes_ago(0)
