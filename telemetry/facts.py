@@ -46,7 +46,11 @@ class Changes:
 
 
 class Facts:
-    """What is known of every terminal, 30 bytes each; times are Unix us, 0 for none."""
+    """What is known of every terminal, 33 bytes each; times are Unix us, 0 for none.
+
+    `patience` is after how many seconds without data each is silent, 0 where that is not known yet;
+    `pause` is the same where an event has begun a pause, until anything is heard again; else 0.
+    """
 
     def __init__(self) -> None:
         self.data_us: Int64s = np.zeros(_ROOM, np.int64)
@@ -54,7 +58,7 @@ class Facts:
         self.session: NDArray[np.int8] = np.full(_ROOM, UNKNOWN, np.int8)
         self.session_us: Int64s = np.zeros(_ROOM, np.int64)
         self.patience: Int32s = np.zeros(_ROOM, np.int32)
-        self.paused: Flags = np.zeros(_ROOM, np.bool_)
+        self.pause: Int32s = np.zeros(_ROOM, np.int32)
 
     def make_room(self, terminal_ids: Int32s) -> None:
         """Have a place for each of these terminals."""
@@ -68,23 +72,12 @@ class Facts:
         self.session = np.append(self.session, np.full(more, UNKNOWN, np.int8))
         self.session_us = np.append(self.session_us, np.zeros(more, np.int64))
         self.patience = np.append(self.patience, np.zeros(more, np.int32))
-        self.paused = np.append(self.paused, np.zeros(more, np.bool_))
-
-    def learn(self, terminal_ids: Int32s, patience: Int32s, *, paused: bool = False) -> None:
-        """After how many seconds each is silent: as ever, or in a pause, until data comes again."""
-        self.make_room(terminal_ids)
-        self.patience[terminal_ids] = patience
-        self.paused[terminal_ids] = paused
+        self.pause = np.append(self.pause, np.zeros(more, np.int32))
 
     def impatient(self, terminal_ids: Int32s) -> Int32s:
         """Those of these terminals whose patience is not known yet."""
         unknown: Int32s = np.unique(terminal_ids[self.patience[terminal_ids] == 0])
         return unknown
-
-    def those_paused(self, terminal_ids: Int32s) -> Int32s:
-        """Those of these terminals with whom there is more patience than ever."""
-        paused: Int32s = np.unique(terminal_ids[self.paused[terminal_ids]])
-        return paused
 
     def take_data(self, ids: Int32s, came_us: Int64s, hearing: Hearing, changes: Changes) -> None:
         """Data came from these terminals at these times, sorted by both.
@@ -143,7 +136,7 @@ class Facts:
     def due(self, hearing: Hearing) -> tuple[Ids, Int64s]:
         """Who is not silent and has been awaited long enough, and since when."""
         due = np.maximum(self.data_us, hearing.since_us)
-        due += self.patience.astype(np.int64) * _SECOND_US
+        due += np.where(self.pause > 0, self.pause, self.patience).astype(np.int64) * _SECOND_US
         fell = np.flatnonzero(
             (due < hearing.until_us)
             & (self.silent_us == 0)
@@ -164,7 +157,8 @@ class Facts:
 
     def _due(self, ids: Ids, came_us: Int64s, listening_us: Int64s | int) -> Int64s:
         """When data that came, or was listened for, since then has been awaited long enough."""
-        waited: Int64s = self.patience[ids].astype(np.int64) * _SECOND_US
+        seconds = np.where(self.pause[ids] > 0, self.pause[ids], self.patience[ids])
+        waited: Int64s = seconds.astype(np.int64) * _SECOND_US
         waited += np.maximum(came_us, listening_us)
         return waited
 

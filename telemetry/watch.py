@@ -97,7 +97,6 @@ class Watch:
         await self._learn_patience(conn, self._facts.impatient(came[0]).tolist())
         current = _sorted([self._current(*part) for part in data])
         self._facts.take_data(*current, hearing or Hearing(0, 0), changes)
-        await self._learn_patience(conn, self._facts.those_paused(current[0]).tolist())
         self._facts.take_sessions(
             _joined([s[0] for s in said], np.int32),
             _joined([s[2] for s in said], np.bool_),
@@ -105,6 +104,7 @@ class Watch:
             heard,
             changes,
         )
+        self._facts.pause[heard[0]] = 0
         return ids
 
     def _current(self, ids: Int32s, received_us: Int64s, times_us: Int64s) -> tuple[Int32s, Int64s]:
@@ -160,16 +160,17 @@ class Watch:
         """Read after how many seconds these terminals are silent; all of them for None."""
         if wanted is not None and not wanted:
             return
-        self._facts.learn(*_patience(await _one(conn, sql.pack_patience, {"ids": wanted})))
+        ids, seconds = _patience(await _one(conn, sql.pack_patience, {"ids": wanted}))
+        self._facts.make_room(ids)
+        self._facts.patience[ids] = seconds
 
     async def _excuse(self, conn: Connection, hearing: Hearing) -> None:
         """Have more patience with those who would be silent now and are in a pause."""
         due, _ = self._facts.due(hearing)
         if len(due):
-            row = await _one(
-                conn, sql.pack_pauses, {"ids": due.tolist(), "until": at(hearing.until_us)}
-            )
-            self._facts.learn(*_patience(row), paused=True)
+            asked = {"ids": due.tolist(), "until": at(hearing.until_us)}
+            ids, seconds = _patience(await _one(conn, sql.pack_pauses, asked))
+            self._facts.pause[ids] = seconds
 
 
 async def forget_changes(conn: Connection) -> int:

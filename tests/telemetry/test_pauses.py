@@ -73,6 +73,20 @@ async def test_data_out_of_a_pause_tells_of_no_silence(world: World) -> None:
     assert (await world.known("M-1")).data is DataState.ONLINE
 
 
+async def test_what_is_read_again_forgets_no_pause(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data that comes in the turn in which all patience is read anew was not missed before."""
+    monkeypatch.setattr("telemetry.watch._PATIENCE_TURNS", 1)
+    await world.came("M-1", when=NOON)
+    await happened(world, "M-1", "off", NOON + SECOND)
+    await world.look(NOON + 3 * PATIENCE)
+    await world.came("M-1", when=NOON + 8 * PATIENCE)
+    await world.look(NOON + 8 * PATIENCE)
+
+    assert await world.changes("M-1") == data((NOON, True))
+
+
 async def test_a_pause_ends_with_its_event(world: World) -> None:
     """From then on data is awaited as ever."""
     await world.came("M-1", when=NOON)
