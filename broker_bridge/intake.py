@@ -43,7 +43,8 @@ def take(batch: Batch, route: Route, delivery: Delivery) -> None:
                     batch.tolerated += sum(len(one.tolerated) for one in each)
                     _take_each(batch, route, delivery, each)
                 else:
-                    batch.tolerated += len(said.tolerated)
+                    if said.tolerated:
+                        batch.tolerated += len(said.tolerated)
                     if said.units is not None:
                         said = fit(said, ref.profile)
                     batch.add(delivery, ref, said.readings)

@@ -7,10 +7,13 @@ own time, wherever late readings fall.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 RESTORED = "_restored"
 HIGHEST_BIT = 62
-SEVERITIES = ("critical", "major", "minor", "warning", "indeterminate")  # ITU-T X.733
+Severity = Literal["critical", "major", "minor", "warning", "indeterminate"]
+"""Of an event (ITU-T X.733)."""
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 
 @dataclass(frozen=True, slots=True)

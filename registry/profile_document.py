@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from foundation.errors import Invalid
 from registry import codecs
-from registry.conditions import HIGHEST_BIT, RESTORED, Condition
+from registry.conditions import HIGHEST_BIT, RESTORED, Condition, Severity
 from registry.model import UNDEFINED_PROFILE, DeviceProfile, Metric, MetricType, Pause, Sector
 from registry.reserved_names import (
     RESERVED_CODES,
@@ -226,7 +226,7 @@ class _Head(_Document):
 
 class _Condition(_Document):
     code: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
-    severity: Literal["critical", "major", "minor", "warning", "indeterminate"]
+    severity: Severity
     bit: Annotated[int, Field(ge=0, le=HIGHEST_BIT)] | None = None
 
 

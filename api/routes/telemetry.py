@@ -1,7 +1,7 @@
 """What one terminal said: `/api/v1/terminals/{code}/latest`, `/telemetry` and `/events`."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
@@ -12,6 +12,7 @@ from api.paging import After, Limit, link_next
 from api.schemas.shapes import Instant, PageOf
 from api.schemas.telemetry import EventAnswer, LatestValuesAnswer, SeriesAnswer
 from api.strict import StrictRoute
+from registry.conditions import Severity
 from registry.scope import Right, Scope
 from telemetry import reader
 from telemetry.model import Aggregate
@@ -76,8 +77,6 @@ async def read_series(
     return Response(orjson.dumps(series, option=_ORJSON), media_type="application/json")
 
 
-# Of ITU-T X.733.
-Severity = Literal["critical", "major", "minor", "warning", "indeterminate"]
 _ORJSON = orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_DATACLASS
 
 

@@ -18,11 +18,10 @@ from broker_bridge.decoders.decoded import (
     Undecodable,
     shown,
 )
-from broker_bridge.decoders.events import SEVERITIES, decode_events
+from broker_bridge.decoders.events import decode_events
 from broker_bridge.decoders.fitting import fit
 
 __all__ = [
-    "SEVERITIES",
     "Decode",
     "Decoded",
     "DecodedEvent",

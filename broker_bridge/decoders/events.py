@@ -21,9 +21,8 @@ from broker_bridge.decoders.document import (
     levels,
     load,
 )
+from registry.conditions import SEVERITIES
 from telemetry.model import OWN_CODES, Reason
-
-SEVERITIES = ("critical", "major", "minor", "warning", "indeterminate")  # ITU-T X.733
 
 _FIELDS = HEADER | {"code", "severity", "text", "data"}
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")

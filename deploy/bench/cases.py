@@ -45,7 +45,7 @@ class Case:
 def readable(codec: str, directory: Path = HERE) -> list[Case]:
     """The cases of a codec that are read without refusal, by name; `CasesMissing` if none are."""
     files = sorted(directory.glob(f"{codec}/*/expected.json"))
-    found = [_case(file.parent) for file in files if not file.parent.name.startswith(OWN)]
+    found = [read(file.parent) for file in files if not file.parent.name.startswith(OWN)]
     kept = [case for case in found if _reads(codec, case)]
     if not kept:
         raise CasesMissing(f"There is no readable case of {codec} in {directory}.")
@@ -64,11 +64,12 @@ def _reads(codec: str, case: Case) -> bool:
         return False
 
 
-def _case(folder: Path) -> Case:
+def read(folder: Path) -> Case:
+    """The case of a folder."""
     in_hex, options = folder / "payload.hex", folder / "options.json"
     if in_hex.exists():
         payload = bytes.fromhex(in_hex.read_text("ascii"))
     else:
         payload = (folder / "payload").read_bytes()
-    read = json.loads(options.read_text("utf-8")) if options.exists() else {}
-    return Case(folder.name, payload, read)
+    chosen = json.loads(options.read_text("utf-8")) if options.exists() else {}
+    return Case(folder.name, payload, chosen)

@@ -13,6 +13,7 @@ from operator import xor
 from random import Random
 
 from broker_bridge.decoders import Options
+from broker_bridge.decoders.sia_dc09 import crc16
 from deploy.bench.cases import Case
 from registry.codecs import CODECS
 
@@ -228,12 +229,7 @@ def _dc09_opened(frame: bytes) -> bytes:
 
 
 def _dc09_sealed(inner: bytes) -> bytes:
-    crc = 0
-    for byte in inner:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
-    return f"\n{crc:04X}{len(inner) & 0xFFFF:04X}".encode() + inner + b"\r"
+    return f"\n{crc16(inner):04X}{len(inner) & 0xFFFF:04X}".encode() + inner + b"\r"
 
 
 SEALS: Mapping[str, tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]] = {

@@ -19,11 +19,12 @@ from types import FrameType
 from typing import Any
 
 from broker_bridge import decoders
-from broker_bridge.decoders import SEVERITIES, Options, Said, Undecodable
+from broker_bridge.decoders import Options, Said, Undecodable
 from broker_bridge.decoders.decoded import Decode
 from deploy.bench import cases
 from deploy.bench.cases import RECEIVED_US
 from deploy.bench.damage import Input, made
+from registry.conditions import SEVERITIES
 
 _FREE_SECONDS, _SECONDS_PER_BYTE = 0.05, 20e-6
 """CPU time that any payload may take, and what each of its bytes may take besides."""

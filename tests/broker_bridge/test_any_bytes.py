@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from broker_bridge import decoders
 from broker_bridge.decoders import Said, Undecodable
+from deploy.bench import cases
+from deploy.bench.cases import RECEIVED_US
 from registry.codecs import CODECS
-from tests.broker_bridge.test_codec_cases import CASES, RECEIVED_US, payload_of
+from tests.broker_bridge.test_codec_cases import CASES
 
 FRAMES = [codec for codec in CODECS if "lenient" in CODECS[codec]]
 GOOD = [
@@ -21,7 +23,7 @@ GOOD = [
     and "undecodable" not in (case / "expected.json").read_text("utf-8")
     and not (case / "options.json").exists()
 ]
-SEEDS = st.sampled_from([payload_of(case) for case in CASES])
+SEEDS = st.sampled_from([cases.read(case).payload for case in CASES])
 
 
 def decoded(codec: str, payload: bytes, *, lenient: bool = False) -> Sequence[Said]:
@@ -64,7 +66,7 @@ def test_any_bytes_are_read_or_refused_at_a_place(codec: str, payload: bytes) ->
 @pytest.mark.parametrize("case", GOOD, ids=lambda case: f"{case.parent.name}-{case.name}")
 def test_a_flipped_byte_is_refused_or_tolerated_openly(case: Path) -> None:
     """Each byte of a good frame in turn: these formats have a check, and it finds one byte."""
-    payload = payload_of(case)
+    payload = cases.read(case).payload
     good = decoded(case.parent.name, payload)
     for k in range(len(payload)):
         changed = bytearray(payload)
@@ -78,7 +80,7 @@ def test_a_flipped_byte_is_refused_or_tolerated_openly(case: Path) -> None:
 @pytest.mark.parametrize("case", GOOD, ids=lambda case: f"{case.parent.name}-{case.name}")
 def test_frames_are_glued_and_split_at_each_place(case: Path) -> None:
     """Two frames in one payload say both; a piece of one says nothing, or as much as it holds."""
-    codec, payload = case.parent.name, payload_of(case)
+    codec, payload = case.parent.name, cases.read(case).payload
     good = list(decoded(codec, payload))
 
     assert list(decoded(codec, payload + payload)) == good + good

@@ -13,23 +13,15 @@ import pytest
 
 from broker_bridge import decoders
 from broker_bridge.decoders import Said, Undecodable
+from deploy.bench import cases
 from registry.codecs import CODECS
 
-RECEIVED_US = 1_790_000_000_000_000
 CASES = sorted(
     path.parent
     for codec in CODECS
     for path in Path("tests/cases", codec).glob("*/expected.json")
     if codec != "json"  # has more to compare: see test_json
 )
-
-
-def payload_of(case: Path) -> bytes:
-    """The frame of a case."""
-    written = case / "payload.hex"
-    if written.exists():
-        return bytes.fromhex(written.read_text("ascii"))
-    return (case / "payload").read_bytes()
 
 
 def told(each: Sequence[Said]) -> list[dict[str, Any]]:
@@ -54,13 +46,8 @@ def told(each: Sequence[Said]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.name}")
 def test_a_case_is_decoded_as_expected(case: Path) -> None:
     """Readings, events, speakers; or why nothing of it can be taken, and from which byte on."""
-    decode = decoders.find(case.parent.name)
-    assert decode is not None
-    written = case / "options.json"
-    options = json.loads(written.read_text("utf-8")) if written.exists() else {}
-
     try:
-        answer: object = told(decode(payload_of(case), RECEIVED_US, options))
+        answer: object = told(cases.read(case).decoded(case.parent.name))
     except Undecodable as error:
         answer = {"undecodable": error.reason, "position": error.position}
 

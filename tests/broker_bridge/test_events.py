@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker_bridge.decoders import (
-    SEVERITIES,
     DecodedEvent,
     RefusedPart,
     Undecodable,
     decode_events,
 )
+from registry.conditions import SEVERITIES
 from telemetry.model import Reason
 
 RECEIVED_US = 1_790_000_000_000_000

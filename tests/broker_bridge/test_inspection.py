@@ -6,18 +6,18 @@ from collections.abc import Sequence
 import pytest
 
 from broker_bridge import inspection
-from broker_bridge.decoders import Options, Said, Undecodable, find
+from broker_bridge.decoders import Said, Undecodable
+from deploy.bench import cases
+from deploy.bench.cases import RECEIVED_US, Case
 from foundation.errors import Invalid
 from registry.model import DeviceProfile, Metric, MetricType, ProfileId, Sector
-from tests.broker_bridge.test_codec_cases import CASES, RECEIVED_US, payload_of
+from tests.broker_bridge.test_codec_cases import CASES
 
 
-def decoded(codec: str, payload: bytes, options: Options) -> Sequence[Said] | Undecodable:
+def decoded(codec: str, case: Case) -> Sequence[Said] | Undecodable:
     """What the decoder itself says, or how it refuses."""
-    decode = find(codec)
-    assert decode is not None
     try:
-        return decode(payload, RECEIVED_US, options)
+        return case.decoded(codec)
     except Undecodable as error:
         return error
 
@@ -25,12 +25,11 @@ def decoded(codec: str, payload: bytes, options: Options) -> Sequence[Said] | Un
 def test_cases_are_shown_as_they_are_decoded() -> None:
     """As many readings and events as the decoder gives, as JSON; or its refusal, at its byte."""
     shown = refused = 0
-    for case in CASES:
-        codec, payload, written = case.parent.name, payload_of(case), case / "options.json"
-        options = json.loads(written.read_text("utf-8")) if written.exists() else {}
-        told = inspection.inspect(payload, codec, options, received_us=RECEIVED_US)
+    for folder in CASES:
+        codec, case = folder.parent.name, cases.read(folder)
+        told = inspection.inspect(case.payload, codec, case.options, received_us=RECEIVED_US)
         assert json.loads(json.dumps(told)) == told, case
-        said = decoded(codec, payload, options)
+        said = decoded(codec, case)
         if isinstance(said, Undecodable):
             refused += 1
             refusal = told["refusal"]

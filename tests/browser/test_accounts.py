@@ -15,8 +15,8 @@ from registry import api_keys, terminals, users
 from registry.model import TerminalState
 from registry.scope import Role
 from tests.api.world import JIANGSU, PASSWORD, POWER, SYSTEM, World
-from tests.browser.conftest import PHONE, SCREENSHOTS, opened, serving
-from tests.browser.test_console import look
+from tests.browser.conftest import PHONE, opened, serving
+from tests.browser.looking import fit_a_phone, look, look_at_each
 
 PAGES = {
     "users": "/users",
@@ -66,10 +66,7 @@ def test_every_page_is_readable(
 ) -> None:
     """No serious finding of axe on any page, and a picture of each to look at."""
     with opened(chromium, address, locale=locale, theme=theme) as page:
-        for name, path in PAGES.items():
-            page.goto(path)
-            expect(page.locator("h1")).to_be_visible()
-            look(page, f"{name}-{locale}-{theme}")
+        look_at_each(page, PAGES, f"{locale}-{theme}")
         page.goto("/account/second-factor")
         page.click("main form button")
         look(page, f"second-factor-code-{locale}-{theme}")
@@ -84,11 +81,7 @@ def test_every_page_is_readable(
 def test_every_page_fits_a_phone(peopled: World, chromium: Browser, address: str) -> None:
     """Nothing makes the page itself scroll sideways."""
     with opened(chromium, address, locale="zh-CN", size=PHONE) as page:
-        for name, path in PAGES.items():
-            page.goto(path)
-            expect(page.locator("h1")).to_be_visible()
-            page.screenshot(path=SCREENSHOTS / f"{name}-phone.png", full_page=True)
-            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], path
+        fit_a_phone(page, PAGES)
 
 
 def test_a_second_factor_is_set_up_and_asked_for(house: World, chromium: Browser) -> None:

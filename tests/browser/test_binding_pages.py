@@ -5,8 +5,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.api.world import SUZHOU, World
-from tests.browser.conftest import PHONE, SCREENSHOTS, opened
-from tests.browser.test_console import look
+from tests.browser.conftest import PHONE, opened
+from tests.browser.looking import fit_a_phone, look_at_each
 
 CARD, IMEI, OTHER = "89860425102099341174", "490154203237518", "356938035643809"
 PAGES = {
@@ -71,20 +71,13 @@ def test_every_page_of_bindings_is_readable(
 ) -> None:
     """No serious finding of axe, and a picture of each to look at."""
     with opened(chromium, address, locale=locale, theme=theme) as page:
-        for name, path in PAGES.items():
-            page.goto(path)
-            expect(page.locator("h1")).to_be_visible()
-            look(page, f"{name}-{locale}-{theme}")
+        look_at_each(page, PAGES, f"{locale}-{theme}")
 
 
 def test_every_page_of_bindings_fits_a_phone(bound: World, chromium: Browser, address: str) -> None:
     """Nothing makes the page itself scroll sideways."""
     with opened(chromium, address, locale="zh-CN", size=PHONE) as page:
-        for name, path in PAGES.items():
-            page.goto(path)
-            expect(page.locator("h1")).to_be_visible()
-            page.screenshot(path=SCREENSHOTS / f"{name}-phone.png", full_page=True)
-            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], path
+        fit_a_phone(page, PAGES)
 
 
 def test_a_violation_is_followed_to_its_end(bound: World, chromium: Browser, address: str) -> None:

@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from telemetry.model import Reason
 from tests.api.world import World, minutes_ago
-from tests.browser.conftest import DESKTOP, PHONE, SCREENSHOTS, opened
+from tests.browser.conftest import DESKTOP, PHONE, opened
+from tests.browser.looking import fit_a_phone, look, look_at_each
 
 PAGES = {
     "overview": "/",
@@ -174,30 +174,10 @@ def test_every_page_is_readable(
         page.goto("/signin")
         look(page, f"signin-{locale}-{theme}")
     with opened(chromium, address, locale=locale, theme=theme) as page:
-        for name, path in PAGES.items():
-            page.goto(path)
-            expect(page.locator("h1")).to_be_visible()
-            look(page, f"{name}-{locale}-{theme}")
+        look_at_each(page, PAGES, f"{locale}-{theme}")
 
 
 def test_every_page_fits_a_phone(telling: World, chromium: Browser, address: str) -> None:
     """Nothing makes the page itself scroll sideways."""
     with opened(chromium, address, locale="zh-CN", size=PHONE) as page:
-        for name, path in PAGES.items():
-            page.goto(path)
-            expect(page.locator("h1")).to_be_visible()
-            page.screenshot(path=SCREENSHOTS / f"{name}-phone.png", full_page=True)
-            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], path
-
-
-def look(page: Page, name: str) -> None:
-    """Take a picture, and ask axe for what people with a screen reader would stumble over."""
-    page.wait_for_load_state("load")
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
-    findings = Axe().run(page)
-    grave = [
-        (finding["id"], [node["html"][:120] for node in finding["nodes"]])
-        for finding in findings.response["violations"]
-        if finding["impact"] in ("serious", "critical")
-    ]
-    assert grave == [], name
+        fit_a_phone(page, PAGES)

@@ -49,6 +49,7 @@ async def decode(
             problem = problems.of_error(error)
     return screen.show(
         "decode.html",
+        status=problem.status if problem else 200,
         payload=payload,
         form=form,
         by=by,

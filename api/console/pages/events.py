@@ -1,20 +1,18 @@
 """What happened at a terminal: alarms of its zones, ignition, last gasps, hellos."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.screen import PAGE_ROWS, SPANS, Screen, Shows
 from registry import terminals
 from registry.conditions import SEVERITIES
 from registry.scope import Right
 from telemetry import reader
 
 router = APIRouter()
-
-SPANS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 
 
 @router.get("/terminals/{code}/events")

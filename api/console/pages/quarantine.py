@@ -1,14 +1,14 @@
 """The quarantine: what could not be stored, why, and what to do about it: take it again."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import RedirectResponse, Response
 
 from api.console.pages import decoding
-from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.screen import PAGE_ROWS, SPANS, Screen, Shows
 from registry.scope import Right
 from telemetry import reader, replays
 from telemetry.model import QuarantineItem, Reason, Search
@@ -17,8 +17,6 @@ OnScreen = Annotated[Screen, Shows(Right.QUARANTINE_READ)]
 Replaying = Annotated[Screen, Shows(Right.QUARANTINE_REPLAY)]
 
 router = APIRouter(prefix="/quarantine")
-
-SPANS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 
 _BYTES_A_LINE = 16
 _STORMS = 5

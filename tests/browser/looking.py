@@ -1,0 +1,38 @@
+"""Looking at pages: a picture of each, what axe finds, and whether a phone shows all of it."""
+
+from collections.abc import Mapping
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE, SCREENSHOTS
+
+
+def look(page: Page, name: str) -> None:
+    """Take a picture, and ask axe for what people with a screen reader would stumble over."""
+    page.wait_for_load_state("load")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    findings = Axe().run(page)
+    grave = [
+        (finding["id"], [node["html"][:120] for node in finding["nodes"]])
+        for finding in findings.response["violations"]
+        if finding["impact"] in ("serious", "critical")
+    ]
+    assert grave == [], name
+
+
+def look_at_each(page: Page, pages: Mapping[str, str], look_and_language: str) -> None:
+    """Take a picture of each page and ask axe of it; `pages` are addresses by name."""
+    for name, path in pages.items():
+        page.goto(path)
+        expect(page.locator("h1")).to_be_visible()
+        look(page, f"{name}-{look_and_language}")
+
+
+def fit_a_phone(page: Page, pages: Mapping[str, str]) -> None:
+    """Expect that no page itself scrolls sideways on a phone, which `page` is of the size of."""
+    for name, path in pages.items():
+        page.goto(path)
+        expect(page.locator("h1")).to_be_visible()
+        page.screenshot(path=SCREENSHOTS / f"{name}-phone.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], path
