@@ -1,6 +1,6 @@
 """The rules that hold in scope by pages, how many of them are violated, and what they cover."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from registry import keyset, regions
 from registry.bindings import Binding, Mode, Verdict, Violation, binding_of
 from registry.model import GroupClientId, Page, RegionRange
 from registry.scope import Right, Scope
+from registry.sim_ways import Way, walk
 
 sql = queries.load("registry", "binding_lists.sql")
 
@@ -47,33 +48,11 @@ class Search:
     iccid: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """A way to walk the rules that hold: a query in the order of `column` and SIM, its letter."""
-
-    letter: str
-    query: str
-    column: str
-    first: str | int = -1
-
-    def start(self, cursor: str | None) -> dict[str, str | int]:
-        """The key after which a page begins."""
-        if cursor is None:
-            return {"after": self.first, "after_id": 0}
-        text, _, last_id = cursor[1:].rpartition(".")
-        after: str | int = text if isinstance(self.first, str) else keyset.number(text)
-        return {"after": after, "after_id": keyset.number(last_id)}
-
-    def cursor(self, row: dict[str, Any]) -> str:
-        """The cursor that opens the page after this row."""
-        return f"{self.letter}{row[self.column]}.{row['sim_id']}"
-
-
-_BY_SIM = _Way("s", sql.list_bindings_by_sim, "sim_id")
-_BY_ICCID = _Way("i", sql.list_bindings_by_iccid, "iccid", "")
-_BY_REGION = _Way("r", sql.list_bindings_by_region, "region_code")
-_BY_CLIENT = _Way("o", sql.list_bindings_by_client, "group_client_id")
-_ELSEWHERE = _Way("e", sql.list_bindings_elsewhere, "group_client_id")
+_BY_SIM = Way("s", sql.list_bindings_by_sim, ids="sim_id")
+_BY_ICCID = Way("i", sql.list_bindings_by_iccid, "iccid", ids="sim_id")
+_BY_REGION = Way("r", sql.list_bindings_by_region, "region_code", -1, ids="sim_id")
+_BY_CLIENT = Way("o", sql.list_bindings_by_client, "group_client_id", -1, ids="sim_id")
+_ELSEWHERE = Way("e", sql.list_bindings_elsewhere, "group_client_id", -1, ids="sim_id")
 
 
 async def list_page(
@@ -96,24 +75,18 @@ async def list_page(
     ways = _ways(search, whole=scope.everything or await regions.covers_all(conn, scope))
     if _ELSEWHERE in ways:
         within = scope.region or _NOWHERE
-    wanted: dict[str, Any] = scope.parameters() | {"rows": keyset.rows_asked_for(limit)}
-    wanted |= {"low": within.low, "high": within.high, "group_client": search.group_client}
+    wanted: dict[str, Any] = {
+        "low": within.low,
+        "high": within.high,
+        "group_client": search.group_client,
+    }
     wanted |= {"verdict": search.verdict, "violation": search.violation, "mode": search.mode}
     begins = keyset.prefix_range(search.iccid)
     wanted |= {"iccid_low": begins["prefix_low"], "iccid_high": begins["prefix_high"]}
-    rows: list[tuple[_Way, dict[str, Any]]] = []
-    for way in _from(ways, after):
-        cursor = await conn.execute(way.query, wanted | way.start(after))
-        rows += [(way, row) async for row in cursor]
-        if len(rows) > limit:
-            break
-        after = None
-    return keyset.page(
-        rows, limit, lambda pair: _bound(pair[1], scope), lambda pair: pair[0].cursor(pair[1])
-    )
+    return await walk(conn, scope, ways, wanted, after, limit, lambda row: _bound(row, scope))
 
 
-def _ways(search: Search, *, whole: bool) -> list[_Way]:
+def _ways(search: Search, *, whole: bool) -> list[Way]:
     if len(search.iccid or "") >= _TELLING_DIGITS:
         return [_BY_ICCID]
     narrowed = search.region is not None or search.group_client is not None
@@ -126,16 +99,6 @@ def _ways(search: Search, *, whole: bool) -> list[_Way]:
     if not whole:
         return [_BY_REGION, _ELSEWHERE]
     return [_BY_ICCID] if search.iccid else [_BY_SIM]
-
-
-def _from(ways: Sequence[_Way], after: str | None) -> Sequence[_Way]:
-    """The ways that are left to walk: from the one that the cursor is of."""
-    if after is None:
-        return ways
-    letters = [way.letter for way in ways]
-    if after[:1] not in letters:
-        raise keyset.CursorInvalid
-    return ways[letters.index(after[0]) :]
 
 
 def _bound(row: dict[str, Any], scope: Scope) -> BoundSim:

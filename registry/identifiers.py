@@ -95,6 +95,14 @@ class Iccid(_Identifier):
             )
         return cls(compact)
 
+    @classmethod
+    def named(cls, text: str) -> Self:
+        """The one that an address names; what cannot be one is a SIM that is not there."""
+        try:
+            return cls.parse(text)
+        except IdentifierInvalid:
+            return cls(text)
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is odd about it, one sentence each; nothing of it is a reason to refuse."""

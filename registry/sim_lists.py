@@ -1,6 +1,5 @@
 """The SIMs in scope by pages: whatever is asked for, an index gives the order."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,11 +10,11 @@ from registry import keyset, regions, sims
 from registry.model import GroupClientId, Page, RegionRange, SimState
 from registry.scope import Right, Scope
 from registry.sim_model import Sim
+from registry.sim_ways import LONG_AGO, Way, walk
 
 sql = queries.load("registry", "sim_lists.sql")
 
 _NOWHERE, _EVERYWHERE = RegionRange(0, -1), RegionRange(-(2**31), 2**31 - 1)
-_LONG_AGO = "-infinity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +24,7 @@ class Search:
     `group_client` stands for itself and all below it, `region` for its subtree. Prefixes are of
     ICCID, IMSI and MSISDN. A SIM that is not `installed` is in stock. Of those whose period
     `ends_before` an instant, and of those that `activates_before` it by themselves, the next ones
-    come first.
+    come first. `order_ref` is for those who read imports.
     """
 
     iccid: str | None = None
@@ -36,6 +35,7 @@ class Search:
     state: SimState | None = None
     plan: str | None = None
     apn: str | None = None
+    order_ref: str | None = None
     installed: bool | None = None
     ends_before: datetime | None = None
     activates_before: datetime | None = None
@@ -46,50 +46,22 @@ class Search:
         for name in ("iccid", "imsi", "msisdn"):
             limits = keyset.prefix_range(getattr(self, name))
             found |= {f"{name}_{end.removeprefix('prefix_')}": v for end, v in limits.items()}
-        for name in ("group_client", "state", "plan", "apn", "installed", "ends_before",
-                     "activates_before"):  # fmt: skip
+        for name in ("group_client", "state", "plan", "apn", "order_ref", "installed",
+                     "ends_before", "activates_before"):  # fmt: skip
             found[name] = getattr(self, name)
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """A way to walk the SIMs: a query in the order of `column` and id, its cursors' letter."""
-
-    letter: str
-    query: str
-    column: str | None = None
-    first: str | int = ""
-
-    def start(self, cursor: str | None) -> dict[str, str | int | datetime]:
-        """The key after which a page begins."""
-        if cursor is None:
-            return {"after": self.first, "after_id": 0}
-        text, _, last_id = cursor[1:].rpartition(".")
-        after: str | int | datetime = text
-        if isinstance(self.first, int):
-            after = keyset.number(text)
-        elif self.first == _LONG_AGO:
-            after = keyset.instant(text)
-        return {"after": after, "after_id": keyset.number(last_id)}
-
-    def cursor(self, row: dict[str, Any]) -> str:
-        """The cursor that opens the page after this row."""
-        key = row[self.column] if self.column else ""
-        shown = keyset.of_instant(key) if isinstance(key, datetime) else key
-        return f"{self.letter}{shown}.{row['id']}"
-
-
-_ICCID = _Way("i", sql.list_sims_by_iccid, "iccid")
-_IMSI = _Way("m", sql.list_sims_by_imsi, "imsi")
-_MSISDN = _Way("n", sql.list_sims_by_msisdn, "msisdn")
-_REGION = _Way("r", sql.list_sims_by_region, "region_code", -1)
-_CLIENT = _Way("o", sql.list_sims_by_client, "group_client_id", -1)
-_ELSEWHERE = _Way("e", sql.list_sims_elsewhere, "group_client_id", -1)
-_STATE, _PLAN = _Way("s", sql.list_sims_by_state), _Way("p", sql.list_sims_by_plan)
-_APN = _Way("a", sql.list_sims_by_apn)
-_PERIOD = _Way("t", sql.list_sims_by_period, "period_until", _LONG_AGO)
-_ACTIVATION = _Way("u", sql.list_sims_by_activation, "activates_at", _LONG_AGO)
+_ICCID = Way("i", sql.list_sims_by_iccid, "iccid")
+_IMSI = Way("m", sql.list_sims_by_imsi, "imsi")
+_MSISDN = Way("n", sql.list_sims_by_msisdn, "msisdn")
+_REGION = Way("r", sql.list_sims_by_region, "region_code", -1)
+_CLIENT = Way("o", sql.list_sims_by_client, "group_client_id", -1)
+_ELSEWHERE = Way("e", sql.list_sims_elsewhere, "group_client_id", -1)
+_STATE, _PLAN = Way("s", sql.list_sims_by_state), Way("p", sql.list_sims_by_plan)
+_APN, _ORDER = Way("a", sql.list_sims_by_apn), Way("w", sql.list_sims_by_order)
+_PERIOD = Way("t", sql.list_sims_by_period, "period_until", LONG_AGO)
+_ACTIVATION = Way("u", sql.list_sims_by_activation, "activates_at", LONG_AGO)
 
 # With so many digits known, few numbers begin so: the rest is looked for among them.
 _PREFIXES = ((_ICCID, "iccid", 15), (_IMSI, "imsi", 11), (_MSISDN, "msisdn", 9))
@@ -110,28 +82,22 @@ async def list_page(
     """
     scope.require(Right.SIMS_READ)
     search = search or Search()
+    if search.order_ref is not None:
+        scope.require(Right.IMPORTS_READ)
     ways = _ways(search, whole=scope.everything or await regions.covers_all(conn, scope))
     within = search.region or _EVERYWHERE
     if _ELSEWHERE in ways:
         within = scope.region or _NOWHERE
-    wanted = scope.parameters() | search.parameters()
-    wanted |= {"low": within.low, "high": within.high, "rows": keyset.rows_asked_for(limit)}
-    rows: list[tuple[_Way, dict[str, Any]]] = []
-    for way in _from(ways, after):
-        cursor = await conn.execute(way.query, wanted | way.start(after))
-        rows += [(way, row) async for row in cursor]
-        if len(rows) > limit:
-            break
-        after = None
-    return keyset.page(
-        rows, limit, lambda pair: sims.of_row(pair[1]), lambda pair: pair[0].cursor(pair[1])
-    )
+    wanted = search.parameters() | {"low": within.low, "high": within.high}
+    return await walk(conn, scope, ways, wanted, after, limit, sims.of_row)
 
 
-def _ways(search: Search, *, whole: bool) -> list[_Way]:
+def _ways(search: Search, *, whole: bool) -> list[Way]:
     for way, name, digits in _PREFIXES:
         if len(getattr(search, name) or "") >= digits:
             return [way]
+    if search.order_ref is not None:
+        return [_ORDER]
     if search.group_client is not None:
         return [_CLIENT]
     if search.activates_before is not None:
@@ -149,13 +115,3 @@ def _ways(search: Search, *, whole: bool) -> list[_Way]:
         if given is not None:
             return [way]
     return [_ICCID]
-
-
-def _from(ways: Sequence[_Way], after: str | None) -> Sequence[_Way]:
-    """The ways that are left to walk: from the one that the cursor is of."""
-    if after is None:
-        return ways
-    letters = [way.letter for way in ways]
-    if after[:1] not in letters:
-        raise keyset.CursorInvalid
-    return ways[letters.index(after[0]) :]

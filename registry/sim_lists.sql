@@ -10,6 +10,7 @@ where s.iccid > %(after)s
     and (%(group_client)s::int4 is null or s.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[])))
     and (%(state)s::text is null or s.state = %(state)s) and (%(installed)s::boolean is null or s.installed = %(installed)s)
     and (%(plan)s::text is null or s.plan = %(plan)s) and (%(apn)s::text is null or s.apn = %(apn)s)
+    and (%(order_ref)s::text is null or s.order_ref = %(order_ref)s)
     and (%(iccid_low)s::text is null or s.iccid >= %(iccid_low)s and s.iccid < %(iccid_high)s)
     and (%(imsi_low)s::text is null or s.imsi >= %(imsi_low)s and s.imsi < %(imsi_high)s)
     and (%(msisdn_low)s::text is null or s.msisdn >= %(msisdn_low)s and s.msisdn < %(msisdn_high)s)
@@ -27,6 +28,7 @@ where s.imsi > %(after)s
     and (%(group_client)s::int4 is null or s.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[])))
     and (%(state)s::text is null or s.state = %(state)s) and (%(installed)s::boolean is null or s.installed = %(installed)s)
     and (%(plan)s::text is null or s.plan = %(plan)s) and (%(apn)s::text is null or s.apn = %(apn)s)
+    and (%(order_ref)s::text is null or s.order_ref = %(order_ref)s)
     and (%(iccid_low)s::text is null or s.iccid >= %(iccid_low)s and s.iccid < %(iccid_high)s)
     and (%(imsi_low)s::text is null or s.imsi >= %(imsi_low)s and s.imsi < %(imsi_high)s)
     and (%(msisdn_low)s::text is null or s.msisdn >= %(msisdn_low)s and s.msisdn < %(msisdn_high)s)
@@ -44,6 +46,7 @@ where s.msisdn > %(after)s
     and (%(group_client)s::int4 is null or s.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[])))
     and (%(state)s::text is null or s.state = %(state)s) and (%(installed)s::boolean is null or s.installed = %(installed)s)
     and (%(plan)s::text is null or s.plan = %(plan)s) and (%(apn)s::text is null or s.apn = %(apn)s)
+    and (%(order_ref)s::text is null or s.order_ref = %(order_ref)s)
     and (%(iccid_low)s::text is null or s.iccid >= %(iccid_low)s and s.iccid < %(iccid_high)s)
     and (%(imsi_low)s::text is null or s.imsi >= %(imsi_low)s and s.imsi < %(imsi_high)s)
     and (%(msisdn_low)s::text is null or s.msisdn >= %(msisdn_low)s and s.msisdn < %(msisdn_high)s)
@@ -61,6 +64,7 @@ where (s.region_code, s.id) > (%(after)s, %(after_id)s)
     and (%(group_client)s::int4 is null or s.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[])))
     and (%(state)s::text is null or s.state = %(state)s) and (%(installed)s::boolean is null or s.installed = %(installed)s)
     and (%(plan)s::text is null or s.plan = %(plan)s) and (%(apn)s::text is null or s.apn = %(apn)s)
+    and (%(order_ref)s::text is null or s.order_ref = %(order_ref)s)
     and (%(iccid_low)s::text is null or s.iccid >= %(iccid_low)s and s.iccid < %(iccid_high)s)
     and (%(imsi_low)s::text is null or s.imsi >= %(imsi_low)s and s.imsi < %(imsi_high)s)
     and (%(msisdn_low)s::text is null or s.msisdn >= %(msisdn_low)s and s.msisdn < %(msisdn_high)s)
@@ -78,6 +82,7 @@ where s.state = %(state)s and s.id > %(after_id)s
     and (%(group_client)s::int4 is null or s.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[])))
     and (%(state)s::text is null or s.state = %(state)s) and (%(installed)s::boolean is null or s.installed = %(installed)s)
     and (%(plan)s::text is null or s.plan = %(plan)s) and (%(apn)s::text is null or s.apn = %(apn)s)
+    and (%(order_ref)s::text is null or s.order_ref = %(order_ref)s)
     and (%(iccid_low)s::text is null or s.iccid >= %(iccid_low)s and s.iccid < %(iccid_high)s)
     and (%(imsi_low)s::text is null or s.imsi >= %(imsi_low)s and s.imsi < %(imsi_high)s)
     and (%(msisdn_low)s::text is null or s.msisdn >= %(msisdn_low)s and s.msisdn < %(msisdn_high)s)
@@ -95,6 +100,7 @@ where s.plan = %(plan)s and s.id > %(after_id)s
     and (%(group_client)s::int4 is null or s.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[])))
     and (%(state)s::text is null or s.state = %(state)s) and (%(installed)s::boolean is null or s.installed = %(installed)s)
     and (%(plan)s::text is null or s.plan = %(plan)s) and (%(apn)s::text is null or s.apn = %(apn)s)
+    and (%(order_ref)s::text is null or s.order_ref = %(order_ref)s)
     and (%(iccid_low)s::text is null or s.iccid >= %(iccid_low)s and s.iccid < %(iccid_high)s)
     and (%(imsi_low)s::text is null or s.imsi >= %(imsi_low)s and s.imsi < %(imsi_high)s)
     and (%(msisdn_low)s::text is null or s.msisdn >= %(msisdn_low)s and s.msisdn < %(msisdn_high)s)
@@ -112,12 +118,31 @@ where s.apn = %(apn)s and s.id > %(after_id)s
     and (%(group_client)s::int4 is null or s.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[])))
     and (%(state)s::text is null or s.state = %(state)s) and (%(installed)s::boolean is null or s.installed = %(installed)s)
     and (%(plan)s::text is null or s.plan = %(plan)s) and (%(apn)s::text is null or s.apn = %(apn)s)
+    and (%(order_ref)s::text is null or s.order_ref = %(order_ref)s)
     and (%(iccid_low)s::text is null or s.iccid >= %(iccid_low)s and s.iccid < %(iccid_high)s)
     and (%(imsi_low)s::text is null or s.imsi >= %(imsi_low)s and s.imsi < %(imsi_high)s)
     and (%(msisdn_low)s::text is null or s.msisdn >= %(msisdn_low)s and s.msisdn < %(msisdn_high)s)
     and (%(ends_before)s::timestamptz is null or s.period_until < %(ends_before)s)
     and (%(activates_before)s::timestamptz is null or s.activates_at < %(activates_before)s)
 order by s.apn, s.id limit %(rows)s;
+
+-- name: list_sims_by_order
+-- One page of the SIMs in scope, by order.
+select s.* from registry.sim_card s
+where s.order_ref = %(order_ref)s and s.id > %(after_id)s
+    and (%(everything)s or s.region_code between %(region_low)s and %(region_high)s
+        or s.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
+    and s.region_code between %(low)s and %(high)s
+    and (%(group_client)s::int4 is null or s.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[])))
+    and (%(state)s::text is null or s.state = %(state)s) and (%(installed)s::boolean is null or s.installed = %(installed)s)
+    and (%(plan)s::text is null or s.plan = %(plan)s) and (%(apn)s::text is null or s.apn = %(apn)s)
+    and (%(order_ref)s::text is null or s.order_ref = %(order_ref)s)
+    and (%(iccid_low)s::text is null or s.iccid >= %(iccid_low)s and s.iccid < %(iccid_high)s)
+    and (%(imsi_low)s::text is null or s.imsi >= %(imsi_low)s and s.imsi < %(imsi_high)s)
+    and (%(msisdn_low)s::text is null or s.msisdn >= %(msisdn_low)s and s.msisdn < %(msisdn_high)s)
+    and (%(ends_before)s::timestamptz is null or s.period_until < %(ends_before)s)
+    and (%(activates_before)s::timestamptz is null or s.activates_at < %(activates_before)s)
+order by s.order_ref, s.id limit %(rows)s;
 
 -- name: list_sims_by_period
 -- One page of the SIMs in scope, by the end of their period.
@@ -129,6 +154,7 @@ where (s.period_until, s.id) > (%(after)s::timestamptz, %(after_id)s)
     and (%(group_client)s::int4 is null or s.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[])))
     and (%(state)s::text is null or s.state = %(state)s) and (%(installed)s::boolean is null or s.installed = %(installed)s)
     and (%(plan)s::text is null or s.plan = %(plan)s) and (%(apn)s::text is null or s.apn = %(apn)s)
+    and (%(order_ref)s::text is null or s.order_ref = %(order_ref)s)
     and (%(iccid_low)s::text is null or s.iccid >= %(iccid_low)s and s.iccid < %(iccid_high)s)
     and (%(imsi_low)s::text is null or s.imsi >= %(imsi_low)s and s.imsi < %(imsi_high)s)
     and (%(msisdn_low)s::text is null or s.msisdn >= %(msisdn_low)s and s.msisdn < %(msisdn_high)s)
@@ -146,6 +172,7 @@ where (s.activates_at, s.id) > (%(after)s::timestamptz, %(after_id)s)
     and (%(group_client)s::int4 is null or s.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[])))
     and (%(state)s::text is null or s.state = %(state)s) and (%(installed)s::boolean is null or s.installed = %(installed)s)
     and (%(plan)s::text is null or s.plan = %(plan)s) and (%(apn)s::text is null or s.apn = %(apn)s)
+    and (%(order_ref)s::text is null or s.order_ref = %(order_ref)s)
     and (%(iccid_low)s::text is null or s.iccid >= %(iccid_low)s and s.iccid < %(iccid_high)s)
     and (%(imsi_low)s::text is null or s.imsi >= %(imsi_low)s and s.imsi < %(imsi_high)s)
     and (%(msisdn_low)s::text is null or s.msisdn >= %(msisdn_low)s and s.msisdn < %(msisdn_high)s)
@@ -166,6 +193,7 @@ cross join lateral (
         and s.region_code between %(low)s and %(high)s
         and (%(state)s::text is null or s.state = %(state)s) and (%(installed)s::boolean is null or s.installed = %(installed)s)
         and (%(plan)s::text is null or s.plan = %(plan)s) and (%(apn)s::text is null or s.apn = %(apn)s)
+        and (%(order_ref)s::text is null or s.order_ref = %(order_ref)s)
         and (%(iccid_low)s::text is null or s.iccid >= %(iccid_low)s and s.iccid < %(iccid_high)s)
         and (%(imsi_low)s::text is null or s.imsi >= %(imsi_low)s and s.imsi < %(imsi_high)s)
         and (%(msisdn_low)s::text is null or s.msisdn >= %(msisdn_low)s and s.msisdn < %(msisdn_high)s)
@@ -185,6 +213,7 @@ cross join lateral (
         and not s.region_code between %(region_low)s and %(region_high)s
         and (%(state)s::text is null or s.state = %(state)s) and (%(installed)s::boolean is null or s.installed = %(installed)s)
         and (%(plan)s::text is null or s.plan = %(plan)s) and (%(apn)s::text is null or s.apn = %(apn)s)
+        and (%(order_ref)s::text is null or s.order_ref = %(order_ref)s)
         and (%(iccid_low)s::text is null or s.iccid >= %(iccid_low)s and s.iccid < %(iccid_high)s)
         and (%(imsi_low)s::text is null or s.imsi >= %(imsi_low)s and s.imsi < %(imsi_high)s)
         and (%(msisdn_low)s::text is null or s.msisdn >= %(msisdn_low)s and s.msisdn < %(msisdn_high)s)

@@ -18,6 +18,7 @@ class Sim:
     is the end of the one it is in, `activates_at` when Muster puts it into use by itself.
     `group_client_id` None means that it is the operator's own. `terminal_code` is the terminal it
     is in, None where it is in none or in one that the asker does not see: `installed` says which.
+    `order_ref` is the order under which it came, for those who read imports.
     """
 
     id: SimId
@@ -45,6 +46,7 @@ class Sim:
     version: int
     installed: bool
     terminal_code: str | None
+    order_ref: str | None
 
 
 @dataclass(frozen=True, slots=True)

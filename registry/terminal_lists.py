@@ -29,6 +29,7 @@ class Filters(TypedDict, total=False):
     code; `q` is whatever people have in hand: the beginning of a code or of a number (IMEI, ICCID,
     IMSI, MSISDN, wire name), or two letters of a name. `imei` to `wire_name` are beginnings, too.
     `member_of` is the number of a collection by hand that was found in scope; `also` holds besides.
+    `order_ref` is for those who read imports.
     """
 
     prefix: str | None
@@ -38,6 +39,7 @@ class Filters(TypedDict, total=False):
     profile: str | None
     sector: Sector | None
     tag: str | None
+    order_ref: str | None
     q: str | None
     imei: str | None
     iccid: str | None
@@ -149,7 +151,9 @@ async def conditions(conn: Connection, scope: Scope, **filters: Unpack[Filters])
     scope.require(Right.TERMINALS_READ)
     asked: dict[str, Any] = dict(scope.parameters())
     given = {name: value for name, value in filters.items() if value is not None and value != ""}
-    asked |= {n: given[n] for n in ("group_client", "state", "member_of") if n in given}
+    asked |= {
+        n: given[n] for n in ("group_client", "state", "order_ref", "member_of") if n in given
+    }
     if "tag" in given:
         asked["tag"] = particulars.normal_tag(str(given["tag"]))
     if (besides := filters.get("also")) is not None:
@@ -164,6 +168,8 @@ async def conditions(conn: Connection, scope: Scope, **filters: Unpack[Filters])
         asked["profile_ids"] = row and row["ids"]
     if any(name in given for name in CARD_NUMBERS):
         scope.require(Right.SIMS_READ)
+    if "order_ref" in given:
+        scope.require(Right.IMPORTS_READ)
     found = [await _found(conn, scope, str(given[n]), [n]) for n in _NUMBERS if n in given]
     if "q" in given:
         text = str(given["q"])

@@ -29,7 +29,7 @@ from registry.binding_errors import BindingNotFound
 from registry.binding_lists import Search
 from registry.binding_requests import RequestState
 from registry.bindings import Binding, Mode, Verdict, Violation
-from registry.identifiers import Iccid, IdentifierInvalid, Imei
+from registry.identifiers import Iccid, Imei
 from registry.scope import Right, Scope
 from telemetry import identities
 from telemetry.identities import IdentityKind
@@ -111,7 +111,7 @@ async def list_binding_requests(
     limit: Limit = 50,
 ) -> PageOf[BindingRequestAnswer]:
     """One page of the requests for another hardware in scope, newest first."""
-    sim = None if iccid is None else named(iccid)
+    sim = None if iccid is None else Iccid.named(iccid)
     page = await binding_requests.list_page(
         conn, scope, state=state, iccid=sim, after=after, limit=limit
     )
@@ -184,7 +184,7 @@ async def find_binding(
     scope: Reader, conn: Transaction, response: Response, iccid: str
 ) -> BindingAnswer:
     """The rule that holds for a SIM, and its verdict; the ETag counts the SIM's rules."""
-    binding = await _held(conn, scope, named(iccid))
+    binding = await _held(conn, scope, Iccid.named(iccid))
     return BindingAnswer.model_validate(etags.tag(response, binding))
 
 
@@ -198,9 +198,9 @@ async def set_binding(
     if_match: IfMatch,
 ) -> BindingAnswer:
     """Let a rule hold for a SIM, in place of the one before; `off` is a rule, too."""
-    await if_match.before(_held, conn, scope, named(iccid))
+    await if_match.before(_held, conn, scope, Iccid.named(iccid))
     binding = await bindings.put(
-        conn, scope, named(iccid), body.rule(), reason=body.reason, at=body.at
+        conn, scope, Iccid.named(iccid), body.rule(), reason=body.reason, at=body.at
     )
     return BindingAnswer.model_validate(if_match.after(response, binding))
 
@@ -216,7 +216,7 @@ async def list_past_bindings(
     limit: Limit = 50,
 ) -> PageOf[BindingAnswer]:
     """One page of the rules that a SIM had, newest first; a client sees the one that holds."""
-    page = await bindings.list_past(conn, scope, named(iccid), after=after, limit=limit)
+    page = await bindings.list_past(conn, scope, Iccid.named(iccid), after=after, limit=limit)
     link_next(request, response, page.next_key)
     return PageOf[BindingAnswer].model_validate({"items": page.items, "next": page.next_key})
 
@@ -225,14 +225,6 @@ async def list_past_bindings(
 async def find_identity(scope: Reader, conn: Transaction, code: str) -> HeardAnswer:
     """What a terminal said last of itself; all null where it never did."""
     return HeardAnswer.of(code, await identities.find(conn, scope, code))
-
-
-def named(text: str) -> Iccid:
-    """The ICCID that an address names; what cannot be one is a SIM that is not there."""
-    try:
-        return Iccid.parse(text)
-    except IdentifierInvalid:
-        return Iccid(text)
 
 
 async def _held(conn: Connection, scope: Scope, iccid: Iccid) -> Binding:

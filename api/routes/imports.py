@@ -16,6 +16,7 @@ from api.schemas.imports import (
     JobAnswer,
     KindAnswer,
     KindsAnswer,
+    OrderRef,
     RowAnswer,
 )
 from api.schemas.shapes import PageOf
@@ -93,7 +94,7 @@ async def list_imports(
     request: Request,
     response: Response,
     kind: Annotated[str | None, Query(max_length=32)] = None,
-    order_ref: Annotated[str | None, Query(max_length=64)] = None,
+    order_ref: OrderRef = None,
     after: After = None,
     limit: Limit = 50,
 ) -> PageOf[ImportAnswer]:

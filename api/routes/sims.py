@@ -10,6 +10,7 @@ from api import etags
 from api.dependencies import Creates, Needs, Transaction
 from api.etags import IfMatch
 from api.paging import After, Limit, link_next
+from api.schemas.imports import OrderRef
 from api.schemas.shapes import Instant, PageOf
 from api.schemas.sims import (
     ActivationDay,
@@ -28,7 +29,7 @@ from api.schemas.sims import (
 from api.strict import StrictRoute
 from foundation.database import Connection
 from registry import group_clients, regions, sim_lists, sims
-from registry.identifiers import Eid, Iccid, IdentifierInvalid, Imsi, Msisdn
+from registry.identifiers import Eid, Iccid, Imsi, Msisdn
 from registry.model import RegionCode, SimState
 from registry.scope import Right, Scope
 from registry.sim_lists import Search
@@ -53,6 +54,7 @@ class Asked:
     state: SimState | None = None
     plan: Annotated[str | None, Query(max_length=64)] = None
     apn: Annotated[str | None, Query(max_length=100)] = None
+    order_ref: OrderRef = None
     installed: Annotated[bool | None, Query(description="False: in stock, in no terminal.")] = None
     period_ends_before: Annotated[
         Instant | None, Query(description="Test or silent period; the next to end come first.")
@@ -77,6 +79,7 @@ class Asked:
             state=self.state,
             plan=self.plan,
             apn=self.apn,
+            order_ref=self.order_ref,
             installed=self.installed,
             ends_before=self.period_ends_before,
             activates_before=datetime.now(UTC) + timedelta(days=ahead) if ahead else None,
@@ -165,7 +168,7 @@ async def find_sim(
     iccid: str,
 ) -> SimDetailAnswer:
     """One SIM by its ICCID; the ETag is its version."""
-    sim = await sims.find(conn, scope, _named(iccid))
+    sim = await sims.find(conn, scope, Iccid.named(iccid))
     return await _detail(conn, scope, etags.tag(response, sim))
 
 
@@ -180,7 +183,7 @@ async def change_sim(
     if_match: IfMatch,
 ) -> SimDetailAnswer:
     """Change a SIM's numbers, service, periods, region or owner."""
-    named, foreign = _named(iccid), _takes_foreign(request)
+    named, foreign = Iccid.named(iccid), _takes_foreign(request)
     await if_match.before(sims.find, conn, scope, named)
     sim = await sims.change(conn, scope, named, foreign=foreign, **body.asked())
     return await _detail(conn, scope, if_match.after(response, sim))
@@ -196,7 +199,7 @@ async def move_sim(
     if_match: IfMatch,
 ) -> SimDetailAnswer:
     """Put a SIM into another state; `moves` of a SIM says where you may take it."""
-    named = _named(iccid)
+    named = Iccid.named(iccid)
     await if_match.before(sims.find, conn, scope, named)
     sim = await sims.move(conn, scope, named, body.state, reason=body.reason)
     return await _detail(conn, scope, if_match.after(response, sim))
@@ -213,7 +216,7 @@ async def list_states(
     limit: Limit = 50,
 ) -> PageOf[StateChangeAnswer]:
     """One page of the states that a SIM went to, newest first."""
-    page = await sims.list_states(conn, scope, _named(iccid), after=after, limit=limit)
+    page = await sims.list_states(conn, scope, Iccid.named(iccid), after=after, limit=limit)
     link_next(request, response, page.next_key)
     items = [StateChangeAnswer.model_validate(change) for change in page.items]
     return PageOf[StateChangeAnswer](items=items, next=page.next_key)
@@ -230,7 +233,7 @@ async def list_installations(
     limit: Limit = 50,
 ) -> PageOf[StayAnswer]:
     """One page of the terminals that a SIM was in, newest first."""
-    page = await sims.list_stays(conn, scope, _named(iccid), after=after, limit=limit)
+    page = await sims.list_stays(conn, scope, Iccid.named(iccid), after=after, limit=limit)
     link_next(request, response, page.next_key)
     items = [StayAnswer.model_validate(stay) for stay in page.items]
     return PageOf[StayAnswer](items=items, next=page.next_key)
@@ -244,7 +247,7 @@ async def install_sim(
     body: InstallationBody,
 ) -> InstallationAnswer:
     """Put on record that a SIM is in a terminal; one of the stock then belongs to its owner."""
-    named = _named(iccid)
+    named = Iccid.named(iccid)
     installed = await sims.install(conn, scope, named, body.terminal, at=body.at)
     since = installed.valid_from
     return InstallationAnswer(iccid=str(named), terminal=body.terminal, since=since)
@@ -258,15 +261,7 @@ async def remove_sim(
     at: Annotated[Instant | None, Query(description="Now, unless said.")] = None,
 ) -> None:
     """Put on record that a SIM is in no terminal."""
-    await sims.remove(conn, scope, _named(iccid), at=at)
-
-
-def _named(text: str) -> Iccid:
-    """The ICCID that an address names; what cannot be one is a SIM that is not there."""
-    try:
-        return Iccid.parse(text)
-    except IdentifierInvalid:
-        return Iccid(text)
+    await sims.remove(conn, scope, Iccid.named(iccid), at=at)
 
 
 async def _detail(conn: Connection, scope: Scope, sim: Sim) -> SimDetailAnswer:

@@ -8,6 +8,7 @@ from api import etags
 from api.dependencies import Creates, Needs, Transaction
 from api.etags import IfMatch
 from api.paging import After, Limit, link_next
+from api.schemas.imports import OrderRef
 from api.schemas.search import counted
 from api.schemas.terminals import (
     AttendedAnswer,
@@ -69,6 +70,7 @@ async def list_terminals(
     profile: Annotated[str | None, Query(max_length=64)] = None,
     sector: Sector | None = None,
     tag: Annotated[str | None, Query(max_length=64)] = None,
+    order_ref: OrderRef = None,
     collection: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="In it now.")] = None,
     data: Annotated[Heard | None, Query(description="`absent` is silent or never heard.")] = None,
     session: SessionState | None = None,
@@ -95,6 +97,7 @@ async def list_terminals(
         profile=profile,
         sector=sector,
         tag=tag,
+        order_ref=order_ref,
         also=None if collection is None else await collections.filters_of(conn, scope, collection),
     )
     page = await presence.list_terminals(

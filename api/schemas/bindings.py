@@ -1,5 +1,7 @@
 """Bindings of SIMs, requests for another hardware, and what terminals say of themselves."""
 
+from dataclasses import asdict
+
 from pydantic import Field
 
 from api.schemas.shapes import Answer, Body, Instant, Utc
@@ -147,14 +149,8 @@ class HeardAnswer(Answer):
         """What was heard, or nothing."""
         said = Identity() if heard is None else heard.identity
         return cls(
+            **asdict(said),
             terminal=code,
-            imei=said.imei,
-            iccid=said.iccid,
-            imsi=said.imsi,
-            apn=said.apn,
-            firmware=said.firmware,
-            model=said.model,
-            boot=said.boot,
             heard_at=heard and heard.heard_at,
             started_at=heard and heard.started_at,
         )

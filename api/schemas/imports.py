@@ -1,8 +1,9 @@
 """Files that are imported, the jobs that do it, and what is said of their rows."""
 
 from datetime import UTC, datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
+from fastapi import Query
 from pydantic import Field
 
 from api.console import findings
@@ -10,6 +11,11 @@ from api.schemas.shapes import Answer, Body, Utc
 from registry.imports.columns import Column
 from registry.imports.model import Import, ImportState, JudgedRow, Kind, RowOutcome, Severity
 from registry.jobs import Job, JobState
+
+OrderRef = Annotated[
+    str | None,
+    Query(max_length=64, description="The order under which they came; for who reads imports."),
+]
 
 
 class JobAnswer(Answer):

@@ -9,8 +9,7 @@ with given as materialized (
 iccids as materialized (select registry.taken('iccid', array(select iccid from given)) as iccid),
 imsis as materialized (select registry.taken('imsi', array(select imsi from given where imsi is not null)) as imsi),
 msisdns as materialized (select registry.taken('msisdn', array(select msisdn from given where msisdn is not null)) as msisdn),
-abroad as materialized (select g.imsi from given g where not %(foreign)s and g.imsi is not null and exists (select from registry.network)
-    and not coalesce((select n.home from registry.network n where starts_with(g.imsi, n.prefix) order by length(n.prefix) desc limit 1), false)),
+abroad as materialized (select g.imsi from given g where not %(foreign)s and registry.is_abroad(g.imsi)),
 looked as (
     select g.*, c.id as client_id, s.id as sim_id, s.imsi as is_imsi, s.msisdn as is_msisdn, s.eid as is_eid, s.group_client_id as is_client_id,
         s.region_code as is_region, s.apn as is_apn, s.plan as is_plan, s.order_ref as is_order_ref

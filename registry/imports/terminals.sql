@@ -17,8 +17,7 @@ owners as materialized (select c.code, c.id from registry.group_client c
     where c.code = any (array(select distinct group_client from given where group_client is not null))
         and (%(everything)s or c.region_code between %(region_low)s and %(region_high)s
             or c.id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))),
-abroad as materialized (select g.imsi from given g where not %(foreign)s and g.imsi is not null and exists (select from registry.network)
-    and not coalesce((select n.home from registry.network n where starts_with(g.imsi, n.prefix) order by length(n.prefix) desc limit 1), false)),
+abroad as materialized (select g.imsi from given g where not %(foreign)s and registry.is_abroad(g.imsi)),
 looked as (
     select g.row, g.code, g.name, p.id as profile_id, g.group_client, g.region, g.imei, g.iccid, g.imsi, g.msisdn, g.tags, g.latitude, g.longitude,
         g.wire_names, g.gateway, g.order_ref, t.id as terminal_id, c.id as client_id, s.id as sim_id, w.id as gateway_id,

@@ -3,13 +3,14 @@
 import pytest
 
 from foundation.database import Pool, open_pool, transaction
-from registry import audit_chain, terminals, users
+from registry import audit_chain, sim_lists, terminal_lists, terminals, users
 from registry.identifiers import Imei, TerminalCode
 from registry.imports import files, proof
 from registry.imports.model import Import, SecretsGone
 from registry.imports.undoing import Heard
 from registry.model import RegionCode, RegionRange
 from registry.scope import Role, Scope
+from registry.sim_lists import Search
 from tests.conftest import Database
 from tests.country import JIANGSU, NANJING, everything, register
 from tests.registry.imports_ground import (
@@ -149,6 +150,19 @@ async def test_an_import_is_one_link_of_each_owners_chain(pool: Pool, database: 
         " '^(terminal|sim|hardware|installation|ownership|credential)[.]'",
     )
     assert others == []
+
+
+async def test_an_order_finds_what_came_under_it(pool: Pool, database: Database) -> None:
+    """The terminals of a file and their SIMs, and none of another order."""
+    await applied(pool, database, terminals_file(1, 2), order_ref="SO-7")
+    await applied(pool, database, terminals_file(3), order_ref="SO-8")
+
+    async with transaction(pool, everything.settings()) as conn:
+        found = await terminal_lists.list_page(conn, everything, order_ref="SO-7")
+        cards = await sim_lists.list_page(conn, everything, Search(order_ref="SO-7"))
+
+    assert len(found.items) == 2
+    assert {card.terminal_code for card in cards.items} == {t.code for t in found.items}
 
 
 async def test_rows_that_are_altered_later_are_found(pool: Pool, database: Database) -> None:

@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from foundation.database import Pool, transaction
+from foundation.errors import NotPermitted
 from registry import terminal_lists
 from registry.model import RegionRange
 from registry.scope import Role, Scope
@@ -62,6 +63,21 @@ async def test_tags_and_names_narrow_a_list(pool: Pool, database: Database) -> N
     assert await listed(pool, q="华表") == []
     with pytest.raises(TooFewLetters):
         await listed(pool, q="华")
+
+
+async def test_an_order_is_looked_for_by_who_reads_imports(pool: Pool, database: Database) -> None:
+    """As a whole, within the asker's region; the others are refused, not given an empty list."""
+    await register(pool, "a-1", region=NANJING)
+    await register(pool, "a-2", "b-1", region=HANGZHOU, group_client="power-zj")
+    with psycopg.connect(database.superuser) as conn:
+        conn.execute("update registry.terminal set order_ref = 'SO-1' where code like 'a-%'")
+    in_jiangsu = Scope.of_role("user:o", Role.OPERATOR, region=RegionRange(320000, 329999))
+
+    assert await listed(pool, order_ref="SO-1") == ["a-1", "a-2"]
+    assert await listed(pool, in_jiangsu, order_ref="SO-1") == ["a-1"]
+    assert await listed(pool, order_ref="SO") == []
+    with pytest.raises(NotPermitted):
+        await listed(pool, SUPERVISOR, order_ref="SO-1")
 
 
 async def test_too_many_of_one_s_own_are_told_from_others(

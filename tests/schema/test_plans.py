@@ -12,7 +12,7 @@ from registry import enrolment, group_clients, profiles
 from registry.enrolment import Draft, InstalledSim
 from registry.identifiers import Iccid, Imsi, TerminalCode
 from registry.model import RegionCode, RegionRange, Sector, TerminalState
-from registry.scope import Role, Scope
+from registry.scope import Right, Role, Scope
 from telemetry import presence
 from telemetry.model import SessionState
 from telemetry.presence import Heard
@@ -50,6 +50,7 @@ async def full(pool: Pool, database: Database) -> tuple[Pool, int]:
         )
     with psycopg.connect(database.superuser, autocommit=True) as conn_:
         conn_.execute("update registry.terminal set tags = '{pilot}' where id % 200 = 0")
+        conn_.execute("update registry.terminal set order_ref = 'SO-' || id % 200")
         conn_.execute(
             "insert into telemetry.presence (terminal_id, data_at, silent_since, session_up,"
             " session_since) select id, now(), case when id % 100 = 0 then now() end, true, now()"
@@ -100,6 +101,8 @@ FILTERS: tuple[dict[str, Any], ...] = (
     {"profile": "kettle"},
     {"sector": Sector.SECURITY},
     {"tag": "pilot"},
+    {"order_ref": "SO-7"},
+    {"order_ref": "SO-7", "data": Heard.SILENT, "region": CITY_RANGE},
     {"tag": "pilot", "state": TerminalState.IN_SERVICE, "region": CITY_RANGE},
     {"q": "华远"},
     {"q": "m-01234"},
@@ -126,12 +129,15 @@ async def test_no_list_reads_the_whole_roll(full: tuple[Pool, int], database: Da
     scopes = [
         everything,
         Scope.of_role("user:s", Role.SUPERVISOR, region=JIANGSU_RANGE),
+        Scope.of_role("user:o", Role.OPERATOR, region=JIANGSU_RANGE),
         Scope.of_role("user:v", Role.CLIENT_VIEWER, group_clients=frozenset({small})),
     ]
 
     read = set()
     for scope in scopes:
         for filters in FILTERS:
+            if "order_ref" in filters and Right.IMPORTS_READ not in scope.rights:
+                continue
             async with transaction(pool, scope.settings()) as conn:
                 asking = Asking(conn)
                 await presence.list_terminals(cast("Connection", asking), scope, **filters)

@@ -10,7 +10,7 @@ from foundation.database import Connection, Pool, transaction
 from registry import group_clients, sim_lists, sims
 from registry.identifiers import Iccid
 from registry.model import GroupClientId, RegionRange, SimState
-from registry.scope import Role, Scope
+from registry.scope import Right, Role, Scope
 from registry.sim_lists import Search
 from tests.conftest import Database
 from tests.country import everything
@@ -29,11 +29,11 @@ async def full(pool: Pool, database: Database) -> tuple[Pool, int]:
         small = (await group_clients.find(conn, everything, "power-js")).id
     with psycopg.connect(database.superuser, autocommit=True) as plain:
         plain.execute(
-            "insert into registry.sim (iccid, imsi, msisdn, state, plan, apn, silent_until,"
-            " group_client_id, region_code) select '8986' || lpad(n::text, 16, '0'),"
+            "insert into registry.sim (iccid, imsi, msisdn, state, plan, apn, order_ref,"
+            " silent_until, group_client_id, region_code) select '8986' || lpad(n::text, 16, '0'),"
             " '46004' || lpad(n::text, 10, '0'), '1440' || lpad(n::text, 9, '0'),"
             " case when n %% 100 = 0 then 'silent' when n %% 300 = 1 then 'suspended'"
-            " else 'active' end, 'plan-' || n %% 50, 'apn-' || n %% 50,"
+            " else 'active' end, 'plan-' || n %% 50, 'apn-' || n %% 50, 'SO-' || n %% 50,"
             " now() + n * interval '1 hour', case when n %% 400 = 0 then %s else %s end,"
             " case when n %% 500 = 0 then 320100 else 330100 end from generate_series(1, %s) n",
             (small, large, SIMS),
@@ -73,12 +73,16 @@ SEARCHES = (
 )
 
 
+ORDERED = Search(order_ref="SO-7", installed=False)
+
+
 async def test_no_list_reads_all_sims(full: tuple[Pool, int]) -> None:
     """Not for everything, nor for a region, nor for a client; with any filter."""
     pool, small = full
     scopes = [
         everything,
         Scope.of_role("user:s", Role.SUPERVISOR, region=JIANGSU_RANGE),
+        Scope.of_role("user:o", Role.OPERATOR, region=JIANGSU_RANGE),
         Scope.of_role("user:v", Role.CLIENT_VIEWER, group_clients=frozenset({small})),
     ]
 
@@ -86,7 +90,8 @@ async def test_no_list_reads_all_sims(full: tuple[Pool, int]) -> None:
     for scope in scopes:
         async with transaction(pool, scope.settings()) as conn:
             explaining = Explaining(conn)
-            for search in (*SEARCHES, Search(group_client=GroupClientId(small))):
+            ordered = [ORDERED] if Right.IMPORTS_READ in scope.rights else []
+            for search in (*SEARCHES, *ordered, Search(group_client=GroupClientId(small))):
                 await sim_lists.list_page(cast("Connection", explaining), scope, search)
             await sims.activations_ahead(cast("Connection", explaining), scope)
             card = Iccid("89860000000000000400")
@@ -108,6 +113,7 @@ async def test_pages_go_through_everything_once(full: tuple[Pool, int]) -> None:
         (everything, Search(msisdn="144000001234"), 10),
         (everything, Search(state=SimState.SUSPENDED), 67),
         (everything, Search(plan="plan-7"), 400),
+        (everything, Search(order_ref="SO-7"), 400),
         (everything, Search(apn="apn-7", state=SimState.ACTIVE), 400),
         (everything, Search(region=CITY_RANGE), 40),
         (everything, Search(region=CITY_RANGE, installed=False), 40),

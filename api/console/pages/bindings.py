@@ -11,7 +11,6 @@ from starlette.responses import RedirectResponse, Response
 from api import problems
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from api.problems import Problem
-from api.routes.bindings import named
 from foundation.errors import Invalid, Refused
 from registry import binding_lists, binding_requests, bindings, group_clients, regions, sims
 from registry.binding_errors import BindingTaken
@@ -19,7 +18,7 @@ from registry.binding_lists import Coverage, Search
 from registry.binding_requests import RequestState
 from registry.bindings import Binding, BindingAction, Mode, Rule, Verdict, Violation
 from registry.errors import SimNotFound
-from registry.identifiers import Imei
+from registry.identifiers import Iccid, Imei
 from registry.model import RegionLevel
 from registry.scope import Right
 
@@ -104,7 +103,7 @@ async def list_bindings(screen: OnScreen, filters: Annotated[Filters, Depends()]
     """
     conn, scope = screen.conn, screen.scope
     if len(filters.q) >= _WHOLE_ICCID and await _is_there(screen, filters.q):
-        return RedirectResponse(f"/bindings/{named(filters.q)}", 303)
+        return RedirectResponse(f"/bindings/{Iccid.named(filters.q)}", 303)
     search = await filters.search(screen)
     page = await binding_lists.list_page(
         conn, scope, search, after=filters.after or None, limit=PAGE_ROWS
@@ -216,7 +215,7 @@ async def set_binding(screen: Setting, iccid: str, given: Annotated[Given, Depen
     """Let another rule hold, or show the form again with what is wrong."""
     try:
         async with screen.attempt():
-            sim, rule = named(iccid), given.rule()
+            sim, rule = Iccid.named(iccid), given.rule()
             put = await bindings.put(
                 screen.conn, screen.scope, sim, rule, reason=given.reason.strip() or None
             )
@@ -235,11 +234,15 @@ async def request(screen: Requesting, iccid: str, imei: Note = "", reason: Note 
             if not reason.strip():
                 raise Invalid("Say why.", field="reason")
             await binding_requests.ask(
-                screen.conn, screen.scope, named(iccid), Imei.parse(imei), reason=reason.strip()
+                screen.conn,
+                screen.scope,
+                Iccid.named(iccid),
+                Imei.parse(imei),
+                reason=reason.strip(),
             )
     except _REFUSALS as error:
         return await _page(screen, iccid, problems.of_error(error), imei=imei, why=reason)
-    return RedirectResponse(f"/bindings/{named(iccid)}", 303)
+    return RedirectResponse(f"/bindings/{Iccid.named(iccid)}", 303)
 
 
 async def _page(
@@ -253,7 +256,7 @@ async def _page(
     why: str = "",
 ) -> Response:
     conn, scope = screen.conn, screen.scope
-    sim = await sims.find(conn, scope, named(iccid))
+    sim = await sims.find(conn, scope, Iccid.named(iccid))
     binding = await bindings.find(conn, scope, sim.iccid)
     past = await bindings.list_past(conn, scope, sim.iccid, after=after or None, limit=PAGE_ROWS)
     waiting = await binding_requests.list_page(
@@ -284,7 +287,7 @@ async def _page(
 
 async def _is_there(screen: Screen, text: str) -> bool:
     try:
-        await sims.find(screen.conn, screen.scope, named(text))
+        await sims.find(screen.conn, screen.scope, Iccid.named(text))
     except SimNotFound:
         return False
     return True

@@ -46,14 +46,15 @@ class Filters:
     region: Annotated[str, Query(pattern="^[0-9]{0,6}$")] = ""
     plan: Annotated[str, Query(max_length=64)] = ""
     apn: Annotated[str, Query(max_length=100)] = ""
+    order: Annotated[str, Query(max_length=64)] = ""
     client: Annotated[str, Query(max_length=64)] = ""
     ahead: Annotated[str, Query(pattern="^([1-9][0-9]{0,3})?$")] = ""
     after: Annotated[str, Query(max_length=256)] = ""
 
     @property
     def any(self) -> bool:
-        return any((self.q, self.state, self.place, self.region, self.plan, self.apn, self.client,
-                    self.ahead))  # fmt: skip
+        return any((self.q, self.state, self.place, self.region, self.plan, self.apn, self.order,
+                    self.client, self.ahead))  # fmt: skip
 
     async def search(self, screen: Screen) -> Search:
         """The same as the registry understands it."""
@@ -71,6 +72,7 @@ class Filters:
             state=SimState(self.state) if self.state in set(SimState) else None,
             plan=self.plan or None,
             apn=self.apn or None,
+            order_ref=self.order or None,
             installed=self.place == "installed" if self.place else None,
             activates_before=None if days is None else datetime.now(UTC) + days,
         )
@@ -170,7 +172,7 @@ async def move(
     try:
         async with screen.attempt():
             await sims.move(
-                screen.conn, screen.scope, _named(iccid), state, reason=reason.strip() or None
+                screen.conn, screen.scope, Iccid.named(iccid), state, reason=reason.strip() or None
             )
     except (Invalid, Refused) as error:
         return await _page(screen, iccid, problems.of_error(error))
@@ -180,7 +182,7 @@ async def move(
 @router.post("/{iccid}/service")
 async def change(screen: Changing, iccid: str, given: Annotated[Service, Depends()]) -> Response:
     """Another APN, plan, end of a period or owner; a day that was not changed stays exact."""
-    known = await sims.find(screen.conn, screen.scope, _named(iccid))
+    known = await sims.find(screen.conn, screen.scope, Iccid.named(iccid))
     wanted = Change(apn=given.apn.strip() or None, plan=given.plan.strip() or None)
     if given.test_until != _day_of(known.test_until):
         wanted["test_until"] = _end_of(given.test_until)
@@ -203,7 +205,7 @@ async def install(
     """The SIM is in a terminal from now on; in none, where the field is empty."""
     try:
         async with screen.attempt():
-            named = _named(iccid)
+            named = Iccid.named(iccid)
             if terminal:
                 await sims.install(screen.conn, screen.scope, named, terminal.strip())
             else:
@@ -217,7 +219,7 @@ async def install(
 
 async def _page(screen: Screen, iccid: str, problem: Problem | None) -> Response:
     conn, scope = screen.conn, screen.scope
-    sim = await sims.find(conn, scope, _named(iccid))
+    sim = await sims.find(conn, scope, Iccid.named(iccid))
     states = await sims.list_states(conn, scope, sim.iccid, limit=_ROWS_OF_HISTORY)
     stays = await sims.list_stays(conn, scope, sim.iccid, limit=_ROWS_OF_HISTORY)
     return screen.show(
@@ -257,14 +259,6 @@ async def _is_there(screen: Screen, text: str) -> bool:
     except (IdentifierInvalid, SimNotFound):
         return False
     return True
-
-
-def _named(text: str) -> Iccid:
-    """The ICCID that an address names; what cannot be one is a SIM that is not there."""
-    try:
-        return Iccid.parse(text)
-    except IdentifierInvalid:
-        return Iccid(text)
 
 
 def _day_of(end: datetime | None) -> str:

@@ -46,6 +46,7 @@ class Asked:
     region: Annotated[str, Query(pattern="^[0-9]{0,6}$")] = ""
     client: Annotated[str, Query(max_length=64)] = ""
     tag: Annotated[str, Query(max_length=64)] = ""
+    order: Annotated[str, Query(max_length=64)] = ""
     collection: Annotated[str, Query(pattern="^[0-9]{0,9}$")] = ""
     after: Annotated[str, Query(max_length=256)] = ""
 
@@ -105,6 +106,7 @@ async def _filters(screen: Screen, asked: Asked) -> terminal_lists.Filters:
         profile=asked.profile,
         sector=Sector(asked.sector) if asked.sector in set(Sector) else None,
         tag=asked.tag,
+        order_ref=asked.order,
         also=(
             await collections.filters_of(conn, scope, int(asked.collection))
             if asked.collection

@@ -12,7 +12,7 @@ create or replace view registry.sim_card with (security_invoker) as
 select s.id, s.iccid, s.imsi, s.msisdn, s.eid, s.state, s.reason, s.set_by, s.intended, s.pending_job, s.since, s.apn, s.plan,
     s.test_until, s.silent_until, s.period_until, s.activates_at, s.group_client_id, c.code as group_client_code,
     c.name as group_client_name, s.region_code, s.registered_at, s.version, registry.sim_is_installed(s.id) as installed,
-    t.code as terminal_code
+    t.code as terminal_code, s.order_ref
 from registry.sim s
 left join registry.group_client c on c.id = s.group_client_id
 left join lateral (
@@ -72,3 +72,9 @@ grant select on registry.network, registry.number_range
     to muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
 -- Periods end by themselves.
 grant update (state, reason, set_by, intended, pending_job, since, version) on registry.sim to muster_jobs;
+
+-- Whether an IMSI is not known for the home operator's, by its longest known prefix; where no network is known, none is.
+create or replace function registry.is_abroad(imsi text) returns boolean
+language sql stable
+return imsi is not null and exists (select from registry.network) and not coalesce((
+    select n.home from registry.network n where starts_with(is_abroad.imsi, n.prefix) order by length(n.prefix) desc limit 1), false);
