@@ -162,7 +162,10 @@ class Settings(BaseSettings):
         90, ge=1, le=3650, description="Days after which refused messages are forgotten."
     )
     quarantine_samples: int = Field(
-        1000, ge=1, le=1_000_000, description="Refused messages of a terminal, reason and day kept."
+        1000,
+        ge=1,
+        le=1_000_000,
+        description="Refused messages kept of a terminal, reason, day; of a `flood` a hundredth.",
     )
     quarantine_max_bytes: int = Field(
         4 * 1024**3, ge=2**20, description="Raw bytes in quarantine at which storms leave one each."

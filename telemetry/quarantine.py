@@ -1,7 +1,8 @@
 """Refused messages, kept with their reason and their raw bytes; reading them is the reader's.
 
 Of one fault (a terminal, a reason, a day) so many messages are kept raw as `quarantine_limit` says;
-the others of a storm are counted, so that no broken firmware fills the disk.
+the others of a storm are counted, so that no broken firmware fills the disk. Of a flood it is a
+hundredth of that: keeping it must not cost the others what refusing it saves.
 """
 
 import zlib
@@ -20,6 +21,7 @@ MOST_PAYLOAD_BYTES = 65_536
 MOST_DETAIL = 1_000  # characters
 MOST_TOPIC = 1_000
 _STRANGERS = 256  # parts of the topics that name no terminal of ours
+_FLOOD_PART = 100  # of a flood, whose messages are as good as any, one in so many samples is kept
 _MOST_FORGOTTEN = 10_000  # at a time
 
 _DAY_US = 86_400_000_000
@@ -74,12 +76,14 @@ def _sample(group: Sequence[Refusal], room: int, kept: dict[_Key, list[Refusal]]
 async def _room(conn: Connection, faults: Iterable[_Fault]) -> dict[_Fault, int]:
     """How many more messages of each fault may be kept raw."""
     cursor = await conn.execute(sql.read_faults, _columns(faults))
-    return {
-        (row["terminal_id"], (row["day"] - _EPOCH).days, Reason(row["reason"])): max(
-            0, row["samples"] - row["kept"]
-        )
-        async for row in cursor
-    }
+    room: dict[_Fault, int] = {}
+    async for row in cursor:
+        reason, samples = Reason(row["reason"]), row["samples"]
+        if reason is Reason.FLOOD:
+            samples = max(1, samples // _FLOOD_PART)
+        fault = row["terminal_id"], (row["day"] - _EPOCH).days, reason
+        room[fault] = max(0, samples - row["kept"])
+    return room
 
 
 async def _insert(

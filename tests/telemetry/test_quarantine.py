@@ -80,6 +80,23 @@ async def test_a_storm_leaves_samples_and_counts(database: Database, pool: Pool)
     assert storms[0].detail == "it is 49"
 
 
+async def test_of_a_flood_little_is_kept(database: Database, pool: Pool) -> None:
+    """A hundredth of what other storms leave, one at least; all of it is counted."""
+    execute(database, "update telemetry.quarantine_limit set samples = 200")
+    await refuse(database, [refusal(k, reason=Reason.FLOOD) for k in range(30)])
+    await refuse(database, [refusal(k) for k in range(30)])
+    execute(database, "update telemetry.quarantine_limit set samples = 1")
+    tomorrow = NOON + timedelta(days=1)
+    await refuse(database, [refusal(k, tomorrow, reason=Reason.FLOOD) for k in range(40, 43)])
+
+    faults = "select reason, messages, kept from telemetry.quarantine_fault order by day, reason"
+    assert [tuple(row.values()) for row in read(database, faults)] == [
+        ("flood", 30, 2),
+        ("out_of_range", 30, 30),
+        ("flood", 3, 1),
+    ]
+
+
 async def test_the_same_message_takes_no_sample_twice(database: Database, pool: Pool) -> None:
     """Redelivered, it counts up as one item, however often; room is left for others."""
     await refuse(database, *([refusal(1)] for _ in range(5)), [refusal(2), refusal(3)])
