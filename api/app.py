@@ -59,8 +59,8 @@ from registry.rules import Rules
 log = get_logger(__name__)
 
 _NOUNS = (regions, tiers, group_clients, client_files, profiles, decoding, search, terminals,
-          lives, certificates, collections, sims, bindings, transfers, telemetry, completeness, presence, quarantine,
-          sessions, me, users, api_keys, audit, imports)  # fmt: skip
+          lives, certificates, collections, sims, bindings, transfers, telemetry, completeness,
+          presence, quarantine, sessions, me, users, api_keys, audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:
