@@ -26,6 +26,12 @@ OF_FILES: tuple[Asked, ...] = (
     (f"POST {_OF}/standings", _CHANGE, {"json": {"standing": "lost", "reason": "price"}}),
     (f"GET {_OF}/evidence", _READ, {}),
     (f"POST {_OF}/evidence", _KEEP, {"json": _EVIDENCE}),
+    (f"GET {_PAGE}/file", _READ, {}),
+    (f"POST {_PAGE}/file/survey", _KEEP, {"form": {"needs": "more"}, "ok": 303}),
+    (f"POST {_PAGE}/file/worth", _CHANGE, {"form": {"watched": "true"}, "ok": 303}),
+    (f"POST {_PAGE}/file/moves", _KEEP, {"form": {"state": "filed"}, "ok": 303}),
+    (f"POST {_PAGE}/file/standings", _CHANGE, {"form": {"standing": "lost"}, "ok": 303}),
+    (f"POST {_PAGE}/file/evidence", _KEEP, {"form": _EVIDENCE, "ok": 303}),
 )  # fmt: skip
 
 OF_TIERS: tuple[Asked, ...] = (
