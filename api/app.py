@@ -25,6 +25,7 @@ from api.routes import (
     bindings,
     broker,
     certificates,
+    client_files,
     collections,
     completeness,
     decoding,
@@ -42,6 +43,7 @@ from api.routes import (
     sims,
     telemetry,
     terminals,
+    tiers,
     transfers,
     users,
 )
@@ -56,9 +58,9 @@ from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, group_clients, profiles, decoding, search, terminals, lives, certificates,
-          collections, sims, bindings, transfers, telemetry, completeness, presence, quarantine,
-          sessions, me, users, api_keys, audit, imports)  # fmt: skip
+_NOUNS = (regions, tiers, group_clients, client_files, profiles, decoding, search, terminals,
+          lives, certificates, collections, sims, bindings, transfers, telemetry, completeness,
+          presence, quarantine, sessions, me, users, api_keys, audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -32,7 +32,7 @@ MERGE_STATES = frozenset({"23505", "53400"})
 
 STATEMENT_TIMEOUT_SECONDS = 30
 
-_refusals: dict[str, MusterError | type[MusterError]] = {}
+_refusals: dict[str, type[MusterError]] = {}
 
 
 def register_refusals(refusals: Mapping[str, type[MusterError]]) -> None:
@@ -136,7 +136,9 @@ def meaning(error: psycopg.Error) -> MusterError:
     """The error of ours that a PostgreSQL error stands for."""
     named = _refusals.get(error.diag.constraint_name or "")
     if named is not None:
-        return named() if isinstance(named, type) else named
+        # What our trigger says in particular; PostgreSQL's own details repeat values.
+        told = error.diag.message_detail if error.diag.table_name is None else None
+        return named(told) if told else named()
     state = error.sqlstate or ""
     if not state and isinstance(error, psycopg.DataError):  # refused before it was sent: a NUL
         return Invalid("A text holds a character that cannot be stored.")

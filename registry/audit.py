@@ -23,6 +23,10 @@ _MOST_CHANGES = 20
 _ALL = 2**31 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+# What the operator thinks of a client, in entries that are the client's to read.
+_OF_THE_FILE = frozenset({"value_grade", "watched", "file_reason", "filed_by", "verified_by",
+                          "due_at", "standing_reason"})  # fmt: skip
+
 
 class Outcome(StrEnum):
     """What became of what somebody wanted."""
@@ -106,7 +110,7 @@ async def list_page(
         after_id=after_id,
         rows=keyset.rows_asked_for(limit),
     )
-    return keyset.page(rows, limit, _entry, _key)
+    return keyset.page(rows, limit, lambda row: _entry(row, scope), _key)
 
 
 async def find(conn: Connection, scope: Scope, entry_id: int) -> Entry:
@@ -115,7 +119,7 @@ async def find(conn: Connection, scope: Scope, entry_id: int) -> Entry:
     rows = await _read(conn, scope, id=entry_id, most_changes=_ALL)
     if not rows:
         raise AuditEntryNotFound(f"There is no audit entry {entry_id}.")
-    return _entry(rows[0])
+    return _entry(rows[0], scope)
 
 
 async def tell_refusal(
@@ -173,7 +177,9 @@ def _position(after: str | None) -> tuple[datetime | None, int | None]:
         raise CursorInvalid from None
 
 
-def _entry(row: dict[str, Any]) -> Entry:
+def _entry(row: dict[str, Any], scope: Scope) -> Entry:
+    tells_of_file = row["action"].startswith("group_client.")
+    hidden = tells_of_file and Right.CLIENT_FILES_READ not in scope.rights
     return Entry(
         id=row["id"],
         at=row["at"],
@@ -188,12 +194,17 @@ def _entry(row: dict[str, Any]) -> Entry:
         scope=row["scope"],
         keys=tuple(row["keys"]),
         size=row["size"],
-        changes=tuple(_change(change) for change in row["changes"]),
+        changes=tuple(
+            _change(change, _OF_THE_FILE if hidden else frozenset()) for change in row["changes"]
+        ),
     )
 
 
-def _change(told: dict[str, Any]) -> Change:
-    before, after = told.get("before"), told.get("after")
+def _change(told: dict[str, Any], hidden: frozenset[str]) -> Change:
+    before, after = (
+        told.get(side) and {n: v for n, v in told[side].items() if n not in hidden}
+        for side in ("before", "after")
+    )
     if before is None and after is not None:  # what is new has no more than what it was given
         after = {name: value for name, value in after.items() if value is not None}
     return Change(

@@ -10,6 +10,7 @@ from foundation import queries
 from foundation.database import Connection, attempt
 from foundation.errors import Invalid, Refused
 from registry import ownership
+from registry.file_errors import FileNotVerified, TerminalQuotaReached
 from registry.scope import Right, Scope
 from registry.transfer_model import Failure, TransferState
 
@@ -41,6 +42,8 @@ async def execute_next(conn: Connection, scope: Scope) -> bool:
                     due["effective_at"],
                     keep_description=due["keep_description"],
                 )
+        except (FileNotVerified, TerminalQuotaReached):  # of the receiver; the giver reads no more
+            failure = Failure.RECEIVER
         except (Invalid, Refused):
             failure = Failure.REFUSED
     if failure is not None:

@@ -8,6 +8,7 @@ from foundation import queries
 from foundation.database import Connection
 from registry import keyset
 from registry.errors import GroupClientNotFound, RegionNotFound
+from registry.identifiers import CreditCode
 from registry.model import (
     FileState,
     GroupClient,
@@ -36,13 +37,16 @@ async def register(
     industry: str,
     tier: str,
     parent: str | None = None,
-    credit_code: str | None = None,
+    credit_code: CreditCode | None = None,
     file_state: FileState = FileState.SURVEYED,
     standing: Standing = Standing.CUSTOMER,
     value_grade: ValueGrade | None = None,
     watched: bool = False,
 ) -> GroupClient:
-    """Put a client on the roll, supervised by `region` at that region's level."""
+    """Put a client on the roll, supervised by `region` at that region's level.
+
+    Its file begins `surveyed`; only files that are taken over from elsewhere are further.
+    """
     scope.require(Right.GROUP_CLIENTS_REGISTER)
     parent_id = (await find(conn, scope, parent)).id if parent is not None else None
     inserted = await conn.execute(
@@ -54,7 +58,7 @@ async def register(
             "industry": industry,
             "tier": tier,
             "parent_id": parent_id,
-            "credit_code": credit_code,
+            "credit_code": credit_code and str(credit_code),
             "file_state": file_state,
             "standing": standing,
             "value_grade": value_grade,
@@ -72,7 +76,7 @@ async def find(conn: Connection, scope: Scope, code: str) -> GroupClient:
     rows = await _read(conn, scope, code=code)
     if not rows:
         raise GroupClientNotFound(f"There is no group client {code}.")
-    return _group_client(rows[0])
+    return _group_client(rows[0], scope)
 
 
 async def list_page(
@@ -102,7 +106,9 @@ async def list_page(
         after=after or "",
         rows=keyset.rows_asked_for(limit),
     )
-    return keyset.page(rows, limit, _group_client, lambda row: str(row["code"]))
+    return keyset.page(
+        rows, limit, lambda row: _group_client(row, scope), lambda row: str(row["code"])
+    )
 
 
 async def list_codes(
@@ -124,8 +130,10 @@ async def _read(conn: Connection, scope: Scope, **wanted: Any) -> list[dict[str,
     return await cursor.fetchall()
 
 
-def _group_client(row: dict[str, Any]) -> GroupClient:
-    grade = row["value_grade"]
+def _group_client(row: dict[str, Any], scope: Scope) -> GroupClient:
+    """The client as the asker may know it: what it is worth is for who reads its file."""
+    told = Right.CLIENT_FILES_READ in scope.rights
+    grade = row["value_grade"] if told else None
     return GroupClient(
         **row
         | {
@@ -133,5 +141,6 @@ def _group_client(row: dict[str, Any]) -> GroupClient:
             "file_state": FileState(row["file_state"]),
             "standing": Standing(row["standing"]),
             "value_grade": ValueGrade(grade) if grade else None,
+            "watched": row["watched"] if told else None,
         }
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from stdnum import imsi as numbering
+from stdnum.cn import uscc
 from stdnum.iso7064 import mod_97_10
 
 from foundation.errors import Invalid
@@ -169,6 +170,27 @@ class Eid(_Identifier):
         if mod_97_10.checksum(digits) != 1:
             raise IdentifierInvalid("eid", text, "its check digits (modulo 97) are wrong")
         return cls(digits)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CreditCode(_Identifier):
+    """The unified social credit code of a legal entity, modulo 31 (GB 32100-2015)."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Upper case; of the letters it has none that looks like a digit: no I, O, S, V, Z."""
+        compact = _ascii("credit_code", text).upper()
+        if not re.fullmatch(r"[0-9A-HJ-NP-RTUWXY]*", compact):
+            raise IdentifierInvalid(
+                "credit_code", text, "only digits and letters other than I, O, S, V and Z occur"
+            )
+        if len(compact) != 18:
+            raise IdentifierInvalid(
+                "credit_code", text, f"it has {len(compact)} characters instead of 18"
+            )
+        if not compact.strip("0") or uscc.calc_check_digit(compact[:17]) != compact[17]:
+            raise IdentifierInvalid("credit_code", text, "its check character (mod 31) is wrong")
+        return cls(compact)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -213,7 +213,8 @@ class GroupClient:
     """An enterprise customer, supervised by `region_code` at `level`, a child of `parent_id`.
 
     `credit_code` is its number in the public register of companies; `watched` marks it for close
-    care; `version` counts its changes from 1.
+    care, and is None, as is `value_grade`, where neither is the asker's to know; `version` counts
+    its changes from 1.
     """
 
     id: GroupClientId
@@ -230,7 +231,7 @@ class GroupClient:
     standing: Standing
     standing_since: datetime
     value_grade: ValueGrade | None
-    watched: bool
+    watched: bool | None
     created_at: datetime
     version: int
 

@@ -26,12 +26,13 @@ values (%(code)s, %(title_zh)s, %(title_en)s, %(class)s)
 on conflict (code) do update set title_zh = excluded.title_zh, title_en = excluded.title_en, class = excluded.class;
 
 -- name: put_tier
--- A service level as the reference data have it.
+-- A service level as the reference data have it; one that somebody changed stays as they left it.
 insert into registry.tier (code, title_zh, title_en, offline_factor, history_days, terminal_quota, messages_per_second)
 values (%(code)s, %(title_zh)s, %(title_en)s, %(offline_factor)s, %(history_days)s, %(terminal_quota)s, %(messages_per_second)s)
 on conflict (code) do update set title_zh = excluded.title_zh, title_en = excluded.title_en,
     offline_factor = excluded.offline_factor, history_days = excluded.history_days,
-    terminal_quota = excluded.terminal_quota, messages_per_second = excluded.messages_per_second;
+    terminal_quota = excluded.terminal_quota, messages_per_second = excluded.messages_per_second
+where registry.tier.version = 1;
 
 -- name: insert_group_client
 -- Put a group client on the roll.

@@ -22,6 +22,9 @@ class Right(StrEnum):
     BINDINGS_APPROVE = "bindings.approve"
     BINDINGS_REQUEST = "bindings.request"
     BINDINGS_SET = "bindings.set"
+    CLIENT_FILES_KEEP = "client_files.keep"
+    CLIENT_FILES_READ = "client_files.read"
+    CLIENT_FILES_VERIFY = "client_files.verify"
     COLLECTIONS_CHANGE = "collections.change"
     COLLECTIONS_READ = "collections.read"
     CREDENTIALS_ISSUE = "credentials.issue"
@@ -50,6 +53,8 @@ class Right(StrEnum):
     TERMINALS_REGISTER = "terminals.register"
     TERMINALS_RETIRE = "terminals.retire"
     TERMINALS_TRANSFER = "terminals.transfer"
+    TIERS_CHANGE = "tiers.change"
+    TIERS_READ = "tiers.read"
     TRANSFERS_READ = "transfers.read"
     TRANSFERS_SIGN = "transfers.sign"
     USERS_APPOINT = "users.appoint"
@@ -109,19 +114,23 @@ _WATCHING = frozenset(
         Right.SIMS_READ,
         Right.TELEMETRY_READ,
         Right.TERMINALS_READ,
+        Right.TIERS_READ,
         Right.TRANSFERS_READ,
     }
 )
+_KEEPING_FILES = frozenset({Right.CLIENT_FILES_KEEP, Right.CLIENT_FILES_READ})
 
 ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {
         Role.ADMIN: frozenset(Right) - PERSONAL,
         Role.OPERATOR: _WATCHING
+        | _KEEPING_FILES
         | {
             Right.AUDIT_READ,
             Right.BINDINGS_APPROVE,
             Right.BINDINGS_REQUEST,
             Right.BINDINGS_SET,
+            Right.CLIENT_FILES_VERIFY,
             Right.COLLECTIONS_CHANGE,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
@@ -141,11 +150,19 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.TERMINALS_TRANSFER,
             Right.TRANSFERS_SIGN,
         },
-        Role.SUPERVISOR: _WATCHING | {Right.AUDIT_READ},
+        Role.SUPERVISOR: _WATCHING | {Right.AUDIT_READ, Right.CLIENT_FILES_READ},
         Role.ACCOUNT_MANAGER: _WATCHING
-        | {Right.BINDINGS_REQUEST, Right.COLLECTIONS_CHANGE, Right.GROUP_CLIENTS_CHANGE},
+        | _KEEPING_FILES
+        | {
+            Right.BINDINGS_REQUEST,
+            Right.CLIENT_FILES_VERIFY,
+            Right.COLLECTIONS_CHANGE,
+            Right.GROUP_CLIENTS_CHANGE,
+        },
         # An agent is not of the house: no SIM numbers, no raw payloads, no dealings of clients.
-        Role.AGENT: _WATCHING - {Right.QUARANTINE_READ, Right.SIMS_READ, Right.TRANSFERS_READ},
+        # It surveys and files its clients, and verifies none.
+        Role.AGENT: _WATCHING - {Right.QUARANTINE_READ, Right.SIMS_READ, Right.TRANSFERS_READ}
+        | _KEEPING_FILES,
         Role.CLIENT_ADMIN: _WATCHING
         | {
             Right.API_KEYS_ISSUE,
@@ -304,7 +321,8 @@ class Scope:
     def settings(self) -> dict[str, str]:
         """What the row-level policies read with `current_setting`, each castable as it stands:
 
-        a boolean, two int4 (low above high where there is no region) and an int4[] literal.
+        a boolean, two int4 (low above high where there is no region), an int4[] literal, and
+        whether it reads what the operator knows of its clients.
         """
         low, high = self.region or _NO_REGION
         return {
@@ -313,4 +331,5 @@ class Scope:
             "muster.region_low": str(low),
             "muster.region_high": str(high),
             "muster.group_clients": "{" + ",".join(map(str, sorted(self.group_clients))) + "}",
+            "muster.reads_files": "on" if Right.CLIENT_FILES_READ in self.rights else "off",
         }

@@ -38,6 +38,7 @@ class Failure(StrEnum):
     OWNER_CHANGED = "owner_changed"
     TOO_EARLY = "too_early"
     RETIRED = "terminal_retired"
+    RECEIVER = "receiver_not_ready"
     REFUSED = "refused_by_database"
 
 

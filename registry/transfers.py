@@ -289,6 +289,8 @@ async def _agree(
         named = await _side(conn, party.client_id, None)
         change |= {party.side.value: True, f"{party.side}_name": named["name"]}
         await _note(conn, transfer_id, TransferState.AGREED, party, evidence)
+        if party.side is Side.RECEIVING:
+            await conn.execute(sql.check_receiver, {"id": transfer_id})
     await conn.execute(sql.agree, change)
 
 

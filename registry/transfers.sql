@@ -88,6 +88,10 @@ update registry.transfer t set version = t.version + 1,
         then coalesce(t.effective_at, now()) else t.effective_at end
 where t.id = %(id)s;
 
+-- name: check_receiver
+-- Refused where its tier, or its file, does not let the receiving client take the terminals.
+select registry.check_receiver(%(id)s);
+
 -- name: end_transfer
 -- It comes to an end, by whoever is acting, for a side or for the operator.
 with ended as (

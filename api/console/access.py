@@ -61,6 +61,17 @@ PROBLEMS = {
     "collection_holds_others": _("A client's collection holds only what that client owns."),
     "collection_name_taken": _("Another collection of the same owner has this name."),
     "collection_owner_missing": _("Say whose it is to be: the code of one of your group clients."),
+    "contact_invalid": _("A contact has a name, a telephone number in digits, a mail address."),
+    "credit_code_taken": _("Another group client has this credit code."),
+    "due_date_invalid": _("A file is verified until a day to come, ten years ahead at most."),
+    "evidence_invalid": _("A document has a name and the 64 hexadecimal digits of its SHA-256."),
+    "evidence_there": _("This document is in the file already."),
+    "file_closed": _("A closed file is not changed: have it reopened first."),
+    "file_not_verified": _(
+        "The owner's file is not verified, and its tier keeps terminals in testing until it is."
+    ),
+    "file_reason_missing": _("Say why the file is closed or reopened."),
+    "file_same_hand": _("Who filed a file does not verify it: have another person do so."),
     "gateway_chained": _("A gateway is a terminal in use that is behind no other one."),
     "gateway_holds_terminals": _(
         "Terminals are behind this gateway: put them behind another one first."
@@ -71,6 +82,8 @@ PROBLEMS = {
     "identifier_invalid": _(
         "This number or name is not of its kind: copy it again from the label."
     ),
+    "interval_empty": _("It cannot be before the present one began."),
+    "terminal_quota_reached": _("The client has as many terminals as its tier allows."),
     "imei_taken": _("Another terminal has this IMEI now."),
     "insecure_channel": _(
         "A password must not cross the network without TLS: open this address with https."

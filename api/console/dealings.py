@@ -48,6 +48,7 @@ FAILURES = {
     Failure.OWNER_CHANGED: _("A terminal has another owner by now."),
     Failure.TOO_EARLY: _("A terminal's present owner has it since a later time."),
     Failure.RETIRED: _("A terminal is retired by now."),
+    Failure.RECEIVER: _("The receiving side can take no such terminals at present."),
     Failure.REFUSED: _("The database refused it."),
 }
 

@@ -63,6 +63,12 @@ ROWS = {
     "period_order": _("The silent period ends before the test period."),
     "no_time": _("“%(value)s” is no day, such as 2027-03-31."),
     "tac_invalid": _("“%(value)s” is no type allocation code, which has 8 digits."),
+    "file_not_verified": _(
+        "The owner's file is not verified (%(value)s): no terminal of it comes into service."
+    ),
+    "file_unverified": _("The owner's file is not verified (%(value)s)."),
+    "terminal_quota_reached": _("The owner's tier allows %(value)s terminals, and no more."),
+    "quota_near": _("With this row the owner has four fifths of the %(value)s that it may have."),
     "sim_is_elsewhere": _("The SIM is in the terminal %(value)s; take it out there first."),
 }
 

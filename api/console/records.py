@@ -19,6 +19,8 @@ THINGS = {
     "binding": _("binding of a SIM"),
     "binding_request": _("request for another binding"),
     "certificate": _("certificate of a terminal"),
+    "client_evidence": _("evidence of a client file"),
+    "client_file": _("survey of a client"),
     "collection": _("collection"),
     "collection_member": _("terminal in a collection"),
     "credential": _("password of a terminal"),

@@ -14,7 +14,16 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from api.console import access, binding_words, catalogue, findings, records, sim_words, words
+from api.console import (
+    access,
+    binding_words,
+    catalogue,
+    file_words,
+    findings,
+    records,
+    sim_words,
+    words,
+)
 from api.console.assets import Assets
 from api.console.catalogue import Language
 
@@ -83,6 +92,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "access": access,
         "records": records,
         "sim_words": sim_words,
+        "file_words": file_words,
         "binding_words": binding_words,
         "findings": findings,
         "asset": assets.address,

@@ -11,6 +11,7 @@ from api.schemas.group_clients import GroupClientAnswer, GroupClientBody
 from api.schemas.shapes import PageOf
 from api.strict import StrictRoute
 from registry import group_clients, regions
+from registry.identifiers import CreditCode
 from registry.model import RegionCode
 from registry.scope import Right, Scope
 
@@ -64,9 +65,13 @@ async def register_group_client(
     response: Response,
     body: GroupClientBody,
 ) -> GroupClientAnswer:
-    """Put a group client on the roll."""
+    """Put a group client on the roll; its file begins as surveyed."""
     client = await group_clients.register(
-        conn, scope, **body.model_dump(exclude={"region"}), region=RegionCode(body.region)
+        conn,
+        scope,
+        **body.model_dump(exclude={"region", "credit_code"}),
+        region=RegionCode(body.region),
+        credit_code=None if body.credit_code is None else CreditCode.parse(body.credit_code),
     )
     response.headers["Location"] = f"/api/v1/group-clients/{client.code}"
     return GroupClientAnswer.model_validate(etags.tag(response, client))

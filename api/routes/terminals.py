@@ -12,6 +12,7 @@ from api.schemas.imports import OrderRef
 from api.schemas.search import counted
 from api.schemas.terminals import (
     AttendedAnswer,
+    ChangedTerminalAnswer,
     CredentialAnswer,
     RegisteredAnswer,
     TerminalAnswer,
@@ -21,6 +22,7 @@ from api.schemas.terminals import (
 )
 from api.strict import StrictRoute
 from registry import (
+    client_files,
     collections,
     credentials,
     group_clients,
@@ -131,8 +133,12 @@ async def register_terminal(
         state=body.state,
     )
     response.headers["Location"] = f"/api/v1/terminals/{registered.terminal.code}"
-    etags.tag(response, registered.terminal)
-    return RegisteredAnswer.model_validate(registered)
+    terminal = etags.tag(response, registered.terminal)
+    return RegisteredAnswer(
+        terminal=TerminalAnswer.model_validate(terminal),
+        credential=CredentialAnswer.model_validate(registered.credential),
+        warnings=list(await client_files.warnings_of(conn, scope, terminal.group_client_id)),
+    )
 
 
 @router.get("/{code}", operation_id="find_terminal")
@@ -155,7 +161,7 @@ async def change_terminal(
     code: str,
     body: TerminalChange,
     if_match: IfMatch,
-) -> TerminalAnswer:
+) -> ChangedTerminalAnswer:
     """Put a terminal into another state, or note its name, region, place and tags.
 
     `retired` needs the right to retire, and is for good; who isolates gives a reason; an isolated
@@ -177,7 +183,9 @@ async def change_terminal(
             location=Location(body.latitude, body.longitude) if place else None,
             tags=body.tags,
         )
-    return TerminalAnswer.model_validate(if_match.after(response, changed))
+    answer = TerminalAnswer.model_validate(if_match.after(response, changed))
+    warnings = await client_files.warnings_of(conn, scope, changed.group_client_id)
+    return ChangedTerminalAnswer(**dict(answer), warnings=list(warnings))
 
 
 @router.post("/{code}/credential", operation_id="issue_credential", status_code=201)

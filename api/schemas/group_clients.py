@@ -20,8 +20,12 @@ class GroupClientBody(Body):
     industry: str = Field(examples=["power"], max_length=64)
     tier: str = Field(examples=["gold"], max_length=64)
     parent: Code | None = Field(None, description="Code of the client it belongs to.")
-    credit_code: str | None = Field(None, max_length=64)
-    file_state: FileState = FileState.SURVEYED
+    credit_code: str | None = Field(
+        None,
+        max_length=64,
+        examples=["91350100M000100Y43"],
+        description="GB 32100-2015; none where a site or branch has none of its own.",
+    )
     standing: Standing = Standing.CUSTOMER
     value_grade: ValueGrade | None = None
     watched: bool = False
@@ -41,7 +45,7 @@ class GroupClientAnswer(Answer):
     file_since: Utc
     standing: Standing
     standing_since: Utc
-    value_grade: ValueGrade | None
-    watched: bool
+    value_grade: ValueGrade | None = Field(description="For who reads the client's file.")
+    watched: bool | None = Field(description="Null for who does not read the client's file.")
     created_at: Utc
     version: int = Field(examples=[1])

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from api.schemas.group_clients import Code
 from api.schemas.search import EstimateAnswer
 from api.schemas.shapes import Answer, Body, PageOf, Utc
+from registry.file_model import FileWarning
 from registry.model import TerminalState
 from telemetry.model import Clock, DataState, PauseNow, Presence, SessionState
 from telemetry.presence import Attended
@@ -157,8 +158,21 @@ class CredentialAnswer(Answer):
     password: str = Field(examples=["q1wK…"])
 
 
+Warnings = Annotated[
+    list[FileWarning],
+    Field(description="Of its owner's file and quota; empty for who does not read that file."),
+]
+
+
+class ChangedTerminalAnswer(TerminalAnswer):
+    """A terminal as it was changed, and what is to be told of its owner."""
+
+    warnings: Warnings
+
+
 class RegisteredAnswer(Answer):
     """A terminal just put on the roll."""
 
     terminal: TerminalAnswer
     credential: CredentialAnswer
+    warnings: Warnings

@@ -13,7 +13,7 @@ from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.settings import Settings
 from foundation.shutdown import paused
-from registry import certificates, directory, due_transfers, idempotency, sims
+from registry import certificates, client_files, directory, due_transfers, idempotency, sims
 from registry.imports import running
 from registry.scope import Scope
 from telemetry import (
@@ -152,6 +152,11 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             ended = await sims.end_periods(conn, SYSTEM)
         return 0 if ended == sims.MOST_ENDED else PERIODS_SECONDS
 
+    async def end_verifications() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            ended = await client_files.end_verifications(conn, SYSTEM)
+        return 0 if ended == client_files.MOST_ENDED else PERIODS_SECONDS
+
     async def count() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             figures = await gauges.count(conn)
@@ -170,6 +175,7 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             transfer,
             sweep,
             end_sim_periods,
+            end_verifications,
             count,
         ):
             tasks.create_task(_repeat(job, shown, over), name=job.__name__)

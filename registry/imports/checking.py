@@ -43,6 +43,8 @@ async def judge(
     scope.require(Right.IMPORTS_RUN)
     where = scope.parameters() | {"import_id": work.import_id, "low": low, "high": high}
     await conn.execute(kind.sql.judge, where | {"foreign": work.foreign})
+    if kind.has("judge_terms"):
+        await conn.execute(kind.sql.judge_terms, where)
 
 
 async def _fetch(work: Work, file: BinaryIO) -> None:

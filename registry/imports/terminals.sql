@@ -93,6 +93,39 @@ where (l.terminal_id is not null or l.sim_id is not null or l.group_client is no
     and v.holds
 on conflict do nothing;
 
+-- name: judge_terms
+-- What tier and file of their owners make of the rows of a portion with which nothing else is wrong. That a quota is
+-- nearly used up is said once of an owner, of the row with which it is.
+insert into registry.import_finding (import_id, row, column_name, code, severity, value)
+with given as materialized (
+    select g.row, g.group_client, g.state from registry.imported_terminal g
+    where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s and g.group_client is not null
+        and not exists (select from registry.import_finding f
+            where f.import_id = g.import_id and f.row = g.row and f.severity = 'error')
+        and not exists (select from registry.terminal t where t.code = g.code)),
+owners as materialized (
+    select c.code, c.file_state, t.terminal_quota, coalesce(n.terminals, 0) as terminals, registry.file_holds(t.file_policy, c.file_state) as holds,
+        t.file_policy = 'warn' and c.file_state <> 'verified' as warns
+    from registry.group_client c join registry.tier t on t.code = c.tier_code
+    left join registry.client_terminals n on n.group_client_id = c.id
+    where c.code = any (array(select distinct group_client from given))
+        and (t.terminal_quota is not null or t.file_policy <> 'none' and c.file_state <> 'verified')
+        and (%(everything)s or c.region_code between %(region_low)s and %(region_high)s
+            or c.id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))),
+looked as (
+    select g.row, o.file_state, o.terminal_quota, g.state = 'in_service' and o.holds as held, g.state = 'in_service' and o.warns as warned,
+        o.terminals + count(*) filter (where not (g.state = 'in_service' and o.holds)) over (partition by o.code order by g.row) as nth
+    from given g join owners o on o.code = g.group_client)
+select %(import_id)s, l.row, v.column_name, v.code, v.severity, v.value
+from looked l cross join lateral (values
+    ('state', 'file_not_verified', 'error', l.file_state, l.held),
+    ('state', 'file_unverified', 'warning', l.file_state, l.warned),
+    ('group_client', 'terminal_quota_reached', 'error', l.terminal_quota::text, not l.held and l.nth > l.terminal_quota),
+    ('group_client', 'quota_near', 'warning', l.terminal_quota::text, not l.held and l.nth = ceil(l.terminal_quota * 0.8) and l.nth <= l.terminal_quota)
+) v(column_name, code, severity, value, holds)
+where v.holds
+on conflict do nothing;
+
 -- name: judge_after
 -- Whose gateway is neither on the roll nor in a row above of the same portion that can be applied.
 insert into registry.import_finding (import_id, row, column_name, code, severity, value)
@@ -109,7 +142,8 @@ where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s and g.g
 on conflict do nothing;
 
 -- name: judge_file
--- Whose gateway is neither on the roll nor in a row above; and which wire name is a second time behind one gateway.
+-- Whose gateway is neither on the roll nor in a row above; which wire name is a second time behind one gateway; and
+-- with which rows an owner would have more terminals than its tier allows.
 insert into registry.import_finding (import_id, row, column_name, code, severity, value)
 select g.import_id, g.row, 'gateway', 'gateway_not_found', 'error', g.gateway
 from registry.imported_terminal g
@@ -125,6 +159,20 @@ from (select g.import_id, g.row, min(g.row) over (partition by w.wire, coalesce(
     from registry.imported_terminal g cross join lateral unnest(g.wire_names) w(wire)
     where g.import_id = %(import_id)s and g.wire_names is not null) n
 where n.row > n.first_row
+union all
+select %(import_id)s, n.row, 'group_client', 'terminal_quota_reached', 'error', n.terminal_quota::text
+from (select g.row, o.terminal_quota, o.terminals + row_number() over (partition by o.id order by g.row) as nth
+    from registry.imported_terminal g join (
+        select c.id, c.code, t.terminal_quota, coalesce(n.terminals, 0) as terminals
+        from registry.group_client c join registry.tier t on t.code = c.tier_code
+        left join registry.client_terminals n on n.group_client_id = c.id
+        where t.terminal_quota is not null
+            and (%(everything)s or c.region_code between %(region_low)s and %(region_high)s
+                or c.id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))) o on o.code = g.group_client
+    where g.import_id = %(import_id)s and not exists (select from registry.terminal t where t.code = g.code)
+        and not exists (select from registry.import_finding f
+            where f.import_id = g.import_id and f.row = g.row and f.severity = 'error')) n
+where n.nth > n.terminal_quota
 on conflict do nothing;
 
 -- name: count_known

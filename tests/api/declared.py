@@ -5,7 +5,7 @@ kind that it names, and about what is not there. A route without a line fails th
 """
 
 from registry.scope import Right
-from tests.api import declared_bindings, declared_lives
+from tests.api import declared_bindings, declared_files, declared_lives
 from tests.api.asks import OPEN, Ask, Kind
 from tests.api.dealing import AWAITED, DEALS, DEALT, RECEIVED
 from tests.api.importing import APPLIED, IMPORTS, JOBS
@@ -44,6 +44,7 @@ JOB = Kind("job", JOBS)
 ENTRY = Kind("audit entry", ENTRIES)
 PROFILE = Kind("profile", {"smart_meter": EVERYBODY})
 REGION = Kind("region", {"320500": EVERYBODY})
+TIER = Kind("tier", {"silver": EVERYBODY})
 COLLECTION = Kind("collection", COLLECTIONS)
 USER = Kind("user", USERS)
 KEY = Kind("API key", KEYS)
@@ -194,6 +195,9 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"POST {_V1}/group-clients", Right.GROUP_CLIENTS_REGISTER, NOTHING, json=_CLIENT),
     Ask(f"POST {_V1}/group-clients", Right.GROUP_CLIENTS_REGISTER, FILE,
         json=_CLIENT | {"parent": "{name}"}),
+    *(Ask(asked, needs, FILE, **more) for asked, needs, more in declared_files.OF_FILES),
+    Ask(f"GET {_V1}/tiers", Right.TIERS_READ, NOTHING),
+    *(Ask(asked, needs, TIER, **more) for asked, needs, more in declared_files.OF_TIERS),
     # People and programs
     Ask(f"GET {_V1}/users", Right.USERS_READ, NOTHING),
     Ask(f"GET {_V1}/users?group_client={{name}}", Right.USERS_READ, FILE),

@@ -262,6 +262,9 @@ def _said(known: world.World) -> list[Word]:
             )
             words.append(Word(serial, TERMINALS[code], Right.TERMINALS_READ))
         parted_rows.put_sets(conn)
+        for code, viewers in FILES.items():
+            parted_rows.put_file(conn, code, f"survey of {TITLES[code]}")
+            words.append(Word(f"survey of {TITLES[code]}", viewers, Right.CLIENT_FILES_READ))
         words += [
             Word(parted_rows.set_name(number), viewers, Right.COLLECTIONS_READ)
             for number, viewers in COLLECTIONS.items()

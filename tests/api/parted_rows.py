@@ -54,6 +54,28 @@ def put_sets(conn: psycopg.Connection[Any]) -> None:
         )
 
 
+# What is known of a client, in words of its own (`parted.KNOWN`).
+_FILED = (
+    """insert into registry.client_file (group_client_id, rivals, contacts, answered_by)
+    values (%(id)s, %(word)s, '[{"name": "x"}]', 'user:x')""",
+    """insert into registry.client_evidence (group_client_id, name, sha256, actor)
+    values (%(id)s, %(word)s, repeat('ab', 32), 'user:x')""",
+    """insert into registry.client_file_move (group_client_id, at, to_state, reason, actor)
+    values (%(id)s, now(), 'surveyed', %(word)s, 'user:x')""",
+    """insert into registry.client_standing (group_client_id, since, to_standing, reason, actor)
+    values (%(id)s, now(), 'customer', %(word)s, 'user:x')""",
+)
+
+
+def put_file(conn: psycopg.Connection[Any], code: str, word: str) -> None:
+    """Bring in the file of a client."""
+    [(number,)] = conn.execute(
+        "select id from registry.group_client where code = %s", (code,)
+    ).fetchall()
+    for statement in _FILED:
+        conn.execute(statement, {"id": number, "word": word})
+
+
 _BEHIND = (
     """insert into registry.wire_name (terminal_id, gateway_id, kind, value)
     values (%(id)s, %(gateway)s, 'code', %(name)s)""",

@@ -18,7 +18,14 @@ PRESENT = ROOT / "docs/reference/openapi.json"
 RELEASED = ROOT / "docs/reference/openapi-released.json"
 
 # Breaks that are meant, as the check words them, and why; empty again after each release.
-MEANT: dict[str, str] = {}
+_NOT_THEIRS = "what the operator thinks of a client is not for the client: it reads null"
+MEANT: dict[str, str] = {
+    "GET /api/v1/group-clients 200 .items[] .watched may now be null": _NOT_THEIRS,
+    "GET /api/v1/group-clients/{code} 200 .watched may now be null": _NOT_THEIRS,
+    "POST /api/v1/group-clients 201 .watched may now be null": _NOT_THEIRS,
+    "POST /api/v1/group-clients .file_state is gone": "a file begins surveyed, and is moved"
+    " by different people (POST .../file/moves)",
+}
 
 
 def read(path: Path) -> Document:

@@ -23,7 +23,6 @@ QUERY_FILES = sorted(
 OPEN = {
     "region": "reference data, the same for everybody",
     "industry": "reference data, the same for everybody",
-    "tier": "reference data, the same for everybody",
     "network": "reference data, the same for everybody",
     "number_range": "reference data, the same for everybody",
     "change": "ids and times only, for our own processes",

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import luhn
+from stdnum.cn import uscc
 
 from registry.identifiers import (
+    CreditCode,
     Eid,
     Iccid,
     IdentifierInvalid,
@@ -26,6 +28,7 @@ PARSERS: dict[str, Any] = {
     "imsi": Imsi,
     "msisdn": Msisdn,
     "eid": Eid,
+    "credit_code": CreditCode,
     "code": TerminalCode,
     "wire_name": WireName,
 }
@@ -85,6 +88,18 @@ def test_published_identifier_is_taken_or_refused_as_its_source_says(
         ),
         ("eid", "89001012012341234012345678901225", "its check digits (modulo 97) are wrong"),
         ("eid", "8900101201234123401234567890122", "it has 31 digits instead of 32"),
+        (
+            "credit_code",
+            "91350100M000100Y44",
+            "its check character (mod 31) is wrong",
+        ),
+        (
+            "credit_code",
+            "9I350100M000100Y43",
+            "only digits and letters other than I, O, S, V and Z occur",
+        ),
+        ("credit_code", "91350100M000100Y4", "it has 17 characters instead of 18"),
+        ("credit_code", "0" * 18, "its check character (mod 31) is wrong"),
         (
             "code",
             "SM 1",
@@ -243,3 +258,29 @@ def test_one_wrong_check_digit_is_always_found(body: str, wrong: int) -> None:
 def test_identifiers_of_different_kinds_are_never_equal() -> None:
     """The same digits as an IMEI and as an IMSI are two things."""
     assert len({Imei("490154203237518"), Imsi("490154203237518"), Imei("490154203237518")}) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["91350100M000100Y43", "91110000600037341L", "91 110000 600037341l"]
+)
+def test_a_credit_code_is_taken_as_people_write_it(text: str) -> None:
+    """Published examples, grouped or not."""
+    assert str(CreditCode.parse(text)) == text.replace(" ", "").upper()
+
+
+@given(
+    body=st.text("0123456789ABCDEFGHJKLMNPQRTUWXY", min_size=17, max_size=17),
+    place=st.integers(0, 17),
+    other=st.sampled_from("0123456789ABCDEFGHJKLMNPQRTUWXY"),
+)
+def test_one_wrong_character_of_a_credit_code_is_always_found(
+    body: str, place: int, other: str
+) -> None:
+    """31 is prime, and no weight is a multiple of it."""
+    right = body + uscc.calc_check_digit(body)
+    wrong = right[:place] + other + right[place + 1 :]
+    if right.strip("0"):
+        assert str(CreditCode.parse(right)) == right
+    if wrong != right:
+        with pytest.raises(IdentifierInvalid):
+            CreditCode.parse(wrong)

@@ -18,7 +18,7 @@ THE_SAME_FOR_ALL = {
     "foundation.migration": "which migrations ran",
     "registry.region": "reference data",
     "registry.industry": "reference data",
-    "registry.tier": "reference data",
+    "registry.tier": "global to read, the headquarters' to change",
     "registry.network": "reference data",
     "registry.number_range": "reference data",
     "registry.profile": "global to read, the headquarters' to define",
@@ -168,6 +168,7 @@ def test_no_policy_of_the_api_lets_everything_through(parted_country: Parted) ->
     assert {(name, cmd) for name, cmd in open_} == {
         ("registry.profile", "SELECT"),
         ("registry.profile_metric", "SELECT"),
+        ("registry.tier", "SELECT"),
     }
 
 

@@ -11,6 +11,7 @@ from foundation.errors import NotFound, NotPermitted
 from registry import (
     binding_requests,
     bindings,
+    client_files,
     collections,
     gateways,
     group_clients,
@@ -22,6 +23,7 @@ from registry import (
     wire_names,
 )
 from registry.bindings import Mode, Rule
+from registry.file_model import Document
 from registry.identifiers import Iccid, Imei, WireName
 from registry.imports import files
 from registry.model import RegionRange, SimState, TerminalState
@@ -37,13 +39,14 @@ SCOPED = ("group_client", "terminal", "terminal_card", "terminal_profile", "term
           "terminal_move", "collection", "collection_member", "wire_name", "hardware", "sim",
           "sim_card", "sim_state_change", "installation", "ownership", "audit", "certificate",
           "binding", "binding_card", "binding_request", "job", "import", "transfer",
-          "transfer_step", "transfer_terminal")  # fmt: skip
+          "transfer_step", "transfer_terminal", "client_file", "client_evidence",
+          "client_file_move", "client_standing", "client_terminals")  # fmt: skip
 # Under the policy of their import, which `tests/registry/test_imports.py` has its say about.
 OF_AN_IMPORT = ("import_row", "import_finding", "import_made")
 NOT_SCOPED = {
     "region": "reference data",
     "industry": "reference data",
-    "tier": "reference data",
+    "tier": "global to read, the headquarters' to change",
     "network": "reference data",
     "number_range": "reference data",
     "profile": "global to read, the headquarters' to define",
@@ -78,6 +81,10 @@ async def populate(pool: Pool) -> None:
         )
         await transfers.propose(conn, everything, Offer(codes=["zj-gate"], to_client="power-js"))
         await files.receive(conn, everything, "terminals", one_line(), name="file.csv")
+        await client_files.change(conn, everything, "power-zj", needs="a quiet night")
+        await client_files.add_evidence(
+            conn, everything, "power-zj", Document.of("licence.pdf", "ab" * 32, None)
+        )
         await conn.execute(
             "insert into registry.certificate"
             " (terminal_id, serial, fingerprint, not_before, not_after)"

@@ -13,6 +13,7 @@ from api.console.pages import (
     audit,
     bindings,
     certificates,
+    client_files,
     clients,
     collections,
     decoding,
@@ -35,8 +36,9 @@ from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFacto
 
 router = APIRouter(include_in_schema=False)
 for subject in (account, own, actions, files, overview, terminal_list, terminals, lives,
-                certificates, collections, sims, bindings, clients, profiles, decoding, events,
-                quarantine, transfers, imports, users, api_keys, audit):  # fmt: skip
+                certificates, collections, sims, bindings, clients, client_files, profiles,
+                decoding, events, quarantine, transfers, imports, users, api_keys,
+                audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.

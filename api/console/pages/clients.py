@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from api.console.pages import client_files
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from registry import group_clients, regions
 from registry.scope import Right
@@ -52,4 +53,10 @@ async def client(screen: OnScreen, code: str) -> Response:
         last,
         group_client=found.id,
     )
-    return screen.show("client.html", client=found, region=region, sums=sums.items[::-1])
+    return screen.show(
+        "client.html",
+        client=found,
+        region=region,
+        sums=sums.items[::-1],
+        shown=await client_files.shown(screen, code),
+    )

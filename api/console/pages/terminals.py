@@ -11,7 +11,7 @@ from api.console import fleet
 from api.console.pages.lives import past_of
 from api.console.pages.profiles import sample
 from api.console.pages.screen import Screen, Shows
-from registry import bindings, lives, parts, profiles, regions, sims, terminals
+from registry import bindings, client_files, lives, parts, profiles, regions, sims, terminals
 from registry.bindings import Binding
 from registry.errors import MetricNotFound
 from registry.model import (
@@ -105,6 +105,7 @@ async def terminal(
         may_change=screen.may(Right.TERMINALS_CHANGE),
         sample=sample(profile),
         moves=_moves(screen, found.state, await terminals.state_before(conn, scope, found)),
+        warnings=await client_files.warnings_of(conn, scope, found.group_client_id),
         may_issue=screen.may(Right.CREDENTIALS_ISSUE) and found.state is not TerminalState.RETIRED,
     )
 
