@@ -21,8 +21,10 @@ from api.metrics import ApiMetrics
 from api.problems import Problem
 from api.routes import (
     api_keys,
+    assignments,
     audit,
     bindings,
+    book,
     broker,
     certificates,
     collections,
@@ -40,6 +42,7 @@ from api.routes import (
     search,
     sessions,
     sims,
+    supervision,
     telemetry,
     terminals,
     transfers,
@@ -56,9 +59,10 @@ from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, group_clients, profiles, decoding, search, terminals, lives, certificates,
-          collections, sims, bindings, transfers, telemetry, completeness, presence, quarantine,
-          sessions, me, users, api_keys, audit, imports)  # fmt: skip
+_NOUNS = (regions, group_clients, supervision, assignments, book, profiles, decoding, search,
+          terminals, lives, certificates, collections, sims, bindings, transfers, telemetry,
+          completeness, presence, quarantine, sessions, me, users, api_keys, audit,
+          imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -18,15 +18,19 @@ class Right(StrEnum):
     ACCOUNT_SET_PASSWORD = "account.set_password"  # noqa: S105
     API_KEYS_ISSUE = "api_keys.issue"
     API_KEYS_READ = "api_keys.read"
+    ASSIGNMENTS_CHANGE = "assignments.change"
+    ASSIGNMENTS_READ = "assignments.read"
     AUDIT_READ = "audit.read"
     BINDINGS_APPROVE = "bindings.approve"
     BINDINGS_REQUEST = "bindings.request"
     BINDINGS_SET = "bindings.set"
+    BOOK_READ = "book.read"
     COLLECTIONS_CHANGE = "collections.change"
     COLLECTIONS_READ = "collections.read"
     CREDENTIALS_ISSUE = "credentials.issue"
     CREDENTIALS_REVOKE = "credentials.revoke"
     GROUP_CLIENTS_CHANGE = "group_clients.change"
+    GROUP_CLIENTS_MOVE = "group_clients.move"
     GROUP_CLIENTS_READ = "group_clients.read"
     GROUP_CLIENTS_REGISTER = "group_clients.register"
     IMPORTS_READ = "imports.read"
@@ -113,11 +117,15 @@ _WATCHING = frozenset(
     }
 )
 
+# What all of the operator's side who look after clients read besides.
+_SERVING = _WATCHING | {Right.ASSIGNMENTS_READ, Right.BOOK_READ}
+
 ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {
         Role.ADMIN: frozenset(Right) - PERSONAL,
-        Role.OPERATOR: _WATCHING
+        Role.OPERATOR: _SERVING
         | {
+            Right.ASSIGNMENTS_CHANGE,
             Right.AUDIT_READ,
             Right.BINDINGS_APPROVE,
             Right.BINDINGS_REQUEST,
@@ -126,6 +134,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
             Right.GROUP_CLIENTS_CHANGE,
+            Right.GROUP_CLIENTS_MOVE,
             Right.GROUP_CLIENTS_REGISTER,
             Right.IMPORTS_READ,
             Right.IMPORTS_RUN,
@@ -141,11 +150,11 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.TERMINALS_TRANSFER,
             Right.TRANSFERS_SIGN,
         },
-        Role.SUPERVISOR: _WATCHING | {Right.AUDIT_READ},
-        Role.ACCOUNT_MANAGER: _WATCHING
+        Role.SUPERVISOR: _SERVING | {Right.AUDIT_READ},
+        Role.ACCOUNT_MANAGER: _SERVING
         | {Right.BINDINGS_REQUEST, Right.COLLECTIONS_CHANGE, Right.GROUP_CLIENTS_CHANGE},
         # An agent is not of the house: no SIM numbers, no raw payloads, no dealings of clients.
-        Role.AGENT: _WATCHING - {Right.QUARANTINE_READ, Right.SIMS_READ, Right.TRANSFERS_READ},
+        Role.AGENT: _SERVING - {Right.QUARANTINE_READ, Right.SIMS_READ, Right.TRANSFERS_READ},
         Role.CLIENT_ADMIN: _WATCHING
         | {
             Right.API_KEYS_ISSUE,
@@ -180,6 +189,8 @@ REACHES: Mapping[Role, Reach] = MappingProxyType(
 
 # Roles whose holders change things of others: a second factor is asked of them first.
 COMMANDING = frozenset({Role.ADMIN, Role.OPERATOR, Role.CLIENT_ADMIN})
+# Who sees the clients that are assigned to them, for as long as they are: `assignments`.
+SERVING_ROLES = (Role.ACCOUNT_MANAGER, Role.AGENT)
 # What somebody who does not see everything may give away: never more than the own clients.
 CLIENTS_ROLES = (Role.CLIENT_ADMIN, Role.CLIENT_VIEWER)
 

@@ -23,6 +23,8 @@ TOLD_ELSEWHERE = {
     "change": "follows what is told of terminals, credentials and profiles",
     "group_client_lineage": "follows group_client",
     "terminal_move": "follows terminal",
+    "supervision": "follows group_client",
+    "parentage": "follows group_client",
     "idempotency": "keeps answers, whose changes are told",
     "sim_state_change": "follows sim",
     "audit": "is the telling",

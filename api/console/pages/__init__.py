@@ -12,12 +12,14 @@ from api.console.pages import (
     api_keys,
     audit,
     bindings,
+    book,
     certificates,
     clients,
     collections,
     decoding,
     events,
     files,
+    hand_overs,
     imports,
     lives,
     overview,
@@ -35,8 +37,9 @@ from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFacto
 
 router = APIRouter(include_in_schema=False)
 for subject in (account, own, actions, files, overview, terminal_list, terminals, lives,
-                certificates, collections, sims, bindings, clients, profiles, decoding, events,
-                quarantine, transfers, imports, users, api_keys, audit):  # fmt: skip
+                certificates, collections, sims, bindings, book, hand_overs, clients, profiles,
+                decoding, events, quarantine, transfers, imports, users, api_keys,
+                audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
