@@ -161,6 +161,7 @@ async def build(database: Database) -> Parted:
     ):
         await _clients(conn)
         words = await _terminals(conn)
+        await serving.release(conn)
         callers = [await _appointed(conn, *who) for who in _people()]
         await _managed(conn)
         cursor = await conn.execute("select code, id from registry.terminal")

@@ -19,9 +19,15 @@ UNSERVED = {"power-branch": SERVED["power-branch"]}
 AHEAD: Mapping[str, frozenset[str]] = {"1000001": frozenset({"jiangsu", "power"})}
 
 
+async def release(conn: Connection) -> None:
+    """Let suzhou-power have no agent any more: those of the parted country come next."""
+    await assignments.hand_over(conn, SYSTEM, "sam", None, Order([POWER]))
+
+
 async def build(conn: Connection) -> None:
     """Assign them."""
     await assignments.assign(conn, SYSTEM, "account_manager.power", Order(["power-branch"]))
-    await conn.execute("alter table registry.assignment alter column id restart with 1000001")
+    numbers = "pg_get_serial_sequence('registry.assignment', 'id')"
+    await conn.execute(f"select setval({numbers}, 1000000)".encode())
     tomorrow = Order(["power-deal"], minutes_ago(-24 * 60))
     await assignments.assign(conn, SYSTEM, "agent.power", tomorrow)
