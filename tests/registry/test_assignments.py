@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from foundation.database import Connection, Pool, transaction
 from foundation.errors import Invalid, MusterError
+from foundation.migrate import scripts
 from registry import assignments, group_clients, sessions, terminal_lists, users
 from registry.assignment_errors import (
     AssignmentBegun,
@@ -300,6 +301,27 @@ async def test_a_thousand_clients_are_handed_over_in_one_act(
     assert {person for _, person in await served(staff)} == {"bob"}
     with pytest.raises(Invalid):
         await assign(staff, "ann", *codes, "c-1001")
+
+
+async def test_lists_of_before_become_assignments(staff: Pool, database: Database) -> None:
+    """Upgrading, a client on two lists goes to who was appointed first and can sign in."""
+    [script] = [script for script in scripts("migrations") if "assignments" in script.name]
+    _, mark, moving = script.text.partition("insert into registry.assignment")
+    with psycopg.connect(database.superuser) as conn:
+        conn.execute("alter table registry.user_account drop constraint who_serves_has_no_list")
+        conn.execute(
+            "update registry.user_account set group_client_ids = array(select id from"
+            " registry.group_client), disabled_at = case name when 'ann' then now() end"
+            " where name in ('ann', 'bob', 'cem', 'sid')"
+        )
+        conn.execute("drop index registry.group_client_work")
+        conn.execute((mark + moving).encode())
+
+    assert await served(staff) == [
+        ("power-js", "bob"), ("power-js", "sid"), ("power-zj", "bob"), ("power-zj", "sid"),
+    ]  # fmt: skip
+    assert await seen_by(staff, "bob") == {"power-js", "power-zj"}
+    assert await seen_by(staff, "cem") == set()
 
 
 numbers = itertools.count(1)
