@@ -21,8 +21,10 @@ from api.metrics import ApiMetrics
 from api.problems import Problem
 from api.routes import (
     api_keys,
+    assignments,
     audit,
     bindings,
+    book,
     broker,
     certificates,
     client_files,
@@ -41,6 +43,7 @@ from api.routes import (
     search,
     sessions,
     sims,
+    supervision,
     telemetry,
     terminals,
     tiers,
@@ -58,9 +61,10 @@ from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, tiers, group_clients, client_files, profiles, decoding, search, terminals,
-          lives, certificates, collections, sims, bindings, transfers, telemetry, completeness,
-          presence, quarantine, sessions, me, users, api_keys, audit, imports)  # fmt: skip
+_NOUNS = (regions, tiers, group_clients, client_files, supervision, assignments, book, profiles,
+          decoding, search, terminals, lives, certificates, collections, sims, bindings, transfers,
+          telemetry, completeness, presence, quarantine, sessions, me, users, api_keys, audit,
+          imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

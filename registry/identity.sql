@@ -5,23 +5,27 @@ values (%(name)s, %(password_hash)s, %(role)s, %(region)s, %(group_client_ids)s:
 
 -- name: list_users
 -- One page of the users in scope, by name, or one of them.
-select u.id, u.name, u.role, u.region_code, u.group_client_ids, u.created_at, u.created_by, u.disabled_at, u.password_changed_at,
+select u.id, u.name, u.role, u.region_code, s.ids as group_client_ids, u.created_at, u.created_by, u.disabled_at, u.password_changed_at,
     u.must_change_password, u.second_factor_at, u.version,
-    array(select c.code from registry.group_client c where c.id = any (u.group_client_ids) order by c.code) as group_client_codes
-from registry.user_account u
+    array(select c.code from registry.group_client c where c.id = any (s.ids) order by c.code) as group_client_codes
+from registry.user_account u cross join lateral registry.reach_of_person(u.name, u.role, u.group_client_ids) s(ids)
 where (%(everything)s or u.role in ('client_admin', 'client_viewer') and u.region_code is null and cardinality(u.group_client_ids) > 0
         and u.group_client_ids <@ array(select registry.group_clients_of(0, -1, %(group_clients)s::int4[])))
     and (%(name)s::text is null or u.name = %(name)s)
     and u.name > %(after)s
     and (%(prefix_low)s::text is null or u.name >= %(prefix_low)s and u.name < %(prefix_high)s)
     and (%(role)s::text is null or u.role = %(role)s)
-    and (%(client_id)s::int4 is null or u.group_client_ids && array(select registry.group_clients_of(0, -1, array[%(client_id)s]::int4[])))
+    and (%(client_id)s::int4 is null or s.ids && array(select registry.group_clients_of(0, -1, array[%(client_id)s]::int4[])))
     and (%(disabled)s::boolean is null or (u.disabled_at is not null) = %(disabled)s)
 order by u.name limit %(rows)s;
 
 -- name: hold_admins
 -- The administrators in force, held so that two cannot put each other out at once.
 select name from registry.user_account where role = 'admin' and disabled_at is null order by id for update;
+
+-- name: hold_user
+-- A user, held against those who would let them serve somebody meanwhile.
+select from registry.user_account where id = %(id)s for update;
 
 -- name: change_user
 -- Another role and reach, in force or not.

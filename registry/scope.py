@@ -18,10 +18,13 @@ class Right(StrEnum):
     ACCOUNT_SET_PASSWORD = "account.set_password"  # noqa: S105
     API_KEYS_ISSUE = "api_keys.issue"
     API_KEYS_READ = "api_keys.read"
+    ASSIGNMENTS_CHANGE = "assignments.change"
+    ASSIGNMENTS_READ = "assignments.read"
     AUDIT_READ = "audit.read"
     BINDINGS_APPROVE = "bindings.approve"
     BINDINGS_REQUEST = "bindings.request"
     BINDINGS_SET = "bindings.set"
+    BOOK_READ = "book.read"
     CLIENT_FILES_KEEP = "client_files.keep"
     CLIENT_FILES_READ = "client_files.read"
     CLIENT_FILES_VERIFY = "client_files.verify"
@@ -30,6 +33,7 @@ class Right(StrEnum):
     CREDENTIALS_ISSUE = "credentials.issue"
     CREDENTIALS_REVOKE = "credentials.revoke"
     GROUP_CLIENTS_CHANGE = "group_clients.change"
+    GROUP_CLIENTS_MOVE = "group_clients.move"
     GROUP_CLIENTS_READ = "group_clients.read"
     GROUP_CLIENTS_REGISTER = "group_clients.register"
     IMPORTS_READ = "imports.read"
@@ -120,12 +124,16 @@ _WATCHING = frozenset(
 )
 _KEEPING_FILES = frozenset({Right.CLIENT_FILES_KEEP, Right.CLIENT_FILES_READ})
 
+# What all of the operator's side who look after clients read besides.
+_SERVING = _WATCHING | {Right.ASSIGNMENTS_READ, Right.BOOK_READ}
+
 ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {
         Role.ADMIN: frozenset(Right) - PERSONAL,
-        Role.OPERATOR: _WATCHING
+        Role.OPERATOR: _SERVING
         | _KEEPING_FILES
         | {
+            Right.ASSIGNMENTS_CHANGE,
             Right.AUDIT_READ,
             Right.BINDINGS_APPROVE,
             Right.BINDINGS_REQUEST,
@@ -135,6 +143,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
             Right.GROUP_CLIENTS_CHANGE,
+            Right.GROUP_CLIENTS_MOVE,
             Right.GROUP_CLIENTS_REGISTER,
             Right.IMPORTS_READ,
             Right.IMPORTS_RUN,
@@ -150,8 +159,8 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.TERMINALS_TRANSFER,
             Right.TRANSFERS_SIGN,
         },
-        Role.SUPERVISOR: _WATCHING | {Right.AUDIT_READ, Right.CLIENT_FILES_READ},
-        Role.ACCOUNT_MANAGER: _WATCHING
+        Role.SUPERVISOR: _SERVING | {Right.AUDIT_READ, Right.CLIENT_FILES_READ},
+        Role.ACCOUNT_MANAGER: _SERVING
         | _KEEPING_FILES
         | {
             Right.BINDINGS_REQUEST,
@@ -161,7 +170,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
         },
         # An agent is not of the house: no SIM numbers, no raw payloads, no dealings of clients.
         # It surveys and files its clients, and verifies none.
-        Role.AGENT: _WATCHING - {Right.QUARANTINE_READ, Right.SIMS_READ, Right.TRANSFERS_READ}
+        Role.AGENT: _SERVING - {Right.QUARANTINE_READ, Right.SIMS_READ, Right.TRANSFERS_READ}
         | _KEEPING_FILES,
         Role.CLIENT_ADMIN: _WATCHING
         | {
@@ -197,6 +206,8 @@ REACHES: Mapping[Role, Reach] = MappingProxyType(
 
 # Roles whose holders change things of others: a second factor is asked of them first.
 COMMANDING = frozenset({Role.ADMIN, Role.OPERATOR, Role.CLIENT_ADMIN})
+# Who sees the clients that are assigned to them, for as long as they are: `assignments`.
+SERVING_ROLES = (Role.ACCOUNT_MANAGER, Role.AGENT)
 # What somebody who does not see everything may give away: never more than the own clients.
 CLIENTS_ROLES = (Role.CLIENT_ADMIN, Role.CLIENT_VIEWER)
 

@@ -9,7 +9,7 @@ from foundation.database import Connection
 from registry import group_clients, keyset, networks, sim_life, terminals
 from registry.errors import MomentAhead, SimNotFound
 from registry.identifiers import Eid, Iccid, Imsi, Msisdn
-from registry.model import Installation, Page, RegionCode, SetBy, SimState
+from registry.model import GroupClientId, Installation, Page, RegionCode, SetBy, SimState
 from registry.scope import Right, Scope
 from registry.sim_errors import (
     PeriodOver,
@@ -185,11 +185,18 @@ async def end_periods(conn: Connection, scope: Scope, most: int = MOST_ENDED) ->
     return (await conn.execute(sql.end_periods, {"rows": most})).rowcount
 
 
-async def activations_ahead(conn: Connection, scope: Scope, days: int = 30) -> ActivationsAhead:
-    """How many SIMs in scope are put into use by themselves within so many days."""
+async def activations_ahead(
+    conn: Connection,
+    scope: Scope,
+    days: int = 30,
+    *,
+    clients: Sequence[GroupClientId] | None = None,
+) -> ActivationsAhead:
+    """How many SIMs in scope, or of these clients, are put into use within so many days."""
     scope.require(Right.SIMS_READ)
     until = datetime.now(UTC) + timedelta(days=days)
     wanted = scope.parameters() | {"until": until, "rows": MOST_COUNTED + 1}
+    wanted["clients"] = None if clients is None else list(clients)
     cursor = await conn.execute(sql.count_activations, wanted)
     counted = [(row["day"], row["sims"]) async for row in cursor]
     exact = sum(sims for _, sims in counted) <= MOST_COUNTED

@@ -52,7 +52,7 @@ from due where s.id = due.id;
 -- How many SIMs in scope are put into use by themselves until an instant, by day (UTC), of the first few thousand.
 select (a.activates_at at time zone 'UTC')::date as day, count(*) as sims from (
     select s.activates_at from registry.sim s
-    where s.activates_at < %(until)s
+    where s.activates_at < %(until)s and (%(clients)s::int4[] is null or s.group_client_id = any (%(clients)s))
         and (%(everything)s or s.region_code between %(region_low)s and %(region_high)s
             or s.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
     order by s.activates_at limit %(rows)s) a

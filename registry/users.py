@@ -8,7 +8,9 @@ from typing import Any
 
 from foundation import queries
 from foundation.database import Connection
-from registry import group_clients, keyset, passwords, regions
+from registry import assignments, group_clients, keyset, passwords, regions
+from registry.assignment_errors import StillServes
+from registry.assignments import Order
 from registry.errors import (
     LastAdmin,
     NotAPerson,
@@ -19,7 +21,7 @@ from registry.errors import (
 )
 from registry.model import GroupClientId, Page, RegionCode, RegionRange
 from registry.rules import DEFAULT, Rules
-from registry.scope import CLIENTS_ROLES, Right, Role, Scope
+from registry.scope import CLIENTS_ROLES, SERVING_ROLES, Right, Role, Scope
 
 sql = queries.load("registry", "identity.sql")
 
@@ -64,7 +66,8 @@ async def appoint(
 ) -> User:
     """Give a person an account; ScopeInvalid where the role does not go with what it is given.
 
-    ReachExceeded where they would see or do more than who appoints them.
+    ReachExceeded where they would see or do more than who appoints them. An account manager's or
+    agent's clients are assigned to them from now on.
     """
     scope.require(Right.USERS_APPOINT)
     if not _NAME.fullmatch(name):
@@ -78,11 +81,13 @@ async def appoint(
             "password_hash": await passwords.hashed(password, rules, name),
             "role": role,
             "region": region,
-            "group_client_ids": client_ids,
+            "group_client_ids": [] if role in SERVING_ROLES else client_ids,
             "must_change": must_change,
             "actor": scope.actor,
         },
     )
+    if role in SERVING_ROLES and group_clients:
+        await assignments.assign(conn, scope, name, Order(group_clients))
     return await find(conn, scope, name)
 
 
@@ -143,6 +148,8 @@ async def change(
     """Another role or reach, out of force or in again; what is None stays. Ends their sessions.
 
     With a role its whole reach is given. Raises OwnAccount, LastAdmin, ReachExceeded, ScopeInvalid.
+    Clients can be added to those whom an account manager or agent serves; the others are handed
+    over, by `assignments`: StillServes, too, where the role would change meanwhile.
     """
     scope.require(Right.USERS_APPOINT)
     user = await _others(conn, scope, name)
@@ -155,6 +162,9 @@ async def change(
             conn, scope, f"user:{name}", new_role, new_region, group_clients or ()
         )
         client_ids = tuple(found)
+    if user.role in SERVING_ROLES and new_role is not user.role:
+        await conn.execute(sql.hold_user, {"id": user.id})
+        await assignments.refuse_while_serving(conn, scope, name)
     out = user.disabled_at is not None if disabled is None else disabled
     if user.role is Role.ADMIN and (new_role is not Role.ADMIN or out):
         await _keep_an_admin(conn, name)
@@ -164,10 +174,12 @@ async def change(
             "id": user.id,
             "role": new_role,
             "region": new_region,
-            "group_client_ids": list(client_ids),
+            "group_client_ids": [] if new_role in SERVING_ROLES else list(client_ids),
             "disabled": out,
         },
     )
+    if new_role in SERVING_ROLES and group_clients:
+        await _serve(conn, scope, user, group_clients)
     await _end_sessions(conn, user)
     return await find(conn, scope, name)
 
@@ -229,6 +241,15 @@ async def reach_of(
     client_ids = [(await group_clients.find(conn, scope, code)).id for code in client_codes]
     Scope.of_role(actor, role, region=within, group_clients=frozenset(client_ids))
     return client_ids
+
+
+async def _serve(conn: Connection, scope: Scope, user: User, codes: Sequence[str]) -> None:
+    """Let somebody serve these clients, too, of whom those that they serve already are all."""
+    served = await assignments.list_served(conn, scope, user.name)
+    if not set(served) <= set(codes):
+        raise StillServes(f"{user.name} serves {min(set(served) - set(codes))}.")
+    if more := [code for code in codes if code not in served]:
+        await assignments.assign(conn, scope, user.name, Order(more))
 
 
 def _may_give(scope: Scope, role: Role) -> None:

@@ -44,6 +44,9 @@ STEPS = {
 
 # What a refused form says, by the stable code of the problem; others are told as the API does.
 PROBLEMS = {
+    "account_manager_needed": _(
+        "A client that has an account manager keeps one: hand it over to another one."
+    ),
     "api_key_not_found": _("There is no such key in your part of the fleet."),
     "binding_request_closed": _("This request is decided, withdrawn or expired."),
     "binding_request_there": _("Another request for this SIM is open: have it decided first."),
@@ -79,6 +82,12 @@ PROBLEMS = {
     "gateway_is_itself": _("A terminal cannot be its own gateway."),
     "evidence_missing": _("Say where the client's consent stands: a letter, a contract, a ticket."),
     "group_client_not_found": _("There is no such group client in your part of the fleet."),
+    "hand_over_planned": _(
+        "A client is going to be handed over already: call that off on its page first."
+    ),
+    "hand_over_too_early": _(
+        "Who serves a client does so since a later time: give a time after that."
+    ),
     "identifier_invalid": _(
         "This number or name is not of its kind: copy it again from the label."
     ),
@@ -92,6 +101,9 @@ PROBLEMS = {
     "last_admin": _("This is the last administrator in force: appoint another one first."),
     "location_half": _("A place is a latitude and a longitude, or neither."),
     "moment_ahead": _("What is put on record has happened: its time cannot be in the future."),
+    "not_served": _(
+        "A client is not served by that person any more: open its page for who does now."
+    ),
     "not_bound": _("The SIM is not bound: it may be put into any hardware."),
     "not_signed_in": _("The name or the password is wrong."),
     "nothing_to_agree": _("Nothing of this transfer waits for your consent."),
@@ -115,6 +127,9 @@ PROBLEMS = {
     ),
     "password_wrong": _("This is not your present password."),
     "passwords_differ": _("The two new passwords differ: type both again."),
+    "person_cannot_serve": _(
+        "Clients are served by account managers and agents who can sign in: choose one of them."
+    ),
     "rate_limited": _("You ask more often than is allowed. Wait a moment, then try again."),
     "reach_exceeded": _("You can give away no more than you may see and do yourself."),
     "region_not_found": _("There is no such region."),
@@ -131,9 +146,13 @@ PROBLEMS = {
         "Second factors cannot be kept here yet: the operator of Muster has to set"
         " MUSTER_SECRET_KEY_FILE."
     ),
+    "served_already": _(
+        "Somebody of that role serves this client already: hand it over from them."
+    ),
     "session_not_found": _("That session is over already."),
     "sim_is_elsewhere": _("This SIM is in another terminal at that time."),
     "sim_not_found": _("There is no such SIM in your part of the fleet."),
+    "still_serves": _("This person serves clients: hand them over first."),
     "tag_invalid": _(
         "A tag has 1 to 32 letters, digits and . _ : - and a terminal 16 tags at most."
     ),

@@ -6,6 +6,7 @@
 from enum import StrEnum
 
 from registry.model import FileState, MetricType, Sector, Standing, TerminalState
+from telemetry.book import FileWork
 from telemetry.gaps import GapKind
 from telemetry.model import Reason, SessionState
 
@@ -147,6 +148,12 @@ FILE_TONES = {
     FileState.VERIFIED: "ok",
     FileState.DUE: "warn",
     FileState.CLOSED: "mute",
+}
+FILE_WORK = {
+    FileWork.SURVEY: _("survey it"),
+    FileWork.FILE: _("put it on file"),
+    FileWork.VERIFY: _("verify it"),
+    FileWork.REVERIFY: _("verify it again"),
 }
 
 STANDINGS = {

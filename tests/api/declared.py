@@ -5,7 +5,7 @@ kind that it names, and about what is not there. A route without a line fails th
 """
 
 from registry.scope import Right
-from tests.api import declared_bindings, declared_files, declared_lives
+from tests.api import declared_bindings, declared_files, declared_lives, declared_serving
 from tests.api.asks import OPEN, Ask, Kind
 from tests.api.dealing import AWAITED, DEALS, DEALT, RECEIVED
 from tests.api.importing import APPLIED, IMPORTS, JOBS
@@ -198,6 +198,7 @@ ROUTES: tuple[Ask, ...] = (
     *(Ask(asked, needs, FILE, **more) for asked, needs, more in declared_files.OF_FILES),
     Ask(f"GET {_V1}/tiers", Right.TIERS_READ, NOTHING),
     *(Ask(asked, needs, TIER, **more) for asked, needs, more in declared_files.OF_TIERS),
+    *declared_serving.SERVING,
     # People and programs
     Ask(f"GET {_V1}/users", Right.USERS_READ, NOTHING),
     Ask(f"GET {_V1}/users?group_client={{name}}", Right.USERS_READ, FILE),

@@ -22,8 +22,8 @@ from registry import api_keys, enrolment, group_clients, ownership, profiles, si
 from registry.enrolment import Draft, InstalledSim
 from registry.identifiers import Iccid, Imei, Imsi, TerminalCode
 from registry.model import RegionCode, SimState, TerminalState
-from registry.scope import ROLES, Right, Role, Scope
-from tests.api import bound, dealing, importing, parted_rows, world
+from registry.scope import ROLES, SERVING_ROLES, Right, Role, Scope
+from tests.api import bound, dealing, importing, parted_rows, serving, world
 from tests.api.dealing import Word
 from tests.api.world import (
     HANGZHOU,
@@ -161,12 +161,14 @@ async def build(database: Database) -> Parted:
     ):
         await _clients(conn)
         words = await _terminals(conn)
+        await serving.release(conn)
         callers = [await _appointed(conn, *who) for who in _people()]
         await _managed(conn)
         cursor = await conn.execute("select code, id from registry.terminal")
         ids = {row["code"]: row["id"] async for row in cursor}
         await ownership.transfer(conn, SYSTEM, "MOVED-1", TRANSIT, effective_at=minutes_ago(A_DAY))
         words += await dealing.build(conn)
+        await serving.build(conn)
     known = world.World(database, small.keys, ids)
     words += _said(known)
     words += [Word(code, viewers, Right.TERMINALS_READ) for code, viewers in MOMENTS.items()]
@@ -182,7 +184,10 @@ async def build(database: Database) -> Parted:
         own = caller.role in (Role.CLIENT_ADMIN, Role.CLIENT_VIEWER)
         viewers = frozenset({caller.view} if own else ())
         told = FILES[CLIENTS[caller.view]] if own else _NOBODY
-        words.append(Word(caller.name, viewers, Right.USERS_READ, told))
+        if caller.role in SERVING_ROLES:
+            words.append(Word(caller.name, EVERYBODY, Right.ASSIGNMENTS_READ))
+        else:
+            words.append(Word(caller.name, viewers, Right.USERS_READ, told))
         words.append(Word(f"key of {caller.name}", viewers, Right.API_KEYS_READ, told))
     nobody = Caller("nobody", None, "nothing")
     return Parted(known, (nobody, *callers), tuple(words))

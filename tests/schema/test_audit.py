@@ -26,6 +26,8 @@ TOLD_ELSEWHERE = {
     "client_file_move": "follows group_client",
     "client_standing": "follows group_client",
     "client_terminals": "follows terminal",
+    "supervision": "follows group_client",
+    "parentage": "follows group_client",
     "idempotency": "keeps answers, whose changes are told",
     "sim_state_change": "follows sim",
     "audit": "is the telling",

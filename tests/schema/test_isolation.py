@@ -9,6 +9,7 @@ from psycopg import sql
 from foundation.database import Connection, Pool, open_pool, transaction
 from foundation.errors import NotFound, NotPermitted
 from registry import (
+    assignments,
     binding_requests,
     bindings,
     client_files,
@@ -20,8 +21,10 @@ from registry import (
     terminal_lists,
     terminals,
     transfers,
+    users,
     wire_names,
 )
+from registry.assignments import Order
 from registry.bindings import Mode, Rule
 from registry.file_model import Document
 from registry.identifiers import Iccid, Imei, WireName
@@ -35,12 +38,13 @@ from tests.country import HANGZHOU, NANJING, everything, register
 JIANGSU_RANGE = RegionRange(320000, 329999)
 
 # Whose rows are of somebody; what is left out is the same for everybody.
-SCOPED = ("group_client", "terminal", "terminal_card", "terminal_profile", "terminal_gateway",
-          "terminal_move", "collection", "collection_member", "wire_name", "hardware", "sim",
-          "sim_card", "sim_state_change", "installation", "ownership", "audit", "certificate",
-          "binding", "binding_card", "binding_request", "job", "import", "transfer",
-          "transfer_step", "transfer_terminal", "client_file", "client_evidence",
-          "client_file_move", "client_standing", "client_terminals")  # fmt: skip
+SCOPED = ("group_client", "assignment", "terminal", "terminal_card", "terminal_profile",
+          "terminal_gateway", "terminal_move", "collection", "collection_member", "wire_name",
+          "hardware", "sim", "sim_card", "sim_state_change", "installation", "ownership", "audit",
+          "supervision", "parentage", "certificate", "binding", "binding_card",
+          "binding_request", "job", "import", "transfer", "transfer_step", "transfer_terminal",
+          "client_file", "client_evidence", "client_file_move", "client_standing",
+          "client_terminals")  # fmt: skip
 # Under the policy of their import, which `tests/registry/test_imports.py` has its say about.
 OF_AN_IMPORT = ("import_row", "import_finding", "import_made")
 NOT_SCOPED = {
@@ -79,6 +83,11 @@ async def populate(pool: Pool) -> None:
         await binding_requests.ask(
             conn, everything, card, Imei.parse("490154203237518"), reason="a new modem"
         )
+        await users.appoint(
+            conn, everything, name="ann", password="four words are enough",
+            role=Role.ACCOUNT_MANAGER,
+        )  # fmt: skip
+        await assignments.assign(conn, everything, "ann", Order(["power-zj"]))
         await transfers.propose(conn, everything, Offer(codes=["zj-gate"], to_client="power-js"))
         await files.receive(conn, everything, "terminals", one_line(), name="file.csv")
         await client_files.change(conn, everything, "power-zj", needs="a quiet night")

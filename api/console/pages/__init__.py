@@ -12,6 +12,7 @@ from api.console.pages import (
     api_keys,
     audit,
     bindings,
+    book,
     certificates,
     client_files,
     clients,
@@ -19,6 +20,7 @@ from api.console.pages import (
     decoding,
     events,
     files,
+    hand_overs,
     imports,
     lives,
     overview,
@@ -36,7 +38,8 @@ from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFacto
 
 router = APIRouter(include_in_schema=False)
 for subject in (account, own, actions, files, overview, terminal_list, terminals, lives,
-                certificates, collections, sims, bindings, clients, client_files, profiles,
+                certificates, collections, sims, bindings, book, hand_overs, clients, client_files,
+                profiles,
                 decoding, events, quarantine, transfers, imports, users, api_keys,
                 audit):  # fmt: skip
     router.include_router(subject.router)

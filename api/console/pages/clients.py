@@ -1,15 +1,16 @@
 """Group clients: who owns terminals."""
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from api.console.pages import client_files
+from api.console.pages.hand_overs import people_of
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
-from registry import group_clients, regions
+from registry import assignments, group_clients, regions
 from registry.scope import Right
 from telemetry import completeness
 from telemetry.completeness import By
@@ -59,4 +60,21 @@ async def client(screen: OnScreen, code: str) -> Response:
         region=region,
         sums=sums.items[::-1],
         shown=await client_files.shown(screen, code),
+        **await _serving(screen, code),
     )
+
+
+async def _serving(screen: Screen, code: str) -> dict[str, Any]:
+    """Who serves and served a client, and whom to hand it over to."""
+    if not screen.may(Right.ASSIGNMENTS_READ):
+        return {"assigned": None}
+    listed = await assignments.list_page(
+        screen.conn, screen.scope, group_client=code, limit=PAGE_ROWS
+    )
+    now = datetime.now(UTC)
+    present = {
+        one.role.value: one.person
+        for one in listed.items
+        if one.valid_from <= now and (one.valid_to is None or one.valid_to > now)
+    }
+    return {"assigned": listed.items, "present": present, **await people_of(screen)}

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -13,11 +13,14 @@ from api.auth import Caller
 from api.console.rendering import Renderer
 from api.dependencies import Transaction, Who
 from foundation.database import Connection, attempt
+from foundation.errors import Invalid
 from registry import group_clients, regions
 from registry.scope import Right, Scope
 
 PAGE_ROWS = 25
 SPANS = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+# What a field of day and time, and the reader's zone beside it, may hold.
+AT, ZONE = r"^(\d{4}-\d\d-\d\dT\d\d:\d\d)?$", r"^(Z|[+-]\d\d:\d\d)?$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,16 @@ def Shows(right: Right) -> Any:  # noqa: N802 - reads as a word in signatures, l
         return screen
 
     return Depends(permitted, scope="function")
+
+
+def instant_given(at: str, zone: str) -> datetime | None:
+    """The instant that a form names in the reader's own zone; None where it is left empty."""
+    if not at:
+        return None
+    try:
+        return datetime.fromisoformat(f"{at}:00{zone or 'Z'}")
+    except ValueError:
+        raise Invalid("This is no day of the calendar.", field="at") from None
 
 
 async def _reach(conn: Connection, scope: Scope, renderer: Renderer, request: Request) -> str:

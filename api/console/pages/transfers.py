@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Query
@@ -10,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api import problems, spreadsheets
 from api.console import dealings
-from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.screen import AT, PAGE_ROWS, ZONE, Screen, Shows, instant_given
 from api.problems import Problem
 from foundation.errors import Invalid, NotFound, Refused
 from registry import transfers
@@ -51,8 +50,8 @@ class Given:
 
     terminals: Annotated[str, Form(max_length=70_000)] = ""
     to: Annotated[str, Form(max_length=64)] = ""
-    at: Annotated[str, Form(pattern=r"^(\d{4}-\d\d-\d\dT\d\d:\d\d)?$")] = ""
-    zone: Annotated[str, Form(pattern=r"^(Z|[+-]\d\d:\d\d)?$")] = "Z"
+    at: Annotated[str, Form(pattern=AT)] = ""
+    zone: Annotated[str, Form(pattern=ZONE)] = "Z"
     keep: Annotated[bool, Form()] = False
     message: Annotated[str, Form(max_length=500)] = ""
     giving_evidence: Annotated[str, Form(max_length=500)] = ""
@@ -64,19 +63,11 @@ class Given:
         return Offer(
             codes=[code for code in re.split(r"[\s,;]+", self.terminals) if code],
             to_client=self.to.strip() or None,
-            effective_at=self._instant(),
+            effective_at=instant_given(self.at, self.zone),
             keep_description=self.keep,
             message=self.message.strip() or None,
             evidence={side: text.strip() for side, text in said.items() if text.strip()},
         )
-
-    def _instant(self) -> datetime | None:
-        if not self.at:
-            return None
-        try:
-            return datetime.fromisoformat(f"{self.at}:00{self.zone or 'Z'}")
-        except ValueError:
-            raise Invalid("This is no day of the calendar.", field="at") from None
 
 
 @router.get("")

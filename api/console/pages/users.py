@@ -1,6 +1,7 @@
 """Users: who may sign in, as what, and what an administrator does about it."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,12 +10,14 @@ from starlette.responses import RedirectResponse, Response
 
 from api import problems
 from api.console.access import Lot
+from api.console.pages.hand_overs import people_of
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from api.problems import Problem
 from foundation.errors import Invalid, NotFound, NotPermitted, Refused
-from registry import group_clients, passwords, regions, sessions, users
+from registry import assignments, group_clients, passwords, regions, sessions, users
 from registry.rules import Rules
-from registry.scope import Right, Role
+from registry.scope import SERVING_ROLES, Right, Role
+from registry.users import User
 
 router = APIRouter(prefix="/users")
 
@@ -119,7 +122,11 @@ async def change_role(
     """Another role or reach; all their sessions end."""
     lot = given.lot
     return await _change(
-        screen, user, role=lot.role, region=lot.region, group_clients=lot.group_clients
+        screen,
+        user,
+        role=lot.role,
+        region=lot.region,
+        group_clients=None if lot.role in SERVING_ROLES else lot.group_clients,
     )
 
 
@@ -181,7 +188,7 @@ async def _page(screen: Screen, name: str, problem: Problem | None) -> Response:
     given = Given(
         role=found.role,
         region=str(found.region_code or ""),
-        clients=", ".join(found.group_client_codes),
+        clients="" if found.role in SERVING_ROLES else ", ".join(found.group_client_codes),
     )
     return screen.show(
         "user.html",
@@ -195,7 +202,18 @@ async def _page(screen: Screen, name: str, problem: Problem | None) -> Response:
         regions=await named_regions(screen),
         given=given,
         **(await offers(screen, users.may_give(screen.scope)) if may_appoint else {}),
+        **await _serving(screen, found),
     )
+
+
+async def _serving(screen: Screen, user: User) -> dict[str, Any]:
+    """Whom an account manager or agent serves now, and whom to hand it all over to."""
+    if user.role not in SERVING_ROLES:
+        return {"served": None}
+    served = await assignments.list_page(
+        screen.conn, screen.scope, person=user.name, at=datetime.now(UTC), limit=PAGE_ROWS
+    )
+    return {"served": served, **await people_of(screen, user.name)}
 
 
 async def _form(screen: Screen, given: Given, problem: Problem | None) -> Response:

@@ -26,10 +26,11 @@ begin
     end loop;
 end $triggers$;
 
--- A client's lineage: itself and every ancestor.
+-- A client's lineage: itself and every ancestor, whom nobody moves meanwhile (43_supervision).
 create or replace function registry.note_lineage() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+    lock table registry.group_client_lineage in row exclusive mode;
     insert into registry.group_client_lineage (ancestor_id, group_client_id)
     select l.ancestor_id, new.id from registry.group_client_lineage l where l.group_client_id = new.parent_id
     union all select new.id, new.id;

@@ -71,7 +71,7 @@ begin atomic
         where due.token_hash = wanted_hash and due.expires_at > now()
             and due.last_seen_at between now() - make_interval(secs => idle_seconds) and now() - interval '1 minute'
         for no key update skip locked);
-    select u.name, u.role, r.code, r.last_code, u.group_client_ids, u.password_changed_at, u.must_change_password,
+    select u.name, u.role, r.code, r.last_code, registry.reach_of_person(u.name, u.role, u.group_client_ids), u.password_changed_at, u.must_change_password,
         u.second_factor_at is not null, s.second_factor_at is not null
     from registry.user_session s join registry.user_account u on u.id = s.user_id
     left join registry.region r on r.code = u.region_code
@@ -122,8 +122,8 @@ returns table (id int4, name text, role text, region_code int4, group_client_ids
     disabled_at timestamptz, password_changed_at timestamptz, must_change_password boolean, second_factor_at timestamptz, version int4)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
-    select u.id, u.name, u.role, u.region_code, u.group_client_ids, u.created_at, u.created_by, u.disabled_at,
-        u.password_changed_at, u.must_change_password, u.second_factor_at, u.version
+    select u.id, u.name, u.role, u.region_code, registry.reach_of_person(u.name, u.role, u.group_client_ids), u.created_at, u.created_by,
+        u.disabled_at, u.password_changed_at, u.must_change_password, u.second_factor_at, u.version
     from registry.user_account u where u.id = registry.own_user_id();
 end;
 

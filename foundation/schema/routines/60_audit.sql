@@ -113,6 +113,9 @@ begin
     perform registry.audit_changes('registry.profile', 'r.code');
     perform registry.audit_changes('registry.profile_metric', 'p.code', part => 'r.name', joined => 'join registry.profile p on p.id = r.profile_id');
     perform registry.audit_changes('registry.group_client', 'r.code', owner => 'r.id');
+    -- Who serves a client is the operator's own affair.
+    perform registry.audit_changes('registry.assignment', 'c.code', part => 'r.person',
+        joined => 'join registry.group_client c on c.id = r.group_client_id');
     perform registry.audit_changes('registry.terminal', 'r.code', owner => 'r.group_client_id');
     perform registry.audit_changes('registry.ownership', 'r.terminal_code', owner => 'r.group_client_id', new_is_news => first_is_told_with_the_terminal);
     perform registry.audit_changes('registry.terminal_profile', 't.code', owner => owner_of_terminal, joined => terminal,

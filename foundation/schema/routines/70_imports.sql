@@ -49,7 +49,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
     select a.role, r.code, r.last_code, a.group_client_ids
     from (
-        select u.role, u.region_code, u.group_client_ids from registry.user_account u
+        select u.role, u.region_code, registry.reach_of_person(u.name, u.role, u.group_client_ids) as group_client_ids from registry.user_account u
         where 'user:' || u.name = account and u.disabled_at is null
         union all
         select k.role, k.region_code, k.group_client_ids from registry.api_key k

@@ -1,0 +1,54 @@
+"""What may be asked of who serves whom, and of where clients stand, and by whom."""
+
+from registry.scope import Right
+from tests.api.asks import Ask, Kind
+from tests.api.parted import BRANCH, FILES
+from tests.api.serving import AHEAD, SERVED, UNSERVED
+from tests.api.world import TRANSIT, ZHEJIANG
+
+NOTHING = Kind("nothing")
+FILE = Kind("group client", FILES)
+OF_A_MANAGER = Kind("client of account_manager.power", SERVED)
+WITHOUT_AGENT = Kind("client without an agent", UNSERVED)
+OF_HANGZHOU = Kind(
+    "client that Hangzhou supervises", {code: FILES[code] for code in (BRANCH, TRANSIT)}
+)
+PLANNED = Kind("assignment that lies ahead", AHEAD)
+
+_V1 = "/api/v1"
+_READ, _CHANGE = Right.ASSIGNMENTS_READ, Right.ASSIGNMENTS_CHANGE
+_OVER = {"giving": "account_manager.power", "receiving": "account_manager.transit"}
+
+SERVING: tuple[Ask, ...] = (
+    Ask(f"GET {_V1}/account-managers", _READ, NOTHING),
+    Ask(f"GET {_V1}/account-managers?role=agent", _READ, NOTHING),
+    Ask(f"GET {_V1}/assignments", _READ, NOTHING),
+    Ask(f"GET {_V1}/assignments?group_client={{name}}", _READ, FILE),
+    Ask(f"GET {_V1}/assignments?person=agent.power&role=agent", _READ, NOTHING),
+    Ask(f"POST {_V1}/assignments", _CHANGE, WITHOUT_AGENT,
+        json={"group_clients": ["{name}"], "to": "agent.transit"}),
+    Ask(f"POST {_V1}/assignments", _CHANGE, OF_A_MANAGER,
+        json={"group_clients": ["{name}"], "to": "account_manager.power"}, ok=409),
+    Ask(f"POST {_V1}/assignments/hand-overs", _CHANGE, OF_A_MANAGER,
+        json=_OVER | {"group_clients": ["{name}"], "note": "a new district"}),
+    Ask(f"GET {_V1}/group-clients/{{code}}/supervision", Right.GROUP_CLIENTS_READ, FILE),
+    Ask(f"PUT {_V1}/group-clients/{{code}}/supervision", Right.GROUP_CLIENTS_MOVE, OF_HANGZHOU,
+        json={"region": ZHEJIANG}),
+    Ask(f"PUT {_V1}/group-clients/{{code}}/parent", Right.GROUP_CLIENTS_MOVE, WITHOUT_AGENT,
+        json={"parent": None}),
+    Ask(f"DELETE {_V1}/assignments/{{number}}", _CHANGE, PLANNED),
+    Ask(f"GET {_V1}/book", Right.BOOK_READ, NOTHING),
+    *(Ask(f"GET {_V1}/book?list={name}", Right.BOOK_READ, NOTHING)
+      for name in ("files", "rivals", "silent", "usage")),
+    Ask(f"GET {_V1}/book?person=account_manager.power", Right.BOOK_READ, NOTHING),
+    Ask(f"GET {_V1}/book?person=agent.transit&list=usage", Right.BOOK_READ, NOTHING),
+    # Pages
+    Ask("GET /book", Right.BOOK_READ, NOTHING),
+    *(Ask(f"GET /book?list={name}", Right.BOOK_READ, NOTHING)
+      for name in ("files", "rivals", "silent", "usage")),
+    Ask("GET /book?person=account_manager.power", Right.BOOK_READ, NOTHING),
+    Ask("POST /hand-overs", _CHANGE, OF_A_MANAGER, form=_OVER | {"client": "{name}"}, ok=303),
+    Ask("POST /hand-overs", _CHANGE, WITHOUT_AGENT,
+        form={"receiving": "agent.transit", "client": "{name}"}, ok=303),
+    Ask("POST /hand-overs/{number}/calling-off", _CHANGE, PLANNED, ok=303),
+)  # fmt: skip
