@@ -43,7 +43,7 @@ from api.routes import (
     search,
     sessions,
     sims,
-    supervision,
+    standpoints,
     telemetry,
     terminals,
     tiers,
@@ -61,7 +61,7 @@ from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, tiers, group_clients, client_files, supervision, assignments, book, profiles,
+_NOUNS = (regions, tiers, group_clients, client_files, standpoints, assignments, book, profiles,
           decoding, search, terminals, lives, certificates, collections, sims, bindings, transfers,
           telemetry, completeness, presence, quarantine, sessions, me, users, api_keys, audit,
           imports)  # fmt: skip

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from api.dependencies import Needs, Transaction
 from api.etags import IfMatch
 from api.schemas.group_clients import GroupClientAnswer
-from api.schemas.supervision import ParentBody, StandpointsAnswer, SupervisionBody
+from api.schemas.standpoints import ParentBody, StandpointsAnswer, SupervisionBody
 from api.strict import StrictRoute
 from registry import group_clients, supervision
 from registry.model import RegionCode
