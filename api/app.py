@@ -40,6 +40,7 @@ from api.routes import (
     search,
     sessions,
     sims,
+    supervision,
     telemetry,
     terminals,
     transfers,
@@ -58,7 +59,7 @@ log = get_logger(__name__)
 
 _NOUNS = (regions, group_clients, profiles, decoding, search, terminals, lives, certificates,
           collections, sims, bindings, transfers, telemetry, completeness, presence, quarantine,
-          sessions, me, users, api_keys, audit, imports)  # fmt: skip
+          supervision, sessions, me, users, api_keys, audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

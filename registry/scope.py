@@ -44,6 +44,7 @@ class Right(StrEnum):
     SIMS_MOVE = "sims.move"
     SIMS_READ = "sims.read"
     SIMS_REGISTER = "sims.register"
+    SUPERVISION_READ = "supervision.read"
     TELEMETRY_READ = "telemetry.read"
     TERMINALS_CHANGE = "terminals.change"
     TERMINALS_READ = "terminals.read"
@@ -135,13 +136,14 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.SIMS_INSTALL,
             Right.SIMS_MOVE,
             Right.SIMS_REGISTER,
+            Right.SUPERVISION_READ,
             Right.TERMINALS_CHANGE,
             Right.TERMINALS_REGISTER,
             Right.TERMINALS_RETIRE,
             Right.TERMINALS_TRANSFER,
             Right.TRANSFERS_SIGN,
         },
-        Role.SUPERVISOR: _WATCHING | {Right.AUDIT_READ},
+        Role.SUPERVISOR: _WATCHING | {Right.AUDIT_READ, Right.SUPERVISION_READ},
         Role.ACCOUNT_MANAGER: _WATCHING
         | {Right.BINDINGS_REQUEST, Right.COLLECTIONS_CHANGE, Right.GROUP_CLIENTS_CHANGE},
         # An agent is not of the house: no SIM numbers, no raw payloads, no dealings of clients.

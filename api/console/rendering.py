@@ -14,7 +14,16 @@ from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from api.console import access, binding_words, catalogue, findings, records, sim_words, words
+from api.console import (
+    access,
+    binding_words,
+    catalogue,
+    findings,
+    records,
+    sim_words,
+    supervision_words,
+    words,
+)
 from api.console.assets import Assets
 from api.console.catalogue import Language
 
@@ -84,6 +93,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "records": records,
         "sim_words": sim_words,
         "binding_words": binding_words,
+        "supervision_words": supervision_words,
         "findings": findings,
         "asset": assets.address,
     }
