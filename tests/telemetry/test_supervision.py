@@ -250,7 +250,7 @@ async def test_a_day_is_taken_once_in_time_and_when_everybody_was_called(
     assert (one.day, one.ended_at) == (TODAY - timedelta(days=1), midnight)
     for how in ({"day": TODAY}, {"compared_with": TODAY}):
         with pytest.raises(Invalid, match=f"No figures of {TODAY}") as refused:
-            await rolled(pool, By.REGION, **how)
+            await rolled(pool, By.REGION, everything, **how)
         assert refused.value.field == next(iter(how))
 
 
