@@ -82,10 +82,10 @@ async def roll_up(
         next_key = clients.next_key
     rows = _rows(by, keys, now, then)
     if taken is not None:
-        return RollUp(rows, next_key, taken.taken_at, taken.taken_at)
+        return RollUp(root, rows, next_key, taken.taken_at, taken.taken_at)
     clocks = await (await conn.execute(sql.read_clocks)).fetchone()
     assert clocks is not None
-    return RollUp(rows, next_key, clocks["as_of"], clocks["bindings_at"])
+    return RollUp(root, rows, next_key, clocks["as_of"], clocks["bindings_at"])
 
 
 def _rows(
@@ -172,7 +172,10 @@ async def _with_others(
         keys += [_of_region(region) for region in tree if str(region.code) in others]
         return sorted(keys, key=lambda key: int(key.of_query))
     keys = keys if by in _WORDS else sorted(keys, key=lambda key: key.of_query)
-    return keys + [_Key(None, _OF_NO_CLIENT) for other in others if other == _OF_NO_CLIENT]
+    # By sector it would be messages that were counted before sectors were kept.
+    if by is not By.SECTOR and _OF_NO_CLIENT in others:
+        keys = [*keys, _Key(None, _OF_NO_CLIENT)]
+    return keys
 
 
 def _page(keys: list[_Key], after: str | None, limit: int) -> tuple[list[_Key], str | None]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
 
+from registry.model import Region
+
 
 class By(StrEnum):
     """What is rolled up by."""
@@ -157,11 +159,13 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class RollUp:
-    """Rows by key; of now known until `as_of` (None: not everybody is counted yet), or of a day.
+    """Rows by key of what is in sight of `root`: the region asked for, or else the scope's.
 
-    SIMs were counted at `bindings_at`; where it is a day, as it ended.
+    Of now it is known until `as_of` (None: not everybody is counted yet), and SIMs were counted at
+    `bindings_at`; of a day, both are when it was taken.
     """
 
+    root: Region | None
     rows: Sequence[Row]
     next_key: str | None
     as_of: datetime | None

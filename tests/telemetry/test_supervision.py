@@ -114,7 +114,10 @@ async def test_a_supervisor_sees_the_own_clients_and_what_is_installed_there(poo
     tiers = await rows(pool, By.TIER, SUPERVISOR)
     clients = await rows(pool, By.CLIENT, SUPERVISOR)
     abroad = await rows(pool, By.INDUSTRY, ABROAD)
+    root = (await rolled(pool, By.REGION, SUPERVISOR)).root
 
+    assert root is not None
+    assert root.code == JIANGSU
     assert list(regions_seen) == [str(JIANGSU), str(NANJING), str(ZHEJIANG)]
     assert {k: r.counts.terminals for k, r in regions_seen.items()} == {
         str(JIANGSU): 1, str(NANJING): 7, str(ZHEJIANG): 1}  # fmt: skip

@@ -60,7 +60,6 @@ async def show_supervision(screen: OnScreen, view: Annotated[View, Depends()]) -
             limit=PAGE_ROWS if view.by is By.CLIENT else streamed.ROWS_AT_ONCE,
         )
     named = {str(region.code): region for region in tree}
-    root = within or named.get(areas.rows[0].key or "") if areas.rows else None
     return screen.show(
         "supervision.html",
         view=view,
@@ -69,11 +68,11 @@ async def show_supervision(screen: OnScreen, view: Annotated[View, Depends()]) -
         as_of=areas.as_of,
         bindings_at=areas.bindings_at,
         whole=_total(areas.rows),
-        root=root,
-        above=_above(root, named, scope.region),
+        root=areas.root,
+        above=_above(areas.root, named, scope.region),
         areas=areas.rows,
         named=named,
-        flows=root is not None and root.level is not RegionLevel.HEADQUARTERS,
+        flows=areas.root is not None and areas.root.level is not RegionLevel.HEADQUARTERS,
         worse=worst(table.rows, view.rate),
         rows=table.rows if view.by is By.CLIENT else by_change(table.rows, view.rate),
         next_key=table.next_key,
