@@ -44,6 +44,7 @@ from api.routes import (
     sessions,
     sims,
     standpoints,
+    supervision,
     telemetry,
     terminals,
     tiers,
@@ -63,8 +64,8 @@ log = get_logger(__name__)
 
 _NOUNS = (regions, tiers, group_clients, client_files, standpoints, assignments, book, profiles,
           decoding, search, terminals, lives, certificates, collections, sims, bindings, transfers,
-          telemetry, completeness, presence, quarantine, sessions, me, users, api_keys, audit,
-          imports)  # fmt: skip
+          telemetry, completeness, presence, quarantine, supervision, sessions, me, users, api_keys,
+          audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -170,6 +171,15 @@ class Settings(BaseSettings):
     quarantine_max_bytes: int = Field(
         4 * 1024**3, ge=2**20, description="Raw bytes in quarantine at which storms leave one each."
     )
+    time_zone: str = Field(
+        "UTC", description="Zone whose midnight ends a day of supervision, as `Asia/Shanghai`."
+    )
+    supervision_days: int = Field(
+        100,
+        ge=2,
+        le=3650,
+        description="Days whose roll-ups are kept; of older ones each month's last, for ten years.",
+    )
     database_patience_seconds: float = Field(
         5, gt=0, le=600, description="Time after which messages go to the spool instead."
     )
@@ -204,6 +214,15 @@ class Settings(BaseSettings):
             level and level.isascii() and not set(level) & set("+#$ \0") for level in levels
         ):
             raise ValueError("must be plain topic levels such as m2m/v1, without wildcards")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("is no time zone; give one such as Asia/Shanghai or UTC") from None
         return value
 
     @field_validator("trusted_proxies")

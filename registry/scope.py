@@ -51,6 +51,7 @@ class Right(StrEnum):
     SIMS_MOVE = "sims.move"
     SIMS_READ = "sims.read"
     SIMS_REGISTER = "sims.register"
+    SUPERVISION_READ = "supervision.read"
     TELEMETRY_READ = "telemetry.read"
     TERMINALS_CHANGE = "terminals.change"
     TERMINALS_READ = "terminals.read"
@@ -153,13 +154,15 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.SIMS_INSTALL,
             Right.SIMS_MOVE,
             Right.SIMS_REGISTER,
+            Right.SUPERVISION_READ,
             Right.TERMINALS_CHANGE,
             Right.TERMINALS_REGISTER,
             Right.TERMINALS_RETIRE,
             Right.TERMINALS_TRANSFER,
             Right.TRANSFERS_SIGN,
         },
-        Role.SUPERVISOR: _SERVING | {Right.AUDIT_READ, Right.CLIENT_FILES_READ},
+        Role.SUPERVISOR: _SERVING
+        | {Right.AUDIT_READ, Right.CLIENT_FILES_READ, Right.SUPERVISION_READ},
         Role.ACCOUNT_MANAGER: _SERVING
         | _KEEPING_FILES
         | {

@@ -1,5 +1,5 @@
 -- name: add_completeness
--- Count messages in, by terminal and day, and by sum of those that one client owns in one region.
+-- Count messages in, by terminal and day, and by sum of those of a sector that one client owns in one region.
 with counted as (
     select c.day, c.terminal_id, coalesce('epoch'::timestamptz + c.owned_since_us * interval '1 microsecond', '-infinity') as owned_since,
         c.received, c.stored, c.duplicate, c.quarantined, c.late, c.bytes
@@ -12,12 +12,13 @@ kept as (
     on conflict (terminal_id, day, owned_since) do update
     set received = k.received + excluded.received, stored = k.stored + excluded.stored, duplicate = k.duplicate + excluded.duplicate,
         quarantined = k.quarantined + excluded.quarantined, late = k.late + excluded.late, bytes = k.bytes + excluded.bytes)
-insert into telemetry.completeness_daily as k (day, group_client_id, region_code, received, stored, duplicate, quarantined, late, bytes)
-select c.day, coalesce(o.group_client_id, 0), t.region_code, sum(c.received), sum(c.stored), sum(c.duplicate), sum(c.quarantined), sum(c.late), sum(c.bytes)
+insert into telemetry.completeness_daily as k (day, group_client_id, region_code, sector, received, stored, duplicate, quarantined, late, bytes)
+select c.day, coalesce(o.group_client_id, 0), t.region_code, p.sector, sum(c.received), sum(c.stored), sum(c.duplicate), sum(c.quarantined), sum(c.late), sum(c.bytes)
 from counted c join registry.terminal t on t.id = c.terminal_id
+join registry.profile p on p.id = t.profile_id
 left join registry.ownership o on o.terminal_id = c.terminal_id and o.valid_from = c.owned_since
-group by 1, 2, 3 order by 1, 2, 3
-on conflict (day, group_client_id, region_code) do update
+group by 1, 2, 3, 4 order by 1, 2, 3, 4
+on conflict (day, group_client_id, region_code, sector) do update
 set received = k.received + excluded.received, stored = k.stored + excluded.stored, duplicate = k.duplicate + excluded.duplicate,
     quarantined = k.quarantined + excluded.quarantined, late = k.late + excluded.late, bytes = k.bytes + excluded.bytes;
 

@@ -51,6 +51,13 @@ class WindowTooLong(Invalid):
     remedy = "Ask for a shorter time, one after the other if need be."
 
 
+class DayNotTaken(Invalid):
+    """No figures of this day were taken."""
+
+    code = "day_not_taken"
+    remedy = "Ask for one of the days of /api/v1/supervision/days, or for none to see the present."
+
+
 class LimitInvalid(Invalid):
     """A page has 1 to 1000 items."""
 

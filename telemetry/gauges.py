@@ -1,13 +1,15 @@
 """Figures of the whole fleet for `/metrics`: counted by one leader, never by terminal or client."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from foundation import queries
 from foundation.database import Connection
 from registry.scope import Scope
-from telemetry import tally
+from telemetry import supervision, tally
 from telemetry.model import DataState
+from telemetry.supervision_model import By, Counts
 
 _SCOPE = Scope.system("gauges")
 
@@ -36,3 +38,9 @@ async def count(conn: Connection) -> Figures:
     items = {r["reason"]: r["items"] async for r in refused}
     lags = await conn.execute(sql.measure_lag)
     return Figures(counted, heard, items, {r["follower"]: r["seconds"] async for r in lags})
+
+
+async def supervise(conn: Connection) -> Mapping[str, Counts]:
+    """What supervision sees now, by the code of a province, or of the headquarters."""
+    rolled = await supervision.roll_up(conn, _SCOPE, By.REGION)
+    return {row.key: row.counts for row in rolled.rows if row.key is not None}

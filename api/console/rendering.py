@@ -22,6 +22,7 @@ from api.console import (
     findings,
     records,
     sim_words,
+    supervision_words,
     words,
 )
 from api.console.assets import Assets
@@ -94,6 +95,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "sim_words": sim_words,
         "file_words": file_words,
         "binding_words": binding_words,
+        "supervision_words": supervision_words,
         "findings": findings,
         "asset": assets.address,
     }

@@ -61,12 +61,15 @@ insert into registry.group_client_lineage select * from line on conflict do noth
 class Growing:
     """A planned fleet of `most` terminals, of which `grow` puts ever more on the roll."""
 
-    def __init__(self, dsn: str, most: int) -> None:
-        """`dsn` is a superuser's, of a database that may have terminals and profiles of its own."""
+    def __init__(self, dsn: str, most: int, clients: int | None = None) -> None:
+        """`dsn` is a superuser's, of a database that may have terminals and profiles of its own.
+
+        There are as many clients as in a demo of that size, unless `clients` says how many.
+        """
         self._dsn = dsn
         self._country = reference.load()
         self._kinds = reference.profiles()
-        self._plan = Fleet(self._country, self._kinds, terminals=most)
+        self._plan = Fleet(self._country, self._kinds, terminals=most, clients=clients)
         self._rest: Iterator[FleetTerminal] = self._plan.terminals()
         asyncio.run(self._prepare())
         with self._unheard() as conn:

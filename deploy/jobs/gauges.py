@@ -7,6 +7,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from telemetry.gauges import Figures
 from telemetry.model import Reason
+from telemetry.supervision_model import Counts
 
 
 class Gauges:
@@ -72,6 +73,49 @@ class Gauges:
             ["days"],
             registry=self.registry,
         )
+
+        self._customers = Gauge(
+            "muster_customers",
+            "Group clients that are customers, by where they are supervised.",
+            ["province", "file"],
+            registry=self.registry,
+        )
+        self._sims = Gauge(
+            "muster_sims_in_use",
+            "SIMs in terminals that may connect, by what is known of their binding.",
+            ["province", "binding"],
+            registry=self.registry,
+        )
+        self._readings = Gauge(
+            "muster_readings_today",
+            "Readings of the present day (UTC) so far.",
+            ["province", "count"],
+            registry=self.registry,
+        )
+        self.day_taken_at = Gauge(
+            "muster_supervision_day_taken_timestamp_seconds",
+            "When this process last took the roll-ups of a day.",
+            registry=self.registry,
+        )
+
+    def supervise(self, provinces: Mapping[str, Counts]) -> None:
+        """Put what supervision sees in place, by province."""
+        for gauge in (self._customers, self._sims, self._readings):
+            gauge.clear()
+        for province, counts in provinces.items():
+            customers, verified, due = counts.customers, counts.verified, counts.files_due
+            unverified = (customers or 0) - (verified or 0) - (due or 0)
+            for file, number in (("verified", verified), ("due", due), ("unverified", unverified)):
+                self._customers.labels(province, file).set(number or 0)
+            for binding, number in (
+                ("ok", counts.sims_ok),
+                ("violated", counts.sims_violated),
+                ("unproven", counts.sims_bound - counts.sims_ok - counts.sims_violated),
+                ("unbound", counts.sims_in_use - counts.sims_bound),
+            ):
+                self._sims.labels(province, binding).set(number)
+            self._readings.labels(province, "expected").set(counts.expected or 0)
+            self._readings.labels(province, "stored").set(counts.stored)
 
     def show_ending(self, terminals: Mapping[int, int]) -> None:
         """Put these in place, by days."""

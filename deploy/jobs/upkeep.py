@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg import AsyncConnection
@@ -25,6 +27,7 @@ from telemetry import (
     quarantine,
     receipts,
     roll_call,
+    supervision_days,
     watch,
 )
 
@@ -38,6 +41,9 @@ ACCOUNT_SECONDS = 2
 SWEEP_SECONDS = 60
 PERIODS_SECONDS = 5
 COUNT_SECONDS = 15
+SUPERVISE_SECONDS = 60
+BINDINGS_SECONDS = 3600
+DAY_SECONDS = 20
 ENDING_DAYS = (1, 7, 30)
 TRANSFER_SECONDS = 1
 RETRY_SECONDS = 2
@@ -165,6 +171,26 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
         shown.show_ending(ending)
         return COUNT_SECONDS
 
+    async def count_bindings() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            await supervision_days.count_bindings(conn)
+        return BINDINGS_SECONDS
+
+    async def supervise() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            shown.supervise(await gauges.supervise(conn))
+        return SUPERVISE_SECONDS
+
+    async def take_day() -> float:
+        now = datetime.now(UTC)
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            taken = await supervision_days.take(conn, now, ZoneInfo(given.time_zone))
+        if taken:
+            shown.day_taken_at.set_to_current_time()
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            await supervision_days.forget(conn, now, given.supervision_days)
+        return DAY_SECONDS
+
     async with asyncio.TaskGroup() as tasks:
         for job in (
             follow_latest,
@@ -177,6 +203,9 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             end_sim_periods,
             end_verifications,
             count,
+            count_bindings,
+            supervise,
+            take_day,
         ):
             tasks.create_task(_repeat(job, shown, over), name=job.__name__)
 

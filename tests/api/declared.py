@@ -189,6 +189,15 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"GET {_V1}/jobs", Right.JOBS_READ, NOTHING),
     Ask(f"GET {_V1}/jobs/{{job}}", Right.JOBS_READ, JOB),
     Ask(f"GET {_V1}/exports/{{kind}}", Right.TERMINALS_READ, NOTHING, fill={"kind": "terminals"}),
+    # Supervision
+    *(Ask(f"GET {_V1}/supervision?by={by}", Right.SUPERVISION_READ, NOTHING)
+      for by in ("region", "level", "industry", "class", "sector", "tier", "client")),
+    Ask(f"GET {_V1}/supervision?by=client&within={{name}}", Right.SUPERVISION_READ, REGION),
+    Ask(f"GET {_V1}/supervision/days", Right.SUPERVISION_READ, NOTHING),
+    Ask(f"GET {_V1}/supervision/file?by=client&format=ndjson", Right.SUPERVISION_READ, NOTHING),
+    Ask("GET /supervision", Right.SUPERVISION_READ, NOTHING),
+    Ask("GET /supervision?by=client&rate=verified_rate", Right.SUPERVISION_READ, NOTHING),
+    Ask("GET /supervision/file?by=client", Right.SUPERVISION_READ, NOTHING),
     # Group clients
     Ask(f"GET {_V1}/group-clients", Right.GROUP_CLIENTS_READ, NOTHING),
     Ask(f"GET {_V1}/group-clients/{{code}}", Right.GROUP_CLIENTS_READ, FILE),

@@ -49,6 +49,7 @@ WITHOUT_SCOPE = {
     "telemetry.conditions.catch_up": "our own process reads what it needs of everybody's readings",
     "telemetry.gaps": "the bridge records what everybody may have lost",
     "telemetry.receipts": "the bridge keeps account for whoever sent it",
+    "telemetry.supervision_days": "our own process takes everybody's days",
     "telemetry.watch": "our own process keeps everybody's presence",
     "telemetry.sight.profiles_in_window": "of a terminal that find_seen has found in scope",
 }

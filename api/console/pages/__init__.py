@@ -28,6 +28,7 @@ from api.console.pages import (
     profiles,
     quarantine,
     sims,
+    supervision,
     terminal_list,
     terminals,
     transfers,
@@ -37,11 +38,10 @@ from api.problems import Problem
 from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFactorPending
 
 router = APIRouter(include_in_schema=False)
-for subject in (account, own, actions, files, overview, terminal_list, terminals, lives,
-                certificates, collections, sims, bindings, book, hand_overs, clients, client_files,
-                profiles,
-                decoding, events, quarantine, transfers, imports, users, api_keys,
-                audit):  # fmt: skip
+for subject in (account, own, actions, files, overview, supervision, terminal_list, terminals,
+                lives, certificates, collections, sims, bindings, book, hand_overs, clients,
+                client_files, profiles, decoding, events, quarantine, transfers, imports, users,
+                api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.

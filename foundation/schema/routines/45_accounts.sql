@@ -38,7 +38,7 @@ from telemetry.completeness c join registry.ownership o on o.terminal_id = c.ter
     and (o.valid_to is null or c.day < o.valid_to::date or c.day = o.valid_to::date and not o.ended_late);
 
 create view visible.completeness_daily with (security_barrier) as
-select d.day, d.group_client_id, d.region_code, d.received, d.stored, d.duplicate, d.quarantined, d.late, d.bytes
+select d.day, d.group_client_id, d.region_code, d.sector, d.received, d.stored, d.duplicate, d.quarantined, d.late, d.bytes
 from telemetry.completeness_daily d
 where (select registry.scope_everything())
     or d.region_code between (select registry.scope_region_low()) and (select registry.scope_region_high())

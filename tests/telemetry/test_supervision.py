@@ -1,0 +1,363 @@
+"""Roll-ups of supervision: equal to the truth, whoever asks, and of whichever day."""
+
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+
+from foundation.database import Pool, transaction
+from foundation.errors import Invalid
+from registry import bindings, group_clients, regions, sims, terminals
+from registry.bindings import Mode, Rule
+from registry.identifiers import Iccid
+from registry.model import RegionLevel, RegionRange, TerminalState
+from registry.scope import Role, Scope
+from telemetry import supervision, supervision_days
+from telemetry.roll_call import RollCall
+from telemetry.supervision_model import By, Counts, Rate, RollUp, Row
+from tests.conftest import Database
+from tests.country import (
+    HANGZHOU,
+    HEADQUARTERS,
+    JIANGSU,
+    NANJING,
+    ZHEJIANG,
+    everything,
+    register,
+    settled,
+)
+from tests.telemetry.ground import connected, execute, read
+from tests.telemetry.test_roll_call import call, heard
+
+UTC_ZONE = ZoneInfo("UTC")
+SUPERVISOR = Scope.of_role("user:s", Role.SUPERVISOR, region=RegionRange(320000, 329999))
+ABROAD = Scope.of_role("user:z", Role.SUPERVISOR, region=RegionRange(330000, 339999))
+TODAY = datetime.now(UTC).date()
+
+
+@pytest.fixture
+async def pool(database: Database) -> AsyncIterator[Pool]:
+    """Two provinces; terminals of both clients and of the operator, in the own and the other."""
+    async with settled(database) as opened:
+        home = await register(opened, *(f"m-{n}" for n in range(5)), region=NANJING)
+        await register(opened, "away", region=HANGZHOU)
+        await register(opened, "foreign", region=NANJING, group_client="power-zj")
+        await register(opened, "own", region=JIANGSU, group_client=None)
+        await register(opened, "raw", region=NANJING, state=TerminalState.REGISTERED)
+        for terminal in home[:3]:
+            heard(database, terminal.id, silent=False)
+        heard(database, home[3].id, silent=True)
+        verified = (
+            "update registry.group_client set file_state = 'verified' where code = 'power-js'"
+        )
+        execute(database, verified)
+        await call(database, RollCall())
+        yield opened
+
+
+async def rolled(pool: Pool, by: By, scope: Scope = everything, **how: Any) -> RollUp:
+    """A roll-up as somebody asks for it."""
+    async with transaction(pool, scope.settings()) as conn:
+        if isinstance(how.get("within"), int):
+            how["within"] = await regions.find(conn, scope, how["within"])
+        return await supervision.roll_up(conn, scope, by, **how)
+
+
+async def rows(pool: Pool, by: By, scope: Scope = everything, **how: Any) -> dict[str | None, Row]:
+    """The same by key."""
+    return {row.key: row for row in (await rolled(pool, by, scope, **how)).rows}
+
+
+async def take(database: Database, days_ago: int) -> date:
+    """Take the day so many days before today, an hour after its end."""
+    day = TODAY - timedelta(days=days_ago)
+    at = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC) + timedelta(hours=1)
+    async with connected(database.jobs) as conn:
+        assert await supervision_days.take(conn, at, UTC_ZONE)
+    return day
+
+
+async def test_every_region_has_a_row(pool: Pool) -> None:
+    """Provinces for the headquarters, cities for a province; one with none has 0, no rate."""
+    provinces = await rows(pool, By.REGION)
+    cities = await rows(pool, By.REGION, within=ZHEJIANG)
+    async with transaction(pool, everything.settings()) as conn:
+        tree = await regions.list_all(conn, everything)
+
+    assert list(provinces) == [str(r.code) for r in tree if r.level is not RegionLevel.CITY]
+    js = provinces[str(JIANGSU)].counts
+    assert (js.terminals, js.in_service, js.online, js.registered) == (8, 7, 3, 1)
+    assert (js.customers, js.verified) == (1, 1)
+    assert js.online_rate == pytest.approx(3 / 7)
+    assert js.activation_rate == pytest.approx(7 / 8)
+    assert list(cities) == [str(ZHEJIANG), str(HANGZHOU)]
+    assert (cities[str(HANGZHOU)].counts.terminals, cities[str(HANGZHOU)].counts.customers) == (
+        1,
+        0,
+    )
+    assert (cities[str(ZHEJIANG)].counts.terminals, cities[str(ZHEJIANG)].counts.customers) == (
+        0,
+        1,
+    )
+    nobody = provinces[str(HEADQUARTERS)].counts
+    assert nobody == Counts()
+    assert {nobody.rate(rate) for rate in Rate} == {None}
+
+
+async def test_a_supervisor_sees_the_own_clients_and_what_is_installed_there(pool: Pool) -> None:
+    """Of others the terminals only, never the file; of the own clients those elsewhere, too."""
+    regions_seen = await rows(pool, By.REGION, SUPERVISOR)
+    tiers = await rows(pool, By.TIER, SUPERVISOR)
+    clients = await rows(pool, By.CLIENT, SUPERVISOR)
+    abroad = await rows(pool, By.INDUSTRY, ABROAD)
+    root = (await rolled(pool, By.REGION, SUPERVISOR)).root
+
+    assert root is not None
+    assert root.code == JIANGSU
+    assert list(regions_seen) == [str(JIANGSU), str(NANJING), str(ZHEJIANG)]
+    assert {k: r.counts.terminals for k, r in regions_seen.items()} == {
+        str(JIANGSU): 1, str(NANJING): 7, str(ZHEJIANG): 1}  # fmt: skip
+    assert {k: (r.counts.terminals, r.counts.customers) for k, r in tiers.items()} == {
+        "gold": (7, 1), None: (2, 0)}  # fmt: skip
+    assert {k: r.counts.terminals for k, r in clients.items()} == {"power-js": 7}
+    assert {k: (r.counts.terminals, r.counts.customers) for k, r in abroad.items()} == {
+        "power": (1, 1), None: (1, 0)}  # fmt: skip
+
+
+async def test_who_has_no_scope_counts_nothing(pool: Pool, database: Database) -> None:
+    """Row-level security stands behind the filter, and the filter before it: each alone holds."""
+    nowhere = Scope.of_role("user:n", Role.SUPERVISOR, region=RegionRange(110000, 119999))
+    day = await take(database, 1)
+    for by in By:
+        for when in (None, day):
+            async with transaction(pool, nowhere.settings()) as conn:
+                lied_to = await supervision.roll_up(conn, everything, by, day=when)
+            async with transaction(pool, everything.settings()) as conn:
+                filtered = await supervision.roll_up(conn, nowhere, by, day=when)
+            for found in (lied_to, filtered):
+                assert sum(row.counts.terminals for row in found.rows) == 0, (by, when)
+                assert sum(row.counts.customers or 0 for row in found.rows) == 0, (by, when)
+
+
+SLOW = """
+    select case %(by)s when 'region' then case r.level when 'city' then r.parent_code
+            else r.code end::text when 'sector' then p.sector when 'level' then c.level
+            when 'industry' then c.industry_code when 'class' then i.class
+            when 'tier' then c.tier_code when 'client' then c.code end as key,
+        count(*) filter (where t.state <> 'retired') as terminals,
+        count(*) filter (where t.state = 'in_service') as in_service,
+        count(*) filter (where t.state = 'in_service' and s.data_at >= t.owner_since
+            and s.silent_since is null) as online
+    from registry.terminal t join registry.profile p on p.id = t.profile_id
+    join registry.region r on r.code = t.region_code
+    left join registry.group_client c on c.id = t.group_client_id
+    left join registry.industry i on i.code = c.industry_code
+    left join telemetry.presence s on s.terminal_id = t.id
+    where t.region_code between %(low)s and %(high)s group by 1"""
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_sums_equal_the_truth_counted_one_by_one(
+    pool: Pool, database: Database, seed: int
+) -> None:
+    """Of random terminals of many clients, by everything, in the country and in a province."""
+    dice = random.Random(seed)
+    owners: list[str | None] = [None, "power-js", "power-zj"]
+    async with transaction(pool, everything.settings()) as conn:
+        for n in range(6):
+            region = dice.choice([HEADQUARTERS, NANJING, HANGZHOU, ZHEJIANG])
+            owners.append(f"c-{n}")
+            await group_clients.register(conn, everything, code=f"c-{n}", name=f"c-{n}",
+                                         region=region, industry="power", tier="gold")  # fmt: skip
+    for n in range(40):
+        (one,) = await register(
+            pool,
+            f"r-{n}",
+            region=dice.choice([HEADQUARTERS, JIANGSU, NANJING, HANGZHOU]),
+            group_client=dice.choice(owners),
+            state=dice.choice([TerminalState.REGISTERED, TerminalState.TESTING,
+                               TerminalState.IN_SERVICE]),
+        )  # fmt: skip
+        if dice.random() < 0.6:
+            heard(database, one.id, silent=dice.random() < 0.3)
+    await call(database, RollCall())
+    day = await take(database, 1)
+
+    for by in By:
+        for within, (low, high) in ((None, (0, 999999)), (JIANGSU, (320000, 329999))):
+            if by is By.REGION and within:
+                continue  # cities, which the slow query does not know
+            with psycopg.connect(database.superuser) as slow:
+                found = slow.execute(
+                    SLOW.encode(), {"by": by.value, "low": low, "high": high}
+                ).fetchall()
+            truth = {key: rest for key, *rest in found if by is not By.CLIENT or key}
+            for when in (None, day):
+                seen = {
+                    key: [row.counts.terminals, row.counts.in_service, row.counts.online]
+                    for key, row in (await rows(pool, by, within=within, day=when)).items()
+                    if row.counts.terminals
+                }
+                assert seen == truth, (by, within, when)
+
+
+async def test_a_day_stays_as_it_was_taken(pool: Pool, database: Database) -> None:
+    """A client that moves, a terminal that goes and a file that falls due change no day before."""
+    before = await take(database, 2)
+    execute(
+        database,
+        "update registry.group_client set region_code = 330000, file_state = 'due' where code ="
+        " 'power-js'",
+    )
+    async with transaction(pool, everything.settings()) as conn:
+        await terminals.move_to(conn, everything, "m-0", TerminalState.MAINTENANCE)
+    await call(database, RollCall())
+    after = await take(database, 1)
+
+    then = await rows(pool, By.REGION, day=before)
+    both = await rows(pool, By.REGION, day=after, compared_with=before)
+    js, zj = both[str(JIANGSU)], both[str(ZHEJIANG)]
+    assert then[str(JIANGSU)].counts == js.then
+    assert (js.then and js.then.customers, js.counts.customers, js.customers_grown) == (1, 0, -1)
+    assert (zj.counts.customers, zj.counts.verified, zj.counts.files_due) == (2, 0, 1)
+    assert (js.then and js.then.in_service, js.counts.in_service) == (7, 6)
+    assert js.change(Rate.ONLINE) == pytest.approx(2 / 6 - 3 / 7)
+    assert js.change(Rate.VERIFIED) is None
+    assert js.grown == 0
+    assert (await rows(pool, By.REGION, SUPERVISOR, day=before))[str(ZHEJIANG)].counts.terminals
+    assert str(ZHEJIANG) not in await rows(pool, By.REGION, SUPERVISOR, day=after)
+
+
+async def test_a_day_is_taken_once_in_time_and_when_everybody_was_called(
+    pool: Pool, database: Database
+) -> None:
+    """Twice, late, before the roll was called since midnight, or before a later day: not at all."""
+    midnight = datetime.combine(TODAY, datetime.min.time(), UTC)
+    tomorrow = midnight + timedelta(days=1)
+
+    async def taken(at: datetime) -> bool:
+        async with connected(database.jobs) as conn:
+            return await supervision_days.take(conn, at, UTC_ZONE)
+
+    assert not await taken(tomorrow + timedelta(hours=1))  # nobody was called since
+    assert not await taken(midnight + supervision_days.LATEST + timedelta(seconds=1))
+    assert await taken(midnight + supervision_days.LATEST)
+    assert not await taken(midnight + supervision_days.LATEST)
+    assert not await taken(midnight - timedelta(hours=20))  # an earlier one, after a later one
+    async with transaction(pool, everything.settings()) as conn:
+        (one,) = await supervision.list_days(conn, everything)
+    assert (one.day, one.ended_at) == (TODAY - timedelta(days=1), midnight)
+    for how in ({"day": TODAY}, {"compared_with": TODAY}):
+        with pytest.raises(Invalid, match=f"No figures of {TODAY}") as refused:
+            await rolled(pool, By.REGION, everything, **how)
+        assert refused.value.field == next(iter(how))
+
+
+async def test_a_day_ends_at_the_midnight_of_the_zone(pool: Pool, database: Database) -> None:
+    """16:00 UTC is midnight in Shanghai."""
+    at = datetime.combine(TODAY, datetime.min.time(), UTC) - timedelta(hours=7, minutes=59)
+    async with connected(database.jobs) as conn:
+        assert await supervision_days.take(conn, at, ZoneInfo("Asia/Shanghai"))
+    async with transaction(pool, everything.settings()) as conn:
+        (one,) = await supervision.list_days(conn, everything)
+
+    assert one.day == TODAY - timedelta(days=1)
+    assert one.ended_at == at - timedelta(minutes=1)
+
+
+async def test_messages_of_a_day_and_what_was_expected(pool: Pool, database: Database) -> None:
+    """By key; expected of those in service on the day and before, unknown where that is missing."""
+    first, second = await take(database, 3), await take(database, 2)
+    execute(
+        database,
+        "insert into telemetry.completeness_daily (day, group_client_id, region_code, sector,"
+        " received, stored, duplicate, quarantined, late, bytes) select %s, id, %s, 'power', 5100,"
+        " 5040, 0, 60, 0, 70000 from registry.group_client where code = 'power-js'",
+        second,
+        int(NANJING),
+    )
+
+    for by, key in ((By.REGION, str(JIANGSU)), (By.SECTOR, "power"), (By.TIER, "gold"),
+                    (By.CLIENT, "power-js")):  # fmt: skip
+        counts = (await rows(pool, by, day=second))[key].counts
+        assert (counts.received, counts.stored, counts.bytes) == (5100, 5040, 70000), by
+        assert counts.expected == counts.in_service * 1440, by
+        assert counts.completeness_rate == pytest.approx(5040 / counts.expected), by
+        unknown = (await rows(pool, by, day=first))[key].counts
+        assert (unknown.expected, unknown.completeness_rate) == (None, None)
+
+
+async def test_bindings_are_counted_where_their_terminals_are(
+    pool: Pool, database: Database
+) -> None:
+    """SIMs in terminals that may connect: bound, proven and violated, until one is taken out."""
+    cards = [Iccid.parse(f"8986001234567890{n:04d}") for n in range(3)]
+    async with transaction(pool, everything.settings()) as conn:
+        for card, code in zip(cards, ("m-0", "away", "raw"), strict=True):
+            await sims.register(conn, everything, iccid=card, region=NANJING)
+            await sims.install(conn, everything, card, code)
+        await bindings.put(conn, everything, cards[0], Rule(Mode.FIRST_SEEN))
+    execute(database, "update registry.binding set verdict = 'violated', violation = 'rival_sim'")
+    async with connected(database.jobs) as conn:
+        await supervision_days.count_bindings(conn)
+    found = await rolled(pool, By.REGION)
+    counted = {row.key: row.counts for row in found.rows}
+    day = await take(database, 1)
+    js, zj = counted[str(JIANGSU)], counted[str(ZHEJIANG)]
+
+    assert (js.sims_in_use, js.sims_bound, js.sims_violated, js.binding_coverage) == (1, 1, 1, 1.0)
+    assert (zj.sims_in_use, zj.sims_bound, zj.binding_coverage) == (1, 0, 0.0)
+    assert found.bindings_at is not None
+    assert (await rows(pool, By.SECTOR, day=day))["power"].counts.sims_in_use == 2
+    async with transaction(pool, everything.settings()) as conn:
+        await sims.remove(conn, everything, cards[1])
+    async with connected(database.jobs) as conn:
+        await supervision_days.count_bindings(conn)
+    assert (await rows(pool, By.REGION))[str(ZHEJIANG)].counts.sims_in_use == 0
+    assert len(read(database, "select from telemetry.binding_tally")) == 2
+
+
+async def test_clients_and_regions_come_by_pages(pool: Pool) -> None:
+    """Each page goes on where the one before ended; a foreign cursor is refused."""
+    for by in (By.CLIENT, By.REGION):
+        whole = [row.key for row in (await rolled(pool, by)).rows]
+        seen: list[str | None] = []
+        after: str | None = None
+        while True:
+            found = await rolled(pool, by, after=after, limit=1)
+            seen += [row.key for row in found.rows]
+            after = found.next_key
+            if after is None:
+                break
+        assert seen == whole
+    with pytest.raises(Invalid):
+        await rolled(pool, By.REGION, after="nowhere")
+
+
+async def test_old_days_are_forgotten_but_for_the_last_of_a_month(
+    pool: Pool, database: Database
+) -> None:
+    """Sums, days and how clients were; nothing of a day that is kept is lost."""
+    start = datetime(2025, 1, 30, 1, tzinfo=UTC)
+    for n in range(4):
+        async with connected(database.jobs) as conn:
+            assert await supervision_days.take(conn, start + timedelta(days=n), UTC_ZONE)
+        tier = f"update registry.group_client set standing = '{['lost', 'customer'][n % 2]}'"
+        execute(database, tier)
+    async with connected(database.jobs) as conn:
+        forgotten = await supervision_days.forget(conn, start + timedelta(days=40), 10)
+    kept = [
+        row["day"] for row in read(database, "select day from telemetry.supervision_day order by 1")
+    ]
+    sums = read(database, "select distinct day from telemetry.supervision_daily order by 1")
+
+    assert (forgotten, kept) == (2, [date(2025, 1, 31), date(2025, 2, 1)])
+    assert [row["day"] for row in sums] == kept
+    assert len(read(database, "select from telemetry.supervised_client")) == 4
+    assert (await rows(pool, By.REGION, day=kept[0]))[str(JIANGSU)].counts.customers == 1
+    async with connected(database.jobs) as conn:
+        assert await supervision_days.forget(conn, start + timedelta(days=4000), 10) == 2
