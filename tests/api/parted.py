@@ -25,17 +25,7 @@ from registry.model import RegionCode, SimState, TerminalState
 from registry.scope import ROLES, SERVING_ROLES, Right, Role, Scope
 from tests.api import bound, dealing, importing, parted_rows, serving, world
 from tests.api.dealing import Word
-from tests.api.world import (
-    HANGZHOU,
-    JIANGSU,
-    PASSWORD,
-    POWER,
-    SUZHOU,
-    SYSTEM,
-    TRANSIT,
-    ZHEJIANG,
-    minutes_ago,
-)
+from tests.api.world import HANGZHOU, JIANGSU, PASSWORD, POWER, SUZHOU, SYSTEM, TRANSIT, ZHEJIANG
 from tests.conftest import Database
 
 BRANCH = "power-branch"
@@ -166,7 +156,9 @@ async def build(database: Database) -> Parted:
         await _managed(conn)
         cursor = await conn.execute("select code, id from registry.terminal")
         ids = {row["code"]: row["id"] async for row in cursor}
-        await ownership.transfer(conn, SYSTEM, "MOVED-1", TRANSIT, effective_at=minutes_ago(A_DAY))
+        await ownership.transfer(
+            conn, SYSTEM, "MOVED-1", TRANSIT, effective_at=world.minutes_ago(A_DAY)
+        )
         words += await dealing.build(conn)
         await serving.build(conn)
     known = world.World(database, small.keys, ids)
@@ -277,12 +269,12 @@ def _said(known: world.World) -> list[Word]:
         for code, minutes in (*((code, 10) for code in TERMINALS), ("MOVED-1", 2 * A_DAY)):
             conn.execute(
                 "insert into telemetry.presence_change values (%s, %s, 'data', true)",
-                (minutes_ago(minutes), known.ids[code]),
+                (world.minutes_ago(minutes), known.ids[code]),
             )
             conn.execute(
                 "insert into telemetry.quarantine_fault select at::date, %s, 'clock', at, at, 9,"
                 " 90, 1, 10, 'topic', 'detail' from (select %s::timestamptz) m(at)",
-                (known.ids[code], minutes_ago(minutes)),
+                (known.ids[code], world.minutes_ago(minutes)),
             )
         for entry, client in zip(ENTRIES, (*FILES, None), strict=True):
             conn.execute(
@@ -313,7 +305,7 @@ def _said(known: world.World) -> list[Word]:
                 " %s, %s)",
                 (
                     item,
-                    (at := minutes_ago(2 * A_DAY if item == "1000011" else 5)),
+                    (at := world.minutes_ago(2 * A_DAY if item == "1000011" else 5)),
                     at,
                     whose and known.ids[whose],
                     "other_owner" if item == "1000012" else "malformed",
@@ -330,7 +322,7 @@ def _spoke(
     known: world.World, code: str, minutes: int, k: int, viewers: frozenset[str]
 ) -> list[Word]:
     """A reading and an event of a terminal, so long ago."""
-    at, volts, event = minutes_ago(minutes), 200 + k + 0.1875, f"event {_LETTERS[k]}"
+    at, volts, event = world.minutes_ago(minutes), 200 + k + 0.1875, f"event {_LETTERS[k]}"
     boots = f"given up {_LETTERS[k]}", f"missing {_LETTERS[k]}"
     reason = f"moved {_LETTERS[k]}"
     known.measured(code, "smart_meter", at, voltage_a=volts)
