@@ -183,9 +183,8 @@ async def change_terminal(
             location=Location(body.latitude, body.longitude) if place else None,
             tags=body.tags,
         )
-    answer = TerminalAnswer.model_validate(if_match.after(response, changed))
     warnings = await client_files.warnings_of(conn, scope, changed.group_client_id)
-    return ChangedTerminalAnswer(**dict(answer), warnings=list(warnings))
+    return ChangedTerminalAnswer.of(if_match.after(response, changed), warnings)
 
 
 @router.post("/{code}/credential", operation_id="issue_credential", status_code=201)

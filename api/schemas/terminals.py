@@ -10,7 +10,7 @@ from api.schemas.group_clients import Code
 from api.schemas.search import EstimateAnswer
 from api.schemas.shapes import Answer, Body, PageOf, Utc
 from registry.file_model import FileWarning
-from registry.model import TerminalState
+from registry.model import Terminal, TerminalState
 from telemetry.model import Clock, DataState, PauseNow, Presence, SessionState
 from telemetry.presence import Attended
 
@@ -168,6 +168,12 @@ class ChangedTerminalAnswer(TerminalAnswer):
     """A terminal as it was changed, and what is to be told of its owner."""
 
     warnings: Warnings
+
+    @classmethod
+    def of(cls, changed: Terminal, warnings: Sequence[FileWarning]) -> "ChangedTerminalAnswer":
+        """The terminal's fields, and the warnings among them."""
+        terminal = TerminalAnswer.model_validate(changed)
+        return cls.model_construct(**dict(terminal), warnings=list(warnings))  # both are checked
 
 
 class RegisteredAnswer(Answer):
