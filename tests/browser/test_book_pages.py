@@ -22,6 +22,8 @@ def served(house: World) -> World:
     """Forty clients with files in every state, fleets and messages; mei serves most of them."""
     house.happened("METER-1", minutes_ago(5), "identity.rival_sim")
     with psycopg.connect(house.database.superuser, autocommit=True) as conn:
+        conn.execute("update registry.sim set state = 'silent', silent_until = now() + '9 d'")
+    with psycopg.connect(house.database.superuser, autocommit=True) as conn:
         conn.execute(
             "insert into registry.user_account (name, password_hash, role)"
             " select n, password_hash, 'account_manager' from registry.user_account,"

@@ -126,7 +126,7 @@ async def change_role(
         user,
         role=lot.role,
         region=lot.region,
-        group_clients=None if lot.role in SERVING_ROLES else lot.group_clients,
+        group_clients=lot.group_clients or None if lot.role in SERVING_ROLES else lot.group_clients,
     )
 
 
