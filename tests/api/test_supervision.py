@@ -3,14 +3,16 @@
 import asyncio
 import csv
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi import FastAPI
 
+from api.console.pages.supervision import choices
 from telemetry import supervision_days
 from telemetry.roll_call import RollCall
+from telemetry.supervision_model import Day
 from tests.api.conftest import asking
 from tests.api.test_sign_in import sign_in
 from tests.api.world import JIANGSU, POWER, SUZHOU, ZHEJIANG, World, minutes_ago
@@ -128,3 +130,20 @@ async def test_the_page_says_what_got_worse(taken: World, app: FastAPI) -> None:
     assert f"/group-clients/{POWER}" in cities
     assert file.text.startswith("\ufeffkey,title_zh")
     assert str(SUZHOU) in file.text
+
+
+def test_the_days_to_compare_with() -> None:
+    """The newest, and the last that was taken a week and a month before; none is made up."""
+    newest = date(2026, 11, 26)
+
+    def days(*ago: int) -> list[Day]:
+        at = datetime(2026, 11, 27, tzinfo=UTC)
+        return [Day(newest - timedelta(days=n), at, at) for n in ago]
+
+    assert choices([]) == {}
+    assert choices(days(0, 1, 5)) == {"yesterday": newest}
+    assert choices(days(0, 6, 7, 40)) == {
+        "yesterday": newest,
+        "week": date(2026, 11, 20),
+        "month": date(2026, 10, 17),
+    }

@@ -23,7 +23,8 @@ from tests.telemetry.ground import EVERY_KIND, NOON_US, define, rows_of
 class Jobs:
     """One process and its metrics."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, **chosen: str) -> None:
+        """`chosen` are settings of its own."""
         self.port = free_port()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "deploy.jobs"],
@@ -31,7 +32,8 @@ class Jobs:
             | {
                 "MUSTER_DATABASE_URL": database.jobs,
                 "MUSTER_METRICS_LISTEN": f"127.0.0.1:{self.port}",
-            },
+            }
+            | {f"MUSTER_{name}": value for name, value in chosen.items()},
         )
 
     def metric(self, series: str) -> float | None:
@@ -51,9 +53,9 @@ class Jobs:
 
 
 @contextmanager
-def running(database: Database) -> Iterator[Jobs]:
+def running(database: Database, **chosen: str) -> Iterator[Jobs]:
     """A jobs process that is gone afterwards."""
-    jobs = Jobs(database)
+    jobs = Jobs(database, **chosen)
     try:
         yield jobs
     finally:
