@@ -40,12 +40,18 @@ def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
     ("role", "changes"),
     [
         (Role.SUPERVISOR, set()),
-        (Role.AGENT, set()),
+        (Role.AGENT, {Right.CLIENT_FILES_KEEP}),
         (Role.CLIENT_VIEWER, set()),
         (Role.SCRAPER, set()),
         (
             Role.ACCOUNT_MANAGER,
-            {Right.BINDINGS_REQUEST, Right.COLLECTIONS_CHANGE, Right.GROUP_CLIENTS_CHANGE},
+            {
+                Right.BINDINGS_REQUEST,
+                Right.CLIENT_FILES_KEEP,
+                Right.CLIENT_FILES_VERIFY,
+                Right.COLLECTIONS_CHANGE,
+                Right.GROUP_CLIENTS_CHANGE,
+            },
         ),
         (
             Role.CLIENT_ADMIN,
@@ -67,6 +73,7 @@ def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
                 Right.API_KEYS_ISSUE,
                 Right.PROFILES_DEFINE,
                 Right.REGIONS_DEFINE,
+                Right.TIERS_CHANGE,
                 Right.USERS_APPOINT,
             },
         ),
@@ -89,6 +96,7 @@ def test_agent_sees_no_sims_no_raw_payloads_no_dealings_and_no_audit() -> None:
         Right.AUDIT_READ,
         Right.QUARANTINE_READ,
         Right.SIMS_READ,
+        Right.SUPERVISION_READ,
         Right.TRANSFERS_READ,
     }
 
@@ -187,4 +195,5 @@ def test_settings_say_what_the_policies_may_show(
         "muster.region_low": low,
         "muster.region_high": high,
         "muster.group_clients": group_clients,
+        "muster.reads_files": "on" if Right.CLIENT_FILES_READ in scope.rights else "off",
     }

@@ -18,6 +18,7 @@ THE_SAME_FOR_ALL = {
     "foundation.migration": "which migrations ran",
     "registry.region": "reference data",
     "registry.industry": "reference data",
+    "visible.supervision_clock": "until when bindings are counted",
     "registry.tier": "global to read, the headquarters' to change",
     "registry.network": "reference data",
     "registry.number_range": "reference data",
@@ -29,6 +30,7 @@ THE_SAME_FOR_ALL = {
 _OF_THE_EXTENSION = re.compile(r"_?timescaledb_\w+\.(?!_hyper|compress_hyper|_materialized)")
 # What the API's role takes away for good; all else it ends, and it stays on record.
 DELETED = {
+    "registry.assignment": "what has not begun yet is called off",
     "registry.wire_name": "a name is given to another terminal",
     "registry.collection": "a set is taken apart, and its terminals stay",
     "registry.collection_member": "a terminal is taken out of a set",
