@@ -52,7 +52,8 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
             heard(database, terminal.id, silent=False)
         heard(database, home[3].id, silent=True)
         verified = (
-            "update registry.group_client set file_state = 'verified' where code = 'power-js'"
+            "update registry.group_client set file_state = 'verified', filed_by = 'user:filer'"
+            " where code = 'power-js'"
         )
         execute(database, verified)
         await call(database, RollCall())
