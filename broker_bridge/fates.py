@@ -42,9 +42,14 @@ class Fates:
             for metric in metrics:
                 kept[merged.givers(row, metric)[0]] = True
         clashes = set(merged.clashes)
-        for row, metrics in stored.conflicts.items():
-            for metric in metrics:
-                clashes.update((source, metric) for source in merged.givers(row, metric))
+        for row, there in stored.conflicts.items():
+            for metric, value in there.items():
+                for source in merged.givers(row, metric):
+                    clash = source, metric
+                    if clash in merged.clashes and merged.clashes[clash] == value:
+                        clashes.discard(clash)  # what differs from its batch is what is stored
+                    else:
+                        clashes.add(clash)
         for source, metric in sorted(clashes):
             if not refused[source]:
                 said = f"{metric} has another value at that time already"

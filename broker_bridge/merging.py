@@ -42,7 +42,8 @@ class Merged:
     """What some readings became: source `k` is `deliveries[order[k]]`, sources are sorted by row.
 
     Row `r` was made of the sources from `starts[r]` to before `starts[r + 1]`. A source is `fresh`
-    if it was the first to give some metric. A clash is a source and the metric that differs.
+    if it was the first to give some metric. A clash is a source and the metric that differs, and
+    the value that it has there.
     """
 
     rows: Rows
@@ -51,7 +52,7 @@ class Merged:
     starts: Int64s
     fresh: Flags
     given: Mapping[str, Flags]
-    clashes: Sequence[tuple[int, str]]
+    clashes: Mapping[tuple[int, str], object]
 
     def row_of(self) -> Int64s:
         """Of each source, its row."""
@@ -81,13 +82,13 @@ def merge(profile: DeviceProfile, arrived: Arrived) -> Merged:
         columns = {name: column.take(order) for name, column in arrived.columns.items()}
         given = {name: column.present for name, column in columns.items()}
         rows = _rows(profile, arrived, order, columns)
-        return Merged(rows, arrived.deliveries, order, np.arange(len(order)), begins, given, ())
+        return Merged(rows, arrived.deliveries, order, np.arange(len(order)), begins, given, {})
     order = np.lexsort((arrived.numbers, arrived.times_us, arrived.terminal_ids))
     starts = np.flatnonzero(begins)
     row_of = np.cumsum(begins) - 1
     fresh = np.zeros(len(order), np.bool_)
     columns, given = {}, {}
-    clashes: list[tuple[int, str]] = []
+    clashes: dict[tuple[int, str], object] = {}
     for name, column in arrived.columns.items():
         came = column.take(order)
         sources = np.flatnonzero(came.present)
@@ -100,7 +101,8 @@ def merge(profile: DeviceProfile, arrived: Arrived) -> Merged:
         fresh[givers] = True
         later = sources[~first]
         differing = later[came.values[later] != joined.values[row_of[later]]]
-        clashes += [(source, name) for source in differing.tolist()]
+        differ = zip(differing.tolist(), came.values[differing].tolist(), strict=True)
+        clashes |= {(source, name): value for source, value in differ}
         columns[name] = joined
         given[name] = came.present
     rows = _rows(profile, arrived, order[starts], columns)

@@ -25,8 +25,8 @@ class Stored:
     inserted: Flags
     added: dict[int, frozenset[str]] = field(default_factory=dict)
     """Metrics that the row gave to the stored row of its key, which lacked them."""
-    conflicts: dict[int, frozenset[str]] = field(default_factory=dict)
-    """Metrics whose stored value is another one; the stored one stays."""
+    conflicts: dict[int, dict[str, object]] = field(default_factory=dict)
+    """Metrics whose stored value is another one, and that value, which stays."""
     refused: dict[int, str] = field(default_factory=dict)
     """What PostgreSQL says of a row that it can never take."""
 
@@ -119,7 +119,8 @@ class Storing:
                 adding.append(row["k"])
                 self.stored.added[k] = frozenset(row["adds"])
             if row["conflicts"]:
-                self.stored.conflicts[k] = frozenset(row["conflicts"])
+                stored = zip(row["conflicts"], row["stored"], strict=True)
+                self.stored.conflicts[k] = {m: self._table.value(m, text) for m, text in stored}
         if adding:
             await self._conn.execute(
                 self._table.extend_stored(metrics).encode(), bounds | {"ks": adding}

@@ -6,8 +6,9 @@ The table itself is made by `telemetry.ensure_profile_table` (schema/routines), 
 # ruff: noqa: S608 - the names in the SQL are the registry's, which lets only [a-z][a-z0-9_]* in
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 
 import numpy as np
 
@@ -23,6 +24,9 @@ POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01, from which a timestamptz 
 _KEY = ("time", "terminal_id", "delay_seconds")
 _WIDTHS = {"f": ">f8", "i": ">i8", "b": ">i1"}  # by numpy kind; text has no width
 _TYPES = {"f": "double precision", "i": "bigint", "b": "boolean", "O": "text"}
+_OF_TEXT: Mapping[str, Callable[[str], object]] = MappingProxyType(
+    {"f": float, "i": int, "b": "true".__eq__, "O": str}
+)
 
 
 class Table:
@@ -75,16 +79,23 @@ class Table:
         adds = ", ".join(
             f"""case when i."{m}" is not null and r."{m}" is null then '{m}' end""" for m in metrics
         )
-        conflicts = ", ".join(f"""case when i."{m}" <> r."{m}" then '{m}' end""" for m in metrics)
+        differ = [(m, f'case when i."{m}" <> r."{m}" then') for m in metrics]
+        conflicts = ", ".join(f"{differs} '{m}' end" for m, differs in differ)
+        stored = ", ".join(f'{differs} r."{m}"::text end' for m, differs in differ)
         return (
             "select * from (select i.k,"
             f" array_remove(array[{adds}]::text[], null) as adds,"
-            f" array_remove(array[{conflicts}]::text[], null) as conflicts"
+            f" array_remove(array[{conflicts}]::text[], null) as conflicts,"
+            f" array_remove(array[{stored}]::text[], null) as stored"
             f" from {self.staging} i cross join lateral (select * from {self.name} t"
             " where t.terminal_id = i.terminal_id and t.time = i.time"
             " and t.time between %(first)s and %(last)s offset 0) r) c"
             " where adds <> '{}' or conflicts <> '{}'"
         )
+
+    def value(self, metric: str, text: str) -> object:
+        """A stored value of this metric that `compare_staged` gives as text."""
+        return _OF_TEXT[storage(self._metrics[metric]).kind](text)
 
     def extend_stored(self, metrics: Sequence[str]) -> str:
         """Add the staged rows' metrics where the stored row lacks them; what is there stays."""

@@ -270,6 +270,24 @@ def test_a_row_of_what_was_delivered_before_is_doubtful() -> None:
     assert seal((delivery(), ref(1), [reading(NOON_US, a=1.0)])).tables[0].doubtful is None
 
 
+def test_who_repeats_what_is_stored_conflicts_with_nothing() -> None:
+    """Though it came behind one that does: two of one moment, the second of which was stored."""
+    first, second, third = (delivery() for _ in range(3))
+    sealed = seal(
+        (first, ref(1), [reading(NOON_US, a=1.0)]),
+        (second, ref(1), [reading(NOON_US, a=2.0)]),
+        (third, ref(1), [reading(NOON_US, a=3.0)]),
+    )
+    fates = told(sealed, inserted=np.array([False]), conflicts={0: {"a": 2.0}})
+
+    assert [refused.delivery for refused in fates.refused] == [first, third]
+    assert fates.messages() == {
+        (Fate.DUPLICATE, None): 1,
+        (Fate.STORED, None): 0,
+        (Fate.QUARANTINED, Reason.CONFLICT): 2,
+    }
+
+
 def test_what_the_database_tells_of_a_row_reaches_its_messages() -> None:
     """Of messages that became one row, each has the fate of what it gave."""
     given, added, clashing, same, refused = (delivery() for _ in range(5))
@@ -284,7 +302,7 @@ def test_what_the_database_tells_of_a_row_reaches_its_messages() -> None:
         sealed,
         inserted=np.array([False, False, False]),
         added={0: frozenset("b")},
-        conflicts={0: frozenset("c")},
+        conflicts={0: {"c": "y"}},
         refused={2: "never"},
     )
 

@@ -131,6 +131,23 @@ async def test_a_redelivered_message_is_a_duplicate(
     ]
 
 
+async def test_of_two_at_one_moment_the_stored_one_stays_a_duplicate(
+    database: Database, broker: TestBroker, pool: Pool
+) -> None:
+    """Whichever of them comes first the next time: values are held against what is stored."""
+    base = now_ms() - HOUR_MS
+    first = {"ts": base, "values": {"voltage_a": 231.0, "energy_kwh": 5.5}}
+    second = {"ts": base, "values": {"voltage_a": 240.5, "energy_kwh": 6.5}}
+    with Bridge(database, broker).ready() as bridge, Publisher(broker, "M-1") as meter:
+        meter.say(second)
+        bridge.settle(1)
+        meter.say(first, second)
+        bridge.settle(3)
+        assert bridge.fates() == {"stored": 1, "duplicate": 1, "conflict": 1}
+
+    assert stored(database, "voltage_a, energy_kwh") == [("M-1", base, 240.5, 650)]
+
+
 async def test_a_new_profile_and_a_new_metric_reach_a_running_bridge(
     database: Database, broker: TestBroker, pool: Pool
 ) -> None:

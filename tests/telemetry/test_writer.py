@@ -137,7 +137,7 @@ async def test_metrics_of_one_moment_merge_and_the_first_value_stays(
 
     assert stored.inserted.tolist() == [False, False, True]
     assert stored.added == {0: frozenset("bc"), 1: frozenset("b")}
-    assert stored.conflicts == {1: frozenset("ac")}
+    assert stored.conflicts == {1: {"a": 1.0, "c": "x"}}
     assert read_table(database, meter) == [
         (1, NOON_US, {"a": 1.0, "b": 2.0, "c": "y"}),
         (2, NOON_US, {"a": 1.0, "b": 6.0, "c": "x"}),
