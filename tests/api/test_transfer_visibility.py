@@ -36,6 +36,7 @@ from tests.api.world import PASSWORD, POWER, SUZHOU, SYSTEM, TRANSIT, World, min
 DOORS = [ask for ask in ROUTES if ask.method == "GET"]
 # Kinds that have nothing to do with one terminal: what `declared` names of them is asked for.
 ASIDE = (
+    declared.TIER,
     declared.USER,
     declared.KEY,
     declared.REPLAY,

@@ -18,7 +18,7 @@ def look(page: Page, name: str) -> None:
         for finding in findings.response["violations"]
         if finding["impact"] in ("serious", "critical")
     ]
-    assert grave == [], name
+    assert grave == [], (name, grave)
 
 
 def look_at_each(page: Page, pages: Mapping[str, str], look_and_language: str) -> None:
