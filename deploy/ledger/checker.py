@@ -7,13 +7,14 @@ bridge closed (L8).
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import psycopg
 
 from deploy.embedded.processes import wait_until
 from deploy.ledger.ground import Ground
-from deploy.ledger.script import METRICS, OUT_OF_RANGE, PROFILE, Kind, Script
+from deploy.ledger.script import METRICS, OUT_OF_RANGE, PROFILE, Kind, Messages, Script
 
 _MOST_NAMED = 10  # examples of one fault of the books
 _LATEST_SECONDS = 120.0  # what the jobs may be behind
@@ -54,9 +55,9 @@ def check(ground: Ground, script: Script, counts: Sequence[int]) -> Verdict:
         order = np.argsort(said.times_ms[kept])
         times, values = said.times_ms[kept][order], said.values[kept][order]
         values[values == OUT_OF_RANGE] = np.nan
-        rivals = said.kinds == Kind.CONFLICT
-        rival = dict(zip(said.times_ms[rivals].tolist(), said.values[rivals], strict=True))
-        _compare(verdict, ground, code, ids[code], times, values, rival)
+        rivals = _rivals(said)
+        instead = _compare(verdict, ground, code, ids[code], times, values, rivals)
+        _compare_conflicts(verdict, ground, code, ids[code], rivals, instead)
         for metric, column in zip(METRICS, values.T, strict=True):
             newest[code, metric] = int(times[~np.isnan(column)].max(initial=0))
         days.update(np.unique(times // _CHUNK_MS).tolist())
@@ -83,6 +84,21 @@ def check(ground: Ground, script: Script, counts: Sequence[int]) -> Verdict:
     if chunks > len(days) + 2:  # the visitor's, and a part of a day at an end
         verdict.faults.append(f"L6: {chunks} chunks are there for {len(days)} days")
     return verdict
+
+
+class Rival(NamedTuple):
+    """The second of two messages of one moment: its number, and its values."""
+
+    number: int
+    values: np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
+def _rivals(said: Messages) -> dict[int, Rival]:
+    """Those among some messages, by their time (Unix ms)."""
+    chosen = np.flatnonzero(said.kinds == Kind.CONFLICT)
+    numbers = (said.first + chosen).tolist()
+    each = zip(numbers, said.values[chosen], strict=True)
+    return dict(zip(said.times_ms[chosen].tolist(), map(Rival._make, each), strict=True))
 
 
 class Latest:
@@ -151,12 +167,12 @@ def _compare(
     terminal_id: int,
     times_ms: np.ndarray[tuple[int], np.dtype[np.int64]],
     values: np.ndarray[tuple[int, int], np.dtype[np.float64]],
-    rival: Mapping[int, np.ndarray[tuple[int], np.dtype[np.float64]]],
-) -> None:
-    """Every row is there once, as it was sent.
+    rivals: Mapping[int, Rival],
+) -> set[int]:
+    """Every row is there once, as it was sent; gives the times at which the rival's stands.
 
-    Of two messages of one moment the one that reached us first stays: where the broker threw the
-    first one away, that is the other one (`rival`, by time), whole.
+    Of two messages of one moment the one that reached us first stays: where a broker lost the first
+    one, that is its rival, whole.
     """
     columns = ", ".join(METRICS)
     rows = ground.query(
@@ -178,14 +194,47 @@ def _compare(
     if twice:
         verdict.faults.append(f"L3: {twice} rows of {code} are there twice")
     if len(lost) or len(invented) or twice:
-        return
+        return set()
     found = np.array([row[1:] for row in rows], np.float64).reshape(-1, len(METRICS))
     same = (found == values) | (np.isnan(found) & np.isnan(values))
     differ = np.flatnonzero(~same.all(axis=1)).tolist()
     at = times_ms.tolist()
-    wrong = times_ms[[k for k in differ if not np.array_equal(found[k], rival.get(at[k], ()))]]
+    may_lose = bool(differ) and _has_lost(ground)
+    instead = {
+        at[k]
+        for k in differ
+        if may_lose and at[k] in rivals and np.array_equal(found[k], rivals[at[k]].values)
+    }
+    wrong = times_ms[[k for k in differ if at[k] not in instead]]
     if len(wrong):
         verdict.faults.append(f"L4: {len(wrong)} rows of {code} hold other values: {_some(wrong)}")
+    return instead
+
+
+def _has_lost(ground: Ground) -> bool:
+    """Whether it is on record that a broker lost messages."""
+    return bool(ground.query("select from telemetry.gap where kind <> 'given_up' limit 1"))
+
+
+def _compare_conflicts(
+    verdict: Verdict,
+    ground: Ground,
+    code: str,
+    terminal_id: int,
+    rivals: Mapping[int, Rival],
+    instead: Collection[int],
+) -> None:
+    """Of two messages of one moment the one that is not stored is refused, and no other one is."""
+    rows = ground.query(
+        "select (convert_from(payload, 'UTF8')::jsonb ->> 'seq')::int from telemetry.quarantine"
+        " where terminal_id = %s and reason = 'conflict' order by 1",
+        terminal_id,
+    )
+    found = [int(row[0]) for row in rows]
+    wanted = sorted(r.number - 1 if at in instead else r.number for at, r in rivals.items())
+    if found != wanted:
+        odd = np.array(sorted({*found} ^ {*wanted}) or found, np.int64)
+        verdict.faults.append(f"L1: {code} has other conflicts than it sent: {_some(odd)}")
 
 
 def check_books(metrics: Mapping[str, float]) -> list[str]:
