@@ -16,6 +16,7 @@ def _(text: str) -> str:
 # What an action is about, by its table.
 THINGS = {
     "api_key": _("API key"),
+    "assignment": _("assignment of a client"),
     "binding": _("binding of a SIM"),
     "binding_request": _("request for another binding"),
     "certificate": _("certificate of a terminal"),

@@ -29,6 +29,10 @@ FLAGS = (
     "--disable-sync",
 )
 
+# What a browser logs of a form that comes back with what is wrong.
+REFUSED = (
+    "Failed to load resource: the server responded with a status of 422 (Unprocessable Entity)"
+)
 DESKTOP, PHONE = (1280, 720), (390, 844)
 
 
@@ -83,8 +87,12 @@ def opened(
     locale: str = "en-US",
     theme: str = "light",
     size: tuple[int, int] = DESKTOP,
+    refused: int = 0,
 ) -> Iterator[Page]:
-    """A page of a fresh browser profile, signed in; any fault that it logs fails the test."""
+    """A page of a fresh browser profile, signed in; any fault that it logs fails the test.
+
+    But for the forms that are to be refused, as many as are.
+    """
     context = browser.new_context(
         base_url=address,
         viewport={"width": size[0], "height": size[1]},
@@ -108,7 +116,7 @@ def opened(
         if user is not None:
             sign_in(page, user)
         yield page
-        assert faults == []
+        assert faults == [REFUSED] * refused
     finally:
         context.close()
 

@@ -55,7 +55,7 @@ def test_every_page_of_a_file_fits_a_phone(filed: World, chromium: Browser, addr
 
 def test_a_file_is_led_through_its_life(filed: World, chromium: Browser, address: str) -> None:
     """Verified by another than who filed it, changed, shown with who and when, and closed."""
-    with opened(chromium, address) as page:
+    with opened(chromium, address, refused=1) as page:
         page.goto(CLIENT)
         expect(page.locator("#file")).to_contain_text("The file is not verified.")
         page.click("text=Open the file")
