@@ -9,7 +9,7 @@ from foundation.database import Connection
 from registry.scope import Scope
 from telemetry import supervision, tally
 from telemetry.model import DataState
-from telemetry.supervision_model import By, Counts
+from telemetry.supervision_model import Counts, RollUpBy
 
 _SCOPE = Scope.system("gauges")
 
@@ -42,5 +42,5 @@ async def count(conn: Connection) -> Figures:
 
 async def supervise(conn: Connection) -> Mapping[str, Counts]:
     """What supervision sees now, by the code of a province, or of the headquarters."""
-    rolled = await supervision.roll_up(conn, _SCOPE, By.REGION)
+    rolled = await supervision.roll_up(conn, _SCOPE, RollUpBy.REGION)
     return {row.key: row.counts for row in rolled.rows if row.key is not None}

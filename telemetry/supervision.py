@@ -15,7 +15,7 @@ from registry import keyset, regions
 from registry.model import IndustryClass, Page, Region, RegionLevel, Sector
 from registry.scope import Right, Scope
 from telemetry.errors import DayNotTaken
-from telemetry.supervision_model import By, Counts, Day, RollUp, Row
+from telemetry.supervision_model import Counts, Day, RollUp, RollUpBy, Row
 
 sql = queries.load("telemetry", "supervision.sql")
 
@@ -26,12 +26,12 @@ _WHOLE = (-(2**31), 2**31 - 1)
 _NO_CLIENTS: dict[str, int | None] = dict.fromkeys(
     ("prospects", "customers", "verified", "files_due")
 )
-_WORDS: Mapping[By, Sequence[str]] = {
-    By.LEVEL: [level.value for level in RegionLevel],
-    By.CLASS: [one.value for one in IndustryClass],
-    By.SECTOR: [sector.value for sector in Sector],
+_WORDS: Mapping[RollUpBy, Sequence[str]] = {
+    RollUpBy.LEVEL: [level.value for level in RegionLevel],
+    RollUpBy.CLASS: [one.value for one in IndustryClass],
+    RollUpBy.SECTOR: [sector.value for sector in Sector],
 }
-_TITLED = {By.INDUSTRY: sql.list_industries, By.TIER: sql.list_tiers}
+_TITLED = {RollUpBy.INDUSTRY: sql.list_industries, RollUpBy.TIER: sql.list_tiers}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class _Key:
 async def roll_up(
     conn: Connection,
     scope: Scope,
-    by: By,
+    by: RollUpBy,
     *,
     within: Region | None = None,
     day: date | None = None,
@@ -64,19 +64,20 @@ async def roll_up(
     taken = None if day is None else await find_day(conn, scope, day)
     if compared_with is not None:
         await find_day(conn, scope, compared_with, "compared_with")
-    root = within or await _root(conn, scope)
+    tree = await regions.list_all(conn, scope)
+    root = within or _root(tree, scope)
     place: dict[str, Any] = {
         "narrowed": within is not None,
         "deep": root is not None and root.level is not RegionLevel.HEADQUARTERS,
     }
     place["low"], place["high"] = root.range if root else _WHOLE
-    clients = await _clients(conn, scope, place, after, limit) if by is By.CLIENT else None
-    keys = await _keys(conn, scope, by, root) if clients is None else list(clients.items)
+    clients = await _clients(conn, scope, place, after, limit) if by is RollUpBy.CLIENT else None
+    keys = await _keys(conn, by, tree, root) if clients is None else list(clients.items)
     ids = None if clients is None else [int(key.of_query) for key in keys]
     now = await _count(conn, scope, by, day, place, ids)
     then = await _count(conn, scope, by, compared_with, place, ids) if compared_with else None
     if clients is None:
-        keys = await _with_others(conn, scope, by, keys, now.keys() | (then or {}).keys())
+        keys = _with_others(by, tree, keys, now.keys() | (then or {}).keys())
         keys, next_key = _page(keys, after, limit)
     else:
         next_key = clients.next_key
@@ -89,7 +90,7 @@ async def roll_up(
 
 
 def _rows(
-    by: By, keys: Iterable[_Key], now: Mapping[str, Counts], then: Mapping[str, Counts] | None
+    by: RollUpBy, keys: Iterable[_Key], now: Mapping[str, Counts], then: Mapping[str, Counts] | None
 ) -> list[Row]:
     nothing = _counts({}, by)
     return [
@@ -120,9 +121,8 @@ async def find_day(conn: Connection, scope: Scope, day: date, field: str = "day"
     return Day(**row)
 
 
-async def _root(conn: Connection, scope: Scope) -> Region | None:
+def _root(tree: Sequence[Region], scope: Scope) -> Region | None:
     """What a scope is of: its region, or the headquarters."""
-    tree = await regions.list_all(conn, scope)
     own = (region for region in tree if region.range == scope.region)
     top = (region for region in tree if region.level is RegionLevel.HEADQUARTERS)
     return next(own, next(top, None))
@@ -142,10 +142,11 @@ async def _clients(
     )
 
 
-async def _keys(conn: Connection, scope: Scope, by: By, root: Region | None) -> list[_Key]:
+async def _keys(
+    conn: Connection, by: RollUpBy, tree: Sequence[Region], root: Region | None
+) -> list[_Key]:
     """What there is a row of, whether there is anything in it or not."""
-    if by is By.REGION:
-        tree = await regions.list_all(conn, scope)
+    if by is RollUpBy.REGION:
         return [
             _of_region(region)
             for region in tree
@@ -162,18 +163,17 @@ def _of_region(region: Region) -> _Key:
     return _Key(code, code, region.name_zh, region.name_en)
 
 
-async def _with_others(
-    conn: Connection, scope: Scope, by: By, keys: list[_Key], found: Iterable[str]
+def _with_others(
+    by: RollUpBy, tree: Sequence[Region], keys: list[_Key], found: Iterable[str]
 ) -> list[_Key]:
     """The keys in order, with regions elsewhere, and what belongs to no client in sight last."""
     others = set(found) - {key.of_query for key in keys}
-    if by is By.REGION:
-        tree = await regions.list_all(conn, scope)
+    if by is RollUpBy.REGION:
         keys += [_of_region(region) for region in tree if str(region.code) in others]
         return sorted(keys, key=lambda key: int(key.of_query))
     keys = keys if by in _WORDS else sorted(keys, key=lambda key: key.of_query)
     # By sector it would be messages that were counted before sectors were kept.
-    if by is not By.SECTOR and _OF_NO_CLIENT in others:
+    if by is not RollUpBy.SECTOR and _OF_NO_CLIENT in others:
         keys = [*keys, _Key(None, _OF_NO_CLIENT)]
     return keys
 
@@ -190,7 +190,7 @@ def _page(keys: list[_Key], after: str | None, limit: int) -> tuple[list[_Key], 
 async def _count(
     conn: Connection,
     scope: Scope,
-    by: By,
+    by: RollUpBy,
     day: date | None,
     place: Mapping[str, Any],
     ids: list[int] | None,
@@ -201,7 +201,7 @@ async def _count(
     begun = (now - datetime.combine(utc_day, time.min, UTC)).total_seconds()
     wanted = {
         "by": by.value,
-        "whole": by in (By.REGION, By.SECTOR),
+        "whole": by in (RollUpBy.REGION, RollUpBy.SECTOR),
         "ids": ids,
         "day": day,
         "utc_day": utc_day,
@@ -211,6 +211,6 @@ async def _count(
     return {row.pop("key"): _counts(row, by) async for row in cursor}
 
 
-def _counts(row: Mapping[str, int | None], by: By) -> Counts:
+def _counts(row: Mapping[str, int | None], by: RollUpBy) -> Counts:
     counts = Counts(**row)  # type: ignore[arg-type]
-    return replace(counts, **_NO_CLIENTS) if by is By.SECTOR else counts  # type: ignore[arg-type]
+    return replace(counts, **_NO_CLIENTS) if by is RollUpBy.SECTOR else counts  # type: ignore[arg-type]

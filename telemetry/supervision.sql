@@ -1,3 +1,11 @@
+-- part: in_sums
+-- What the scope sees of sums by owner and region: those of all owners together (-1) where that will do, and each owner's else.
+and (%(whole)s and t.group_client_id = -1 and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s)
+    or %(whole)s and not %(everything)s and not t.region_code between %(region_low)s and %(region_high)s
+        and t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))
+    or not %(whole)s and t.group_client_id >= 0 and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
+        or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))))
+
 -- name: roll_up
 -- By key: terminals, SIMs and messages by where the terminals are, clients by where they are supervised; now, or as a day
 -- had ended. What belongs to no client in sight has the key ''.
@@ -30,11 +38,8 @@ terminal as (
     select t.group_client_id, t.region_code, f.sector, t.terminals as each, t.state, t.data, f.expected_interval_seconds as seconds
     from visible.tally t join registry.profile f on f.id = t.profile_id
     where %(day)s::date is null and t.terminals <> 0 and (%(ids)s::int4[] is null or t.group_client_id = any (%(ids)s))
-        and (%(whole)s and t.group_client_id = -1 and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s)
-            or %(whole)s and not %(everything)s and not t.region_code between %(region_low)s and %(region_high)s
-                and t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))
-            or not %(whole)s and t.group_client_id >= 0 and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
-                or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))))),
+        -- with: in_sums
+),
 counted as (
     select t.group_client_id, t.region_code, t.sector,
         sum(t.each) filter (where t.state = 'registered') as registered, sum(t.each) filter (where t.state = 'provisioned') as provisioned,
@@ -45,14 +50,10 @@ counted as (
         0 as sims_in_use, 0 as sims_bound, 0 as sims_ok, 0 as sims_violated, 0 as received, 0 as stored, 0 as bytes
     from terminal t group by 1, 2, 3
     union all
-    select b.group_client_id, b.region_code, b.sector, 0, 0, 0, 0, 0, 0, 0, 0, 0, b.sims_in_use, b.sims_bound, b.sims_ok, b.sims_violated, 0, 0, 0
-    from visible.binding_tally b
-    where %(day)s::date is null and (%(ids)s::int4[] is null or b.group_client_id = any (%(ids)s))
-        and (%(whole)s and b.group_client_id = -1 and (%(everything)s or b.region_code between %(region_low)s and %(region_high)s)
-            or %(whole)s and not %(everything)s and not b.region_code between %(region_low)s and %(region_high)s
-                and b.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))
-            or not %(whole)s and b.group_client_id >= 0 and (%(everything)s or b.region_code between %(region_low)s and %(region_high)s
-                or b.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))))
+    select t.group_client_id, t.region_code, t.sector, 0, 0, 0, 0, 0, 0, 0, 0, 0, t.sims_in_use, t.sims_bound, t.sims_ok, t.sims_violated, 0, 0, 0
+    from visible.binding_tally t
+    where %(day)s::date is null and (%(ids)s::int4[] is null or t.group_client_id = any (%(ids)s))
+        -- with: in_sums
     union all
     select d.group_client_id, d.region_code, d.sector, d.registered, d.provisioned, d.testing, d.in_service, d.maintenance, d.isolated, d.retired,
         d.online, d.expected, d.sims_in_use, d.sims_bound, d.sims_ok, d.sims_violated, 0, 0, 0

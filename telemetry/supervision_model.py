@@ -8,7 +8,7 @@ from enum import StrEnum
 from registry.model import Region
 
 
-class By(StrEnum):
+class RollUpBy(StrEnum):
     """What is rolled up by."""
 
     REGION = "region"

@@ -1,7 +1,7 @@
 """The words of supervision as people read them; `_` only marks, as in `words`."""
 
 from registry.model import IndustryClass, RegionLevel
-from telemetry.supervision_model import By, Rate
+from telemetry.supervision_model import Rate, RollUpBy
 
 
 def _(text: str) -> str:
@@ -9,13 +9,13 @@ def _(text: str) -> str:
 
 
 BY = {
-    By.REGION: _("Region"),
-    By.LEVEL: _("Level"),
-    By.INDUSTRY: _("Industry"),
-    By.CLASS: _("Class"),
-    By.SECTOR: _("Sector"),
-    By.TIER: _("Tier"),
-    By.CLIENT: _("Client"),
+    RollUpBy.REGION: _("Region"),
+    RollUpBy.LEVEL: _("Level"),
+    RollUpBy.INDUSTRY: _("Industry"),
+    RollUpBy.CLASS: _("Class"),
+    RollUpBy.SECTOR: _("Sector"),
+    RollUpBy.TIER: _("Tier"),
+    RollUpBy.CLIENT: _("Client"),
 }
 RATES = {
     Rate.ONLINE: _("Reporting"),

@@ -10,8 +10,8 @@ from api.paging import After, Limit, link_next
 from api.schemas.certificates import (
     CertificateAnswer,
     CertificateBody,
+    CertificateStandingAnswer,
     SignedAnswer,
-    StandingAnswer,
 )
 from api.schemas.shapes import PageOf
 from api.strict import StrictRoute
@@ -27,9 +27,9 @@ router = APIRouter(prefix="/api/v1/terminals", tags=["terminals"], route_class=S
 @router.get("/{code}/credential", operation_id="find_credential")
 async def find_credential(
     scope: Annotated[Scope, Needs(Right.TERMINALS_READ)], conn: Transaction, code: str
-) -> StandingAnswer:
+) -> CertificateStandingAnswer:
     """Since when a terminal's password is in force; the password itself is never shown again."""
-    return StandingAnswer.model_validate(await credentials.find(conn, scope, code))
+    return CertificateStandingAnswer.model_validate(await credentials.find(conn, scope, code))
 
 
 @router.get("/{code}/certificates", operation_id="list_certificates")

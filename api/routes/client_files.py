@@ -9,13 +9,13 @@ from api.dependencies import Creates, Needs, Transaction
 from api.etags import IfMatch
 from api.paging import After, Limit, link_next
 from api.schemas.client_files import (
+    ClientStandingAnswer,
     EvidenceAnswer,
     EvidenceBody,
     FileAnswer,
     FileChange,
     FileMoveAnswer,
     FileMoveBody,
-    StandingAnswer,
     StandingBody,
 )
 from api.schemas.shapes import PageOf
@@ -112,11 +112,11 @@ async def list_client_standings(
     code: str,
     after: After = None,
     limit: Limit = 50,
-) -> PageOf[StandingAnswer]:
+) -> PageOf[ClientStandingAnswer]:
     """One page of the standings that a client came to, each with its date, newest first."""
     page = await client_files.list_standings(conn, scope, code, after=after, limit=limit)
     link_next(request, response, page.next_key)
-    return PageOf[StandingAnswer].model_validate({"items": page.items, "next": page.next_key})
+    return PageOf[ClientStandingAnswer].model_validate({"items": page.items, "next": page.next_key})
 
 
 @router.post("/standings", operation_id="set_client_standing", status_code=201)

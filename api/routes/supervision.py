@@ -16,9 +16,10 @@ from api.streamed import FileFormat
 from api.strict import StrictRoute
 from foundation.database import Pool, transaction
 from registry import regions
+from registry.model import Region
 from registry.scope import Right, Scope
 from telemetry import supervision
-from telemetry.supervision_model import By, Counts, Rate, Row
+from telemetry.supervision_model import Counts, Rate, RollUpBy, Row
 
 router = APIRouter(prefix="/api/v1/supervision", tags=["supervision"], route_class=StrictRoute)
 
@@ -39,7 +40,7 @@ async def roll_up(
     conn: Transaction,
     request: Request,
     response: Response,
-    by: By = By.REGION,
+    by: RollUpBy = RollUpBy.REGION,
     within: Within = None,
     day: OfDay = None,
     compared_with: ComparedWith = None,
@@ -84,19 +85,18 @@ async def export_roll_up(
     scope: Reader,
     conn: Transaction,
     request: Request,
-    by: By = By.REGION,
+    by: RollUpBy = RollUpBy.REGION,
     within: Within = None,
     day: OfDay = None,
     compared_with: ComparedWith = None,
     form: Annotated[FileFormat | None, Query(alias="format")] = None,
 ) -> Response:
     """All rows of a roll-up as a file, a column for each count and rate, now and then."""
-    if within is not None:
-        await regions.find(conn, scope, within)
+    place = None if within is None else await regions.find(conn, scope, within)
     for asked, field in ((day, "day"), (compared_with, "compared_with")):
         if asked is not None:
             await supervision.find_day(conn, scope, asked, field)
-    rows = file_rows(request.app.state.pool, scope, by, within, day, compared_with)
+    rows = file_rows(request.app.state.pool, scope, by, place, day, compared_with)
     form = streamed.wanted(request, form)
     return await streamed.response(f"supervision-{by.value}", form, HEADER, rows)
 
@@ -104,8 +104,8 @@ async def export_roll_up(
 async def file_rows(
     pool: Pool,
     scope: Scope,
-    by: By,
-    within: int | None,
+    by: RollUpBy,
+    within: Region | None,
     day: date | None,
     compared_with: date | None,
 ) -> AsyncIterator[Sequence[Sequence[str]]]:
@@ -117,7 +117,7 @@ async def file_rows(
                 conn,
                 scope,
                 by,
-                within=None if within is None else await regions.find(conn, scope, within),
+                within=within,
                 day=day,
                 compared_with=compared_with,
                 after=after,

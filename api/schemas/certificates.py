@@ -7,7 +7,7 @@ from registry.authority import DEFAULT_DAYS, LONGEST_REQUEST, MOST_DAYS
 from registry.certificates import RevocationReason
 
 
-class StandingAnswer(Answer):
+class CertificateStandingAnswer(Answer):
     """A terminal's password: since when it is in force, and whether it still is."""
 
     issued_at: Utc | None = Field(description="Null: it has none.")

@@ -139,7 +139,7 @@ class StandingBody(Body):
     reason: Reason = None
 
 
-class StandingAnswer(Answer):
+class ClientStandingAnswer(Answer):
     """A standing that a client came to; the first one came from none."""
 
     since: Utc

@@ -19,7 +19,7 @@ from deploy.bench.stand import Stand, built
 from foundation.database import open_pool, transaction
 from registry.scope import Scope
 from telemetry import supervision
-from telemetry.supervision_model import By
+from telemetry.supervision_model import RollUpBy
 
 _SCOPE = Scope.system("bench")
 _MOST_SECONDS, _MOST_MEGABYTES = 120.0, 200.0
@@ -122,8 +122,8 @@ async def compare(stand: Stand, day: date, samples: int) -> list[str]:
     drawn = [code for (code,) in stand.query("select code from registry.group_client")]
     chosen = random.Random(1).sample(drawn, min(samples, len(drawn)))
     slowly = {
-        By.REGION: stand.query(_SLOW.format(key=_PROVINCE, where="true")),
-        By.CLIENT: stand.query(_SLOW.format(key="c.code", where="c.code = any (%s)"), chosen),
+        RollUpBy.REGION: stand.query(_SLOW.format(key=_PROVINCE, where="true")),
+        RollUpBy.CLIENT: stand.query(_SLOW.format(key="c.code", where="c.code = any (%s)"), chosen),
     }
     wrong: list[str] = []
     async with await open_pool(
@@ -143,7 +143,7 @@ async def compare(stand: Stand, day: date, samples: int) -> list[str]:
                     after = page.next_key
                     if after is None:
                         break
-                keys = chosen if by is By.CLIENT else list(seen)
+                keys = chosen if by is RollUpBy.CLIENT else list(seen)
                 wrong += [
                     f"{by} {key}, {when or 'now'}: {seen.get(key)}, not {truth.get(key or '')}"
                     for key in keys

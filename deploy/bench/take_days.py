@@ -14,7 +14,7 @@ from deploy.bench.processes import resident_megabytes
 from foundation.database import Connection, open_pool, transaction
 from registry.scope import Scope
 from telemetry import supervision, supervision_days
-from telemetry.supervision_model import By
+from telemetry.supervision_model import RollUpBy
 
 _SCOPE = Scope.system("bench")
 _UTC = ZoneInfo("UTC")
@@ -47,8 +47,8 @@ async def main() -> None:
             "JOBS",
             lambda conn, at=at: supervision_days.take(conn, at, _UTC),  # type: ignore[misc]
         )
-    for by in By:
-        rows = 50 if by is By.CLIENT else 1000
+    for by in RollUpBy:
+        rows = 50 if by is RollUpBy.CLIENT else 1000
         await timed(
             f"by {by}, now and then",
             "API",

@@ -1,6 +1,6 @@
 """The benchmark of roll-ups takes days that are whole, and finds out when they are not."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -14,14 +14,14 @@ def test_a_small_country_is_rolled_up_rightly(monkeypatch: pytest.MonkeyPatch) -
     """Everything is measured and agrees with the truth; a sum that is wrong is told."""
     compare = rollups.compare
 
-    async def compare_with_a_fault(stand: Stand, day: object, samples: int) -> list[str]:
-        right = await compare(stand, day, samples)  # type: ignore[arg-type]
+    async def compare_with_a_fault(stand: Stand, day: date, samples: int) -> list[str]:
+        right = await compare(stand, day, samples)
         stand.query(
             "update telemetry.supervision_daily set online = online + 1"
             " where day = %s and group_client_id = -1 and online > 0",
             day,
         )
-        faulty.extend(await compare(stand, day, samples))  # type: ignore[arg-type]
+        faulty.extend(await compare(stand, day, samples))
         return right
 
     faulty: list[str] = []

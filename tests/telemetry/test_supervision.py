@@ -18,7 +18,7 @@ from registry.model import RegionLevel, RegionRange, TerminalState
 from registry.scope import Role, Scope
 from telemetry import supervision, supervision_days
 from telemetry.roll_call import RollCall
-from telemetry.supervision_model import By, Counts, Rate, RollUp, Row
+from telemetry.supervision_model import Counts, Rate, RollUp, RollUpBy, Row
 from tests.conftest import Database
 from tests.country import (
     HANGZHOU,
@@ -60,7 +60,7 @@ async def pool(database: Database) -> AsyncIterator[Pool]:
         yield opened
 
 
-async def rolled(pool: Pool, by: By, scope: Scope = everything, **how: Any) -> RollUp:
+async def rolled(pool: Pool, by: RollUpBy, scope: Scope = everything, **how: Any) -> RollUp:
     """A roll-up as somebody asks for it."""
     async with transaction(pool, scope.settings()) as conn:
         if isinstance(how.get("within"), int):
@@ -68,7 +68,9 @@ async def rolled(pool: Pool, by: By, scope: Scope = everything, **how: Any) -> R
         return await supervision.roll_up(conn, scope, by, **how)
 
 
-async def rows(pool: Pool, by: By, scope: Scope = everything, **how: Any) -> dict[str | None, Row]:
+async def rows(
+    pool: Pool, by: RollUpBy, scope: Scope = everything, **how: Any
+) -> dict[str | None, Row]:
     """The same by key."""
     return {row.key: row for row in (await rolled(pool, by, scope, **how)).rows}
 
@@ -84,8 +86,8 @@ async def take(database: Database, days_ago: int) -> date:
 
 async def test_every_region_has_a_row(pool: Pool) -> None:
     """Provinces for the headquarters, cities for a province; one with none has 0, no rate."""
-    provinces = await rows(pool, By.REGION)
-    cities = await rows(pool, By.REGION, within=ZHEJIANG)
+    provinces = await rows(pool, RollUpBy.REGION)
+    cities = await rows(pool, RollUpBy.REGION, within=ZHEJIANG)
     async with transaction(pool, everything.settings()) as conn:
         tree = await regions.list_all(conn, everything)
 
@@ -111,11 +113,11 @@ async def test_every_region_has_a_row(pool: Pool) -> None:
 
 async def test_a_supervisor_sees_the_own_clients_and_what_is_installed_there(pool: Pool) -> None:
     """Of others the terminals only, never the file; of the own clients those elsewhere, too."""
-    regions_seen = await rows(pool, By.REGION, SUPERVISOR)
-    tiers = await rows(pool, By.TIER, SUPERVISOR)
-    clients = await rows(pool, By.CLIENT, SUPERVISOR)
-    abroad = await rows(pool, By.INDUSTRY, ABROAD)
-    root = (await rolled(pool, By.REGION, SUPERVISOR)).root
+    regions_seen = await rows(pool, RollUpBy.REGION, SUPERVISOR)
+    tiers = await rows(pool, RollUpBy.TIER, SUPERVISOR)
+    clients = await rows(pool, RollUpBy.CLIENT, SUPERVISOR)
+    abroad = await rows(pool, RollUpBy.INDUSTRY, ABROAD)
+    root = (await rolled(pool, RollUpBy.REGION, SUPERVISOR)).root
 
     assert root is not None
     assert root.code == JIANGSU
@@ -133,7 +135,7 @@ async def test_who_has_no_scope_counts_nothing(pool: Pool, database: Database) -
     """Row-level security stands behind the filter, and the filter before it: each alone holds."""
     nowhere = Scope.of_role("user:n", Role.SUPERVISOR, region=RegionRange(110000, 119999))
     day = await take(database, 1)
-    for by in By:
+    for by in RollUpBy:
         for when in (None, day):
             async with transaction(pool, nowhere.settings()) as conn:
                 lied_to = await supervision.roll_up(conn, everything, by, day=when)
@@ -188,15 +190,15 @@ async def test_sums_equal_the_truth_counted_one_by_one(
     await call(database, RollCall())
     day = await take(database, 1)
 
-    for by in By:
+    for by in RollUpBy:
         for within, (low, high) in ((None, (0, 999999)), (JIANGSU, (320000, 329999))):
-            if by is By.REGION and within:
+            if by is RollUpBy.REGION and within:
                 continue  # cities, which the slow query does not know
             with psycopg.connect(database.superuser) as slow:
                 found = slow.execute(
                     SLOW.encode(), {"by": by.value, "low": low, "high": high}
                 ).fetchall()
-            truth = {key: rest for key, *rest in found if by is not By.CLIENT or key}
+            truth = {key: rest for key, *rest in found if by is not RollUpBy.CLIENT or key}
             for when in (None, day):
                 seen = {
                     key: [row.counts.terminals, row.counts.in_service, row.counts.online]
@@ -219,8 +221,8 @@ async def test_a_day_stays_as_it_was_taken(pool: Pool, database: Database) -> No
     await call(database, RollCall())
     after = await take(database, 1)
 
-    then = await rows(pool, By.REGION, day=before)
-    both = await rows(pool, By.REGION, day=after, compared_with=before)
+    then = await rows(pool, RollUpBy.REGION, day=before)
+    both = await rows(pool, RollUpBy.REGION, day=after, compared_with=before)
     js, zj = both[str(JIANGSU)], both[str(ZHEJIANG)]
     assert then[str(JIANGSU)].counts == js.then
     assert (js.then and js.then.customers, js.counts.customers, js.customers_grown) == (1, 0, -1)
@@ -229,8 +231,10 @@ async def test_a_day_stays_as_it_was_taken(pool: Pool, database: Database) -> No
     assert js.change(Rate.ONLINE) == pytest.approx(2 / 6 - 3 / 7)
     assert js.change(Rate.VERIFIED) is None
     assert js.grown == 0
-    assert (await rows(pool, By.REGION, SUPERVISOR, day=before))[str(ZHEJIANG)].counts.terminals
-    assert str(ZHEJIANG) not in await rows(pool, By.REGION, SUPERVISOR, day=after)
+    assert (await rows(pool, RollUpBy.REGION, SUPERVISOR, day=before))[
+        str(ZHEJIANG)
+    ].counts.terminals
+    assert str(ZHEJIANG) not in await rows(pool, RollUpBy.REGION, SUPERVISOR, day=after)
 
 
 async def test_a_day_is_taken_once_in_time_and_when_everybody_was_called(
@@ -254,7 +258,7 @@ async def test_a_day_is_taken_once_in_time_and_when_everybody_was_called(
     assert (one.day, one.ended_at) == (TODAY - timedelta(days=1), midnight)
     for how in ({"day": TODAY}, {"compared_with": TODAY}):
         with pytest.raises(Invalid, match=f"No figures of {TODAY}") as refused:
-            await rolled(pool, By.REGION, everything, **how)
+            await rolled(pool, RollUpBy.REGION, everything, **how)
         assert refused.value.field == next(iter(how))
 
 
@@ -282,8 +286,12 @@ async def test_messages_of_a_day_and_what_was_expected(pool: Pool, database: Dat
         int(NANJING),
     )
 
-    for by, key in ((By.REGION, str(JIANGSU)), (By.SECTOR, "power"), (By.TIER, "gold"),
-                    (By.CLIENT, "power-js")):  # fmt: skip
+    for by, key in (
+        (RollUpBy.REGION, str(JIANGSU)),
+        (RollUpBy.SECTOR, "power"),
+        (RollUpBy.TIER, "gold"),
+        (RollUpBy.CLIENT, "power-js"),
+    ):
         counts = (await rows(pool, by, day=second))[key].counts
         assert (counts.received, counts.stored, counts.bytes) == (5100, 5040, 70000), by
         assert counts.expected == counts.in_service * 1440, by
@@ -305,7 +313,7 @@ async def test_bindings_are_counted_where_their_terminals_are(
     execute(database, "update registry.binding set verdict = 'violated', violation = 'rival_sim'")
     async with connected(database.jobs) as conn:
         await supervision_days.count_bindings(conn)
-    found = await rolled(pool, By.REGION)
+    found = await rolled(pool, RollUpBy.REGION)
     counted = {row.key: row.counts for row in found.rows}
     day = await take(database, 1)
     js, zj = counted[str(JIANGSU)], counted[str(ZHEJIANG)]
@@ -313,18 +321,18 @@ async def test_bindings_are_counted_where_their_terminals_are(
     assert (js.sims_in_use, js.sims_bound, js.sims_violated, js.binding_coverage) == (1, 1, 1, 1.0)
     assert (zj.sims_in_use, zj.sims_bound, zj.binding_coverage) == (1, 0, 0.0)
     assert found.bindings_at is not None
-    assert (await rows(pool, By.SECTOR, day=day))["power"].counts.sims_in_use == 2
+    assert (await rows(pool, RollUpBy.SECTOR, day=day))["power"].counts.sims_in_use == 2
     async with transaction(pool, everything.settings()) as conn:
         await sims.remove(conn, everything, cards[1])
     async with connected(database.jobs) as conn:
         await supervision_days.count_bindings(conn)
-    assert (await rows(pool, By.REGION))[str(ZHEJIANG)].counts.sims_in_use == 0
+    assert (await rows(pool, RollUpBy.REGION))[str(ZHEJIANG)].counts.sims_in_use == 0
     assert len(read(database, "select from telemetry.binding_tally")) == 2
 
 
 async def test_clients_and_regions_come_by_pages(pool: Pool) -> None:
     """Each page goes on where the one before ended; a foreign cursor is refused."""
-    for by in (By.CLIENT, By.REGION):
+    for by in (RollUpBy.CLIENT, RollUpBy.REGION):
         whole = [row.key for row in (await rolled(pool, by)).rows]
         seen: list[str | None] = []
         after: str | None = None
@@ -336,7 +344,7 @@ async def test_clients_and_regions_come_by_pages(pool: Pool) -> None:
                 break
         assert seen == whole
     with pytest.raises(Invalid):
-        await rolled(pool, By.REGION, after="nowhere")
+        await rolled(pool, RollUpBy.REGION, after="nowhere")
 
 
 async def test_old_days_are_forgotten_but_for_the_last_of_a_month(
@@ -359,6 +367,6 @@ async def test_old_days_are_forgotten_but_for_the_last_of_a_month(
     assert (forgotten, kept) == (2, [date(2025, 1, 31), date(2025, 2, 1)])
     assert [row["day"] for row in sums] == kept
     assert len(read(database, "select from telemetry.supervised_client")) == 4
-    assert (await rows(pool, By.REGION, day=kept[0]))[str(JIANGSU)].counts.customers == 1
+    assert (await rows(pool, RollUpBy.REGION, day=kept[0]))[str(JIANGSU)].counts.customers == 1
     async with connected(database.jobs) as conn:
         assert await supervision_days.forget(conn, start + timedelta(days=4000), 10) == 2

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from api.console.pages.hand_overs import people_of
+from api.console.pages.hand_overs import people_of, people_who_serve
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
-from registry import assignments, sims
+from registry import sims
 from registry.scope import Right
 from telemetry import book
 
@@ -52,14 +52,14 @@ async def show_book(screen: OnScreen, filters: Annotated[Filters, Depends()]) ->
     ahead = None
     if not filters.list and screen.may(Right.SIMS_READ):
         ahead = await sims.activations_ahead(screen.conn, screen.scope, clients=clients)
-    people = await assignments.list_people(screen.conn, screen.scope, limit=1000)
+    people = await people_who_serve(screen)
     return screen.show(
         "book.html",
         filters=filters,
         pages=pages,
         ahead=ahead,
         counted_at=await book.as_of(screen.conn, screen.scope),
-        people=people.items,
-        is_own=screen.caller.name in {person.name for person in people.items},
-        **await people_of(screen, filters.person or None),
+        people=people,
+        is_own=screen.caller.name in {person.name for person in people},
+        **await people_of(screen, filters.person or None, people),
     )

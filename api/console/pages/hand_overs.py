@@ -1,5 +1,6 @@
 """Handing clients over: one from its page, all of a person's from theirs or from the book."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -18,6 +19,8 @@ from registry.scope import Right
 Assigning = Annotated[Screen, Shows(Right.ASSIGNMENTS_CHANGE)]
 
 router = APIRouter(prefix="/hand-overs")
+
+_MOST_PEOPLE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +61,29 @@ async def call_off(
     return RedirectResponse(f"/group-clients/{found.group_client_code}#serving", 303)
 
 
-async def people_of(screen: Screen, person: str | None = None) -> dict[str, Any]:
-    """What the form lets choose from: who may serve, of each role; and who `person` is of them."""
+async def people_of(
+    screen: Screen, person: str | None = None, people: Sequence[Serving] | None = None
+) -> dict[str, Any]:
+    """What the form lets choose from: who may serve, of each role; and who `person` is of them.
+
+    `people` where they are known already.
+    """
     if not screen.may(Right.ASSIGNMENTS_CHANGE):
         return {"may_assign": False, "serving": None, "servers": {}}
-    listed = await assignments.list_people(screen.conn, screen.scope, limit=1000)
+    if people is None:
+        people = await people_who_serve(screen)
     servers: dict[str, list[Serving]] = {}
-    for one in listed.items:
+    for one in people:
         if one.in_force:
             servers.setdefault(one.role, []).append(one)
-    serving = next((one for one in listed.items if one.name == person), None)
+    serving = next((one for one in people if one.name == person), None)
     return {"may_assign": True, "serving": serving, "servers": servers}
+
+
+async def people_who_serve(screen: Screen) -> Sequence[Serving]:
+    """Account managers and agents as far as the reader sees them, as many as a form can hold."""
+    listed = await assignments.list_people(screen.conn, screen.scope, limit=_MOST_PEOPLE)
+    return listed.items
 
 
 async def _hand_over(screen: Screen, given: Given) -> None:

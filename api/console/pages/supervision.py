@@ -16,7 +16,7 @@ from registry import regions
 from registry.model import Region, RegionLevel
 from registry.scope import Right
 from telemetry import supervision
-from telemetry.supervision_model import By, Counts, Day, Rate, Row
+from telemetry.supervision_model import Counts, Day, Rate, RollUpBy, Row
 
 router = APIRouter(prefix="/supervision")
 
@@ -32,7 +32,7 @@ _AGO = {"yesterday": 0, "week": 6, "month": 29}
 class View:
     """What the address asks for."""
 
-    by: Annotated[By, Query()] = By.REGION
+    by: Annotated[RollUpBy, Query()] = RollUpBy.REGION
     rate: Annotated[Rate, Query()] = Rate.ONLINE
     within: Annotated[str, Query(pattern="^[0-9]{0,6}$")] = ""
     against: Annotated[str, Query(pattern="^(yesterday|week|month)$")] = "yesterday"
@@ -47,9 +47,11 @@ async def show_supervision(screen: OnScreen, view: Annotated[View, Depends()]) -
     within = await regions.find(conn, scope, int(view.within)) if view.within else None
     days = choices(await supervision.list_days(conn, scope))
     then = days.get(view.against, days.get("yesterday"))
-    areas = await supervision.roll_up(conn, scope, By.REGION, within=within, compared_with=then)
+    areas = await supervision.roll_up(
+        conn, scope, RollUpBy.REGION, within=within, compared_with=then
+    )
     table = areas
-    if view.by is not By.REGION:
+    if view.by is not RollUpBy.REGION:
         table = await supervision.roll_up(
             conn,
             scope,
@@ -57,7 +59,7 @@ async def show_supervision(screen: OnScreen, view: Annotated[View, Depends()]) -
             within=within,
             compared_with=then,
             after=view.after or None,
-            limit=PAGE_ROWS if view.by is By.CLIENT else streamed.ROWS_AT_ONCE,
+            limit=PAGE_ROWS if view.by is RollUpBy.CLIENT else streamed.ROWS_AT_ONCE,
         )
     named = {str(region.code): region for region in tree}
     return screen.show(
@@ -74,7 +76,7 @@ async def show_supervision(screen: OnScreen, view: Annotated[View, Depends()]) -
         named=named,
         flows=areas.root is not None and areas.root.level is not RegionLevel.HEADQUARTERS,
         worse=worst(table.rows, view.rate),
-        rows=table.rows if view.by is By.CLIENT else by_change(table.rows, view.rate),
+        rows=table.rows if view.by is RollUpBy.CLIENT else by_change(table.rows, view.rate),
         next_key=table.next_key,
         rates=list(Rate),
     )
@@ -86,9 +88,7 @@ async def export(
 ) -> Response:
     """The table, all of it, as a file."""
     scope = screen.scope
-    within = int(view.within) if view.within else None
-    if within is not None:
-        await regions.find(screen.conn, scope, within)
+    within = await regions.find(screen.conn, scope, int(view.within)) if view.within else None
     days = choices(await supervision.list_days(screen.conn, scope))
     then = days.get(view.against, days.get("yesterday"))
     rows = file_rows(screen.request.app.state.pool, scope, view.by, within, None, then)
