@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from foundation import queries
 from foundation.database import Connection
 from registry.scope import Right, Scope
-from registry.terminal_lists import CARD_NUMBERS, LEAST_LETTERS, TooFewLetters
+from registry.terminal_lists import CARD_NUMBERS, LEAST_LETTERS, WALKED, TooFewLetters
 
 sql = queries.load("registry", "terminal_lists.sql")
 
@@ -49,7 +49,7 @@ async def look_up(conn: Connection, scope: Scope, text: str, *, most: int = 10) 
     text = text.strip()
     if len(text) < LEAST_LETTERS:
         raise TooFewLetters(field="q")
-    asked = {"q": text, "most": most, "fields": _fields(scope)}
+    asked = {"q": text, "most": most, "walks": WALKED, "fields": _fields(scope)}
     cursor = await conn.execute(sql.search, {"wanted": Jsonb(scope.parameters() | asked)})
     matches = await cursor.fetchall()
     named = {

@@ -20,6 +20,7 @@ sql = queries.load("registry", "terminal_lists.sql")
 
 MOST_FOUND = 10_000
 LEAST_LETTERS = 2
+WALKED = 10_000  # terminals of a way, before a name is looked for among all
 
 
 class Filters(TypedDict, total=False):
@@ -70,35 +71,39 @@ class TooFewLetters(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A way to walk the roll: in the order of `column` and id; its cursors' letter."""
+    """A way to walk the roll, in the order of these columns, by what it calls the last key."""
 
     letter: str
     name: str
-    column: str
+    columns: Mapping[str, str]
 
     def start(self, cursor: str | None) -> dict[str, str | int]:
         """The key after which a page begins."""
-        code = self.column == "code"
+        code = self is _BY_CODE
         if cursor is None:
-            return {"after": "" if code else -1, "after_id": 0}
-        first, _, last_id = cursor[1:].rpartition(".")
-        try:
-            after = {"after": first if code else int(first), "after_id": int(last_id)}
-        except ValueError:
-            raise keyset.CursorInvalid from None
-        if any(isinstance(key, int) and not -1 <= key < 2**31 for key in after.values()):
+            return dict.fromkeys(self.columns, "" if code else -1)
+        keys = cursor[1:].split(".")
+        if len(keys) != len(self.columns):
             raise keyset.CursorInvalid
-        return after
+        return dict(zip(self.columns, keys if code else map(_number, keys), strict=True))
 
     def cursor(self, row: dict[str, Any]) -> str:
         """The cursor that opens the page after this row."""
-        return f"{self.letter}{row[self.column]}.{row['id']}"
+        return self.letter + ".".join(str(row[column]) for column in self.columns.values())
 
 
-_BY_CODE = _Way("c", "code", "code")
-_BY_REGION = _Way("r", "region", "region_code")
-_BY_CLIENT = _Way("o", "client", "group_client_id")
-_ELSEWHERE = _Way("e", "client", "group_client_id")
+def _number(key: str) -> int:
+    number = keyset.number(key)
+    if number >= 2**31:
+        raise keyset.CursorInvalid
+    return number
+
+
+_CLIENT = {"after": "group_client_id", "after_region": "region_code", "after_id": "id"}
+_BY_CODE = _Way("c", "code", {"after": "code"})
+_BY_REGION = _Way("r", "region", {"after": "region_code", "after_id": "id"})
+_BY_CLIENT = _Way("o", "client", _CLIENT)
+_ELSEWHERE = _Way("e", "client", _CLIENT)
 _NOWHERE = RegionRange(0, -1)
 _NOTHING_MORE: Mapping[str, Any] = MappingProxyType({})
 
@@ -111,6 +116,7 @@ async def list_page(
     limit: int = 50,
     query: str = sql.list_terminals,
     more: Mapping[str, Any] = _NOTHING_MORE,
+    by_region: bool = False,
     **filters: Unpack[Filters],
 ) -> Page[Terminal]:
     """One page of the terminals in scope, as far as the filters go.
@@ -118,13 +124,14 @@ async def list_page(
     In the order that an index gives the narrowest of what is asked: of a client by owner, of a
     region by region, of everything by code. A narrower scope lists what is installed in its region,
     then what its clients, or those it supervises, have elsewhere. `after` is the `next_key` of the
-    page before, with the same filters. `query` lists in place of ours and is asked for `more`.
+    page before, with the same filters. `query` lists in place of ours and is asked for `more`;
+    `by_region` if it knows no codes.
     """
     scope.require(Right.TERMINALS_READ)
     asked = {**await conditions(conn, scope, **filters), **more}
     rows: list[tuple[_Way, dict[str, Any]]] = []
     wanted_rows = keyset.rows_asked_for(limit)
-    for way, walked in _from(await _ways(conn, scope, filters), after):
+    for way, walked in _from(await _ways(conn, scope, filters, by_region), after):
         wanted = asked | walked | way.start(after) | {"way": way.name, "rows": wanted_rows}
         cursor = await conn.execute(query, {"wanted": Jsonb(wanted)})
         rows += [(way, row) async for row in cursor]
@@ -180,7 +187,7 @@ async def conditions(conn: Connection, scope: Scope, **filters: Unpack[Filters])
             fields = ["code", "imei", "wire_name", *cards]
             found.append(await _found(conn, scope, text, fields))
         else:
-            asked["text"] = text
+            asked |= {"text": text, "walks": WALKED}
     if found:
         asked["ids"] = sorted(frozenset.intersection(*found))
     return asked
@@ -204,7 +211,7 @@ async def _found(
 
 
 async def _ways(
-    conn: Connection, scope: Scope, filters: Filters
+    conn: Connection, scope: Scope, filters: Filters, by_region: bool
 ) -> list[tuple[_Way, dict[str, Any]]]:
     """How to walk what is asked for: each way with where it goes."""
     client, region = filters.get("group_client"), filters.get("region")
@@ -213,7 +220,7 @@ async def _ways(
     if region is not None:
         return [(_BY_REGION, {})]
     if scope.everything or await regions.covers_all(conn, scope):
-        return [(_BY_CODE, {})]
+        return [(_BY_REGION if by_region else _BY_CODE, {})]
     low, high = scope.region or _NOWHERE
     clients = sorted(scope.group_clients)
     beside = {"walk_low": low, "walk_high": high, "walk_clients": clients}

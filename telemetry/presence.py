@@ -12,7 +12,7 @@ from typing import Any, Unpack
 from foundation import queries
 from foundation.database import Connection
 from registry import keyset, terminal_lists
-from registry.model import Page, Terminal
+from registry.model import Page, Terminal, TerminalState
 from registry.scope import Right, Scope
 from registry.terminal_lists import Filters
 from telemetry.model import (
@@ -93,7 +93,10 @@ async def list_terminals(
     limit: int = 50,
     **filters: Unpack[Filters],
 ) -> Page[Attended]:
-    """One page of the terminals in scope, each with its presence; as `terminal_lists.list_page`."""
+    """One page of the terminals in scope, each with its presence; as `terminal_lists.list_page`.
+
+    By `data` it is of those that were called so last, a moment ago.
+    """
     scope.require(Right.TELEMETRY_READ)
     page = await terminal_lists.list_page(
         conn,
@@ -101,7 +104,8 @@ async def list_terminals(
         after=after,
         limit=limit,
         query=sql.list_terminals,
-        more=presence_asked(data, session),
+        more=presence_asked(data, session) | _called_states(filters.get("state")),
+        by_region=data is not None,
         **filters,
     )
     known = await of(conn, scope, [terminal.id for terminal in page.items])
@@ -134,6 +138,11 @@ async def list_changes(
     rows = await (await conn.execute(sql.list_changes, given)).fetchall()
     changes = [PresenceChange(**row) for row in rows]
     return keyset.page(changes, limit, lambda c: c, lambda c: f"{unix_us(c.time)}.{c.fact}")
+
+
+def _called_states(asked: TerminalState | None) -> dict[str, list[str]]:
+    """The states of which the roll call is walked."""
+    return {"states": [state.value for state in ([asked] if asked else TerminalState)]}
 
 
 def _presence(row: dict[str, Any]) -> Presence:

@@ -51,38 +51,73 @@ alter view visible.tally owner to muster_reader;
 alter view visible.roll_call_clock owner to muster_reader;
 grant select on visible.tally, visible.roll_call_clock to muster_api, muster_jobs, muster_inspect;
 
--- What is asked of the presence of terminals `t`, as SQL. Who was never heard is looked for among those who
--- were called as such, once everybody was called: nothing else would find few among many.
+-- What a row `r` of the roll call has to say of a terminal `t` that has not changed since, as SQL.
+create or replace function telemetry.called(wanted jsonb) returns text
+language sql stable
+return format('r.data = any (%L) and r.terminal_id = t.id and r.state = t.state and r.region_code = t.region_code and r.group_client_id = coalesce(t.group_client_id, 0)',
+    case wanted ->> 'data' when 'absent' then array['silent', 'never'] else array[wanted ->> 'data'] end);
+
+-- What is asked of the presence of terminals `t`, as SQL: of their data as they were last called, once everybody was. A list is
+-- walked and asks one after the other; what counts may join.
 create or replace function telemetry.presence_conditions(wanted jsonb) returns text
 language sql stable
 return (
     with told as (
-        select 'exists (select from telemetry.presence p where p.terminal_id = t.id and p.data_at >= t.owner_since and %s)' as heard,
+        select case when wanted ->> 'way' in ('code', 'region', 'client') then 'coalesce((select %s from telemetry.presence p where p.terminal_id = t.id), false)'
+                else 'exists (select from telemetry.presence p where p.terminal_id = t.id and %s)' end as told,
             (select complete from telemetry.roll_call_clock) as complete,
             (select sessions_known_since from telemetry.presence_clock) as known_since),
     parts as (
-        select format(heard, 'p.silent_since is null') as online, format(heard, 'p.silent_since is not null') as silent,
-            'not ' || format(heard, 'true') as never,
-            case when complete then 't.id in (select r.terminal_id from telemetry.roll_call r where r.data = ''never'')' else 'true' end as called_never,
-            case when complete then 't.id in (select r.terminal_id from telemetry.roll_call r where r.data = ''never'' union all
-                select p.terminal_id from telemetry.presence p where p.silent_since is not null)' else 'true' end as called_absent,
-            format('exists (select from telemetry.presence p where p.terminal_id = t.id and p.session_up %%s and %s)',
-                case when known_since is null then 'true' else
-                    format('greatest(p.session_since, case when p.session_up then p.data_at end) >= %L', known_since) end) as session
+        select complete, format(told, 'p.data_at >= t.owner_since and p.silent_since is null') as online,
+            'not ' || format(told, 'p.data_at >= t.owner_since') as never,
+            format(told, format('p.session_up %%s and %s', case when known_since is null then 'true' else
+                format('greatest(p.session_since, case when p.session_up then p.data_at end) >= %L', known_since) end)) as session
         from told)
     select concat_ws(' and ', 'true',
-        case wanted ->> 'data' when 'online' then online when 'silent' then silent when 'never' then called_never || ' and ' || never
-            when 'absent' then format('%s and (%s or %s)', called_absent, silent, never) end,
+        case when wanted ? 'data' and complete then format('exists (select from telemetry.roll_call r where %s)', telemetry.called(wanted))
+            else case wanted ->> 'data' when 'online' then online when 'never' then never when 'absent' then 'not ' || online
+                when 'silent' then format('not %s and not %s', online, never) end end,
         case wanted ->> 'session' when 'online' then format(session, '') when 'offline' then format(session, '= false')
             when 'unknown' then 'not ' || format(session, 'is not null') end)
     from parts);
-revoke all on function telemetry.presence_conditions(jsonb) from public;
+revoke all on function telemetry.called(jsonb), telemetry.presence_conditions(jsonb) from public;
+
+-- A page of those that were last called so, as SQL: each state of each is a short walk in the order of an index, however
+-- few there are. Whoever has changed since is not in it before the next call.
+create or replace function telemetry.called_list(wanted jsonb) returns text
+language sql stable
+return (
+    with walk as (
+        select case wanted ->> 'way'
+            when 'client' then format('r.group_client_id = c.id and (r.region_code, r.terminal_id) > (%s) and r.region_code between c.low and c.high',
+                registry.walked_from(wanted))
+            else format('(r.region_code, r.terminal_id) > (%s, %s) and r.region_code between %s and %s', (wanted ->> 'after')::int4,
+                (wanted ->> 'after_id')::int4, coalesce((wanted ->> 'low')::int4, 0), coalesce((wanted ->> 'high')::int4, 2147483647)) end as part),
+    walks as (
+        select format('unnest(%L::text[]) d(data) cross join unnest(%L::text[]) s(state) cross join lateral (
+            select t.* from telemetry.roll_call r join registry.terminal t on %s
+            where r.data = d.data and r.state = s.state and %s and %s and %s order by r.region_code, r.terminal_id limit %s) t',
+            case wanted ->> 'data' when 'absent' then array['silent', 'never'] else array[wanted ->> 'data'] end,
+            array(select jsonb_array_elements_text(wanted -> 'states')), telemetry.called(wanted), part, registry.terminal_conditions(wanted),
+            telemetry.presence_conditions(wanted - 'data'), (wanted ->> 'rows')::int4) as text
+        from walk)
+    select case wanted ->> 'way'
+        when 'client' then format('select t.* from %s cross join lateral (
+            select t.* from %s order by t.region_code, t.id limit %s) t order by c.id, t.region_code, t.id limit %3$s',
+            registry.walked_clients(wanted), text, (wanted ->> 'rows')::int4)
+        else format('select t.* from %s order by t.region_code, t.id limit %s', text, (wanted ->> 'rows')::int4) end
+    from walks);
+revoke all on function telemetry.called_list(jsonb) from public;
 
 create or replace function telemetry.list_terminals(wanted jsonb)
 returns table (id int4, code text, region_code int4, group_client_id int4)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    return query execute registry.terminal_list(wanted, telemetry.presence_conditions(wanted));
+    if wanted ? 'data' and (select complete from telemetry.roll_call_clock) then
+        return query execute format('select id, code, region_code, group_client_id from (%s) t', telemetry.called_list(wanted));
+    else
+        return query execute registry.list_query(wanted, telemetry.presence_conditions(wanted));
+    end if;
 end $$;
 
 -- How many terminals there are, up to a bound beyond which they are not counted one by one.
