@@ -178,7 +178,10 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
 
     async def supervise() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
-            shown.supervise(await gauges.supervise(conn))
+            provinces = await gauges.supervise(conn)
+            customers = await gauges.count_customers(conn)
+        shown.supervise(provinces)
+        shown.show_customers(customers)
         return SUPERVISE_SECONDS
 
     async def take_day() -> float:
