@@ -180,6 +180,13 @@ class Settings(BaseSettings):
         le=3650,
         description="Days whose roll-ups are kept; of older ones each month's last, for ten years.",
     )
+    completeness_days: int = Field(
+        400,
+        ge=35,
+        le=3650,
+        description="Days whose sums of completeness are kept; of older ones those whose roll-ups"
+        " are.",
+    )
     database_patience_seconds: float = Field(
         5, gt=0, le=600, description="Time after which messages go to the spool instead."
     )

@@ -34,6 +34,8 @@ MOST_GAPS = 200
 
 MOST_BATCHES = 10
 """Of each bridge, in one transaction."""
+MOST_FORGOTTEN_DAYS = 3
+"""In one transaction: a day of a large country is some 230,000 rows."""
 _DAY_US = 86_400_000_000
 _EPOCH = date(1970, 1, 1)
 
@@ -128,6 +130,17 @@ def _count(all_messages: Messages) -> dict[str, list[object]]:
         "late": summed(late),
         "bytes": summed(messages.sizes),
     }
+
+
+async def forget_sums(conn: Connection, today: date, days: int) -> int:
+    """Forget sums older than so many days, the oldest first; returns of how many days at once.
+
+    Those of a day whose roll-ups of supervision are kept are kept with them.
+    """
+    await conn.execute(sql.patience)
+    given = {"before": today - timedelta(days=days), "rows": MOST_FORGOTTEN_DAYS}
+    row = await (await conn.execute(sql.forget_sums, given)).fetchone()
+    return 0 if row is None else int(row["days"])
 
 
 async def days_of(

@@ -78,3 +78,19 @@ select key, sum(expected)::int8 as expected, sum(received)::int8 as received, su
     sum(quarantined)::int8 as quarantined, sum(late)::int8 as late, sum(bytes)::int8 as bytes
 from (select * from came union all select * from wanted) a
 where key is not null and key > %(after)s group by key order by key limit %(rows)s;
+
+-- name: patience
+-- To forget days of a large country takes longer than a page may.
+select set_config('statement_timeout', '600s', true);
+
+-- name: forget_sums
+-- The sums of the oldest days before one, so many at once; days whose roll-ups of supervision are kept keep theirs.
+with recursive summed(day) as (
+    select min(d.day) from telemetry.completeness_daily d where d.day < %(before)s
+    union all
+    select (select min(d.day) from telemetry.completeness_daily d where d.day > s.day and d.day < %(before)s) from summed s where s.day is not null),
+outlived as (
+    select s.day from summed s
+    where s.day is not null and not exists (select from telemetry.supervision_day k where k.day = s.day) order by s.day limit %(rows)s),
+gone as (delete from telemetry.completeness_daily d using outlived o where d.day = o.day)
+select count(*) as days from outlived;

@@ -44,3 +44,9 @@ async def supervise(conn: Connection) -> Mapping[str, Counts]:
     """What supervision sees now, by the code of a province, or of the headquarters."""
     rolled = await supervision.roll_up(conn, _SCOPE, RollUpBy.REGION)
     return {row.key: row.counts for row in rolled.rows if row.key is not None}
+
+
+async def count_customers(conn: Connection) -> Mapping[tuple[str, str, str], int]:
+    """Customers by (`industry` or `tier`, its code, verified, due or unverified)."""
+    cursor = await conn.execute(sql.count_customers)
+    return {(row["by"], row["key"], row["file"]): row["customers"] async for row in cursor}

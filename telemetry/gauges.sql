@@ -7,3 +7,15 @@ select reason, count(*) as items from telemetry.quarantine group by reason;
 select f.name as follower, coalesce(extract(epoch from now() - min(t.committed_at)), 0)::float8 as seconds
 from telemetry.follower f left join telemetry.batch t on t.bridge = f.bridge and t.n > f.n
 group by f.name;
+
+-- name: count_customers
+-- Customers by industry and by tier, and by how their files stand; what has none has 0.
+with customer as (
+    select c.industry_code, c.tier_code, case when c.file_state in ('verified', 'due') then c.file_state else 'unverified' end as file
+    from registry.group_client c where c.standing = 'customer'),
+file as (select * from (values ('verified'), ('due'), ('unverified')) f(file))
+select 'industry' as by, i.code as key, f.file, count(c.file) as customers
+from registry.industry i cross join file f left join customer c on c.industry_code = i.code and c.file = f.file group by 2, 3
+union all
+select 'tier', t.code, f.file, count(c.file)
+from registry.tier t cross join file f left join customer c on c.tier_code = t.code and c.file = f.file group by 2, 3;

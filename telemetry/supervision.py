@@ -1,4 +1,4 @@
-"""Roll-ups of supervision by region, level, industry, class, sector, tier or client.
+"""Roll-ups of supervision by region, level, industry, class, sector, tier, manager or client.
 
 Terminals, SIMs and messages count where the terminals are, clients where they are supervised. Now
 is read from the sums that the roll call keeps; a day, from what was taken at its end.
@@ -15,7 +15,7 @@ from registry import keyset, regions
 from registry.model import IndustryClass, Page, Region, RegionLevel, Sector
 from registry.scope import Right, Scope
 from telemetry.errors import DayNotTaken
-from telemetry.supervision_model import Counts, Day, RollUp, RollUpBy, Row
+from telemetry.supervision_model import NOBODY, Counts, Day, RollUp, RollUpBy, Row
 
 sql = queries.load("telemetry", "supervision.sql")
 
@@ -155,7 +155,7 @@ async def _keys(
     if by in _TITLED:
         cursor = await conn.execute(_TITLED[by])
         return [_Key(of_query=row["key"], **row) async for row in cursor]
-    return [_Key(word, word) for word in _WORDS[by]]
+    return [_Key(word, word) for word in _WORDS.get(by, ())]
 
 
 def _of_region(region: Region) -> _Key:
@@ -166,12 +166,16 @@ def _of_region(region: Region) -> _Key:
 def _with_others(
     by: RollUpBy, tree: Sequence[Region], keys: list[_Key], found: Iterable[str]
 ) -> list[_Key]:
-    """The keys in order, with regions elsewhere, and what belongs to no client in sight last."""
+    """The keys in order, with regions elsewhere and the managers there are; no client's last."""
     others = set(found) - {key.of_query for key in keys}
     if by is RollUpBy.REGION:
         keys += [_of_region(region) for region in tree if str(region.code) in others]
         return sorted(keys, key=lambda key: int(key.of_query))
-    keys = keys if by in _WORDS else sorted(keys, key=lambda key: key.of_query)
+    if by is RollUpBy.MANAGER:
+        names = sorted(others - {_OF_NO_CLIENT}, key=lambda name: (name == NOBODY, name))
+        keys = [_Key(name, name) for name in names]
+    elif by not in _WORDS:
+        keys = sorted(keys, key=lambda key: key.of_query)
     # By sector it would be messages that were counted before sectors were kept.
     if by is not RollUpBy.SECTOR and _OF_NO_CLIENT in others:
         keys = [*keys, _Key(None, _OF_NO_CLIENT)]
@@ -201,6 +205,7 @@ async def _count(
     begun = (now - datetime.combine(utc_day, time.min, UTC)).total_seconds()
     wanted = {
         "by": by.value,
+        "nobody": NOBODY,
         "whole": by in (RollUpBy.REGION, RollUpBy.SECTOR),
         "ids": ids,
         "day": day,

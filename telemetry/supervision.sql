@@ -6,6 +6,11 @@ and (%(whole)s and t.group_client_id = -1 and (%(everything)s or t.region_code b
     or not %(whole)s and t.group_client_id >= 0 and (%(everything)s or t.region_code between %(region_low)s and %(region_high)s
         or t.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))))
 
+-- part: managed
+-- A client's account manager as a day ended; whom a hand-over at its midnight takes it to has it from the next day on.
+left join registry.assignment a on a.group_client_id = c.id and a.role = 'account_manager'
+    and a.valid_from < %(ended_at)s and (a.valid_to is null or a.valid_to >= %(ended_at)s)
+
 -- name: roll_up
 -- By key: terminals, SIMs and messages by where the terminals are, clients by where they are supervised; now, or as a day
 -- had ended. What belongs to no client in sight has the key ''.
@@ -13,20 +18,22 @@ with place as (
     select r.code, case when r.level = 'city' and not (%(deep)s and r.code between %(low)s and %(high)s) then r.parent_code else r.code end as under
     from registry.region r where %(low)s::int4 is null or not %(narrowed)s or r.code between %(low)s and %(high)s),
 client as (
-    select c.id, c.region_code, c.level, c.industry_code, c.tier_code, c.file_state, c.standing
-    from registry.group_client c
+    select c.id, c.region_code, c.level, c.industry_code, c.tier_code, c.file_state, c.standing, a.person as manager
+    from registry.group_client c left join registry.assignment a on %(by)s = 'manager' and a.group_client_id = c.id
+        and a.role = 'account_manager' and a.valid_from <= now() and (a.valid_to is null or a.valid_to > now())
     where %(day)s::date is null and (%(ids)s::int4[] is null or c.id = any (%(ids)s))
         and (%(everything)s or c.region_code between %(region_low)s and %(region_high)s
             or c.id in (select registry.group_clients_of(0, -1, %(group_clients)s::int4[])))
     union all
-    select c.group_client_id, c.region_code, c.level, c.industry_code, c.tier_code, c.file_state, c.standing
+    select c.group_client_id, c.region_code, c.level, c.industry_code, c.tier_code, c.file_state, c.standing, c.manager
     from visible.supervised_client c
     where c.since <= %(day)s and (c.until is null or c.until > %(day)s) and (%(ids)s::int4[] is null or c.group_client_id = any (%(ids)s))
         and (%(everything)s or c.region_code between %(region_low)s and %(region_high)s
             or c.group_client_id in (select registry.group_clients_of(0, -1, %(group_clients)s::int4[])))),
 keyed as (
     select c.id, c.region_code, c.file_state, c.standing, case %(by)s::text when 'level' then c.level when 'industry' then c.industry_code
-        when 'class' then i.class when 'tier' then c.tier_code when 'client' then c.id::text end as key
+        when 'class' then i.class when 'tier' then c.tier_code when 'client' then c.id::text
+        when 'manager' then coalesce(c.manager, %(nobody)s) end as key
     from client c join registry.industry i on i.code = c.industry_code),
 clients as (
     select coalesce(k.key, p.under::text) as key, count(*) filter (where k.standing = 'prospect') as prospects,
@@ -138,15 +145,17 @@ on conflict (day) do nothing;
 -- Clients that are not any more as they were noted.
 update telemetry.supervised_client s set until = %(day)s
 from registry.group_client c
+-- with: managed
 where c.id = s.group_client_id and s.until is null
-    and (s.region_code, s.level, s.industry_code, s.tier_code, s.file_state, s.standing)
-        <> (c.region_code, c.level, c.industry_code, c.tier_code, c.file_state, c.standing);
+    and (s.region_code, s.level, s.industry_code, s.tier_code, s.file_state, s.standing, s.manager)
+        is distinct from (c.region_code, c.level, c.industry_code, c.tier_code, c.file_state, c.standing, a.person);
 
 -- name: note_clients
 -- Clients that are new, or not as they were.
-insert into telemetry.supervised_client (group_client_id, since, region_code, level, industry_code, tier_code, file_state, standing)
-select c.id, %(day)s, c.region_code, c.level, c.industry_code, c.tier_code, c.file_state, c.standing
+insert into telemetry.supervised_client (group_client_id, since, region_code, level, industry_code, tier_code, file_state, standing, manager)
+select c.id, %(day)s, c.region_code, c.level, c.industry_code, c.tier_code, c.file_state, c.standing, a.person
 from registry.group_client c
+-- with: managed
 where not exists (select from telemetry.supervised_client s where s.group_client_id = c.id and s.until is null);
 
 -- name: take_sums

@@ -27,10 +27,10 @@ async def take(conn: Connection, now: datetime, zone: ZoneInfo) -> bool:
     """Take the day of `zone` that ended last, unless it was taken or it is too late."""
     local = now.astimezone(zone)
     ended_at = datetime.combine(local.date(), time.min, zone)
-    day = {"day": local.date() - timedelta(days=1)}
+    day = {"day": local.date() - timedelta(days=1), "ended_at": ended_at}
     if now - ended_at > LATEST:
         return False
-    begun = await conn.execute(sql.begin_day, day | {"ended_at": ended_at})
+    begun = await conn.execute(sql.begin_day, day)
     if not begun.rowcount:
         return False
     await count_bindings(conn)

@@ -17,7 +17,12 @@ class RollUpBy(StrEnum):
     CLASS = "class"
     SECTOR = "sector"
     TIER = "tier"
+    MANAGER = "manager"
     CLIENT = "client"
+
+
+NOBODY = "_nobody"
+"""The account manager of clients that have none; no user has such a name."""
 
 
 class Rate(StrEnum):
@@ -121,8 +126,8 @@ def _share(part: int | None, whole: int | None) -> float | None:
 class Row:
     """What there is of a key, and what there was on the day compared with.
 
-    The key is a code; None is what belongs to no client in sight. Titles are None where the key
-    is a word of its own.
+    The key is a code or an account manager's name; None is what belongs to no client in sight.
+    Titles are None where the key speaks for itself.
     """
 
     key: str | None

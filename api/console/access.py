@@ -55,6 +55,9 @@ PROBLEMS = {
         " digits, the other modes with none."
     ),
     "binding_taken": _("Somebody else has just set a rule for this SIM: look at it again."),
+    "client_below_itself": _(
+        "A client cannot be below itself, or below one that is below it: move that one away first."
+    ),
     "code_wrong": _(
         "The code is not accepted: it is wrong, too old or was used before."
         " Wait for the next one, and check the phone's clock."
@@ -152,6 +155,7 @@ PROBLEMS = {
     "session_not_found": _("That session is over already."),
     "sim_is_elsewhere": _("This SIM is in another terminal at that time."),
     "sim_not_found": _("There is no such SIM in your part of the fleet."),
+    "stands_there_already": _("The client stands there already: somebody else may have moved it."),
     "still_serves": _("This person serves clients: hand them over first."),
     "tag_invalid": _(
         "A tag has 1 to 32 letters, digits and . _ : - and a terminal 16 tags at most."
@@ -166,6 +170,7 @@ PROBLEMS = {
     "unavailable": _("The database does not answer now. Try again in a moment."),
     "user_name_invalid": _("A name has 1 to 64 of: letters, digits and . _ @ -"),
     "user_name_taken": _("Another user has this name."),
+    "version_changed": _("Somebody else changed this meanwhile: look at it anew, then try again."),
     "wire_name_taken": _("Another terminal behind the same gateway calls itself so."),
     "wire_names_many": _("A terminal has 16 names at most."),
 }

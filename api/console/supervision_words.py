@@ -15,6 +15,7 @@ BY = {
     RollUpBy.CLASS: _("Class"),
     RollUpBy.SECTOR: _("Sector"),
     RollUpBy.TIER: _("Tier"),
+    RollUpBy.MANAGER: _("Account manager"),
     RollUpBy.CLIENT: _("Client"),
 }
 RATES = {

@@ -46,8 +46,9 @@ class RollUpRow(Answer):
 
     key: str | None = Field(
         examples=["320000"],
-        description="Code of a region, industry, tier or client, or a word; null for what belongs"
-        " to no client in sight: the operator's own, and clients that others supervise.",
+        description="Code of a region, industry, tier or client, an account manager's name"
+        " (`_nobody`: clients that have none), or a word; null for what belongs to no client in"
+        " sight: the operator's own, and clients that others supervise.",
     )
     title_zh: str | None = Field(examples=["江苏"])
     title_en: str | None = Field(examples=["Jiangsu"])

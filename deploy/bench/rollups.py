@@ -1,7 +1,7 @@
 """`muster bench rollups`: days taken and rolled up of a country, equal to what is counted slowly.
 
-Two days are taken and everything is rolled up in a process of its own; then samples, clients and
-provinces, are counted terminal by terminal and compared with what was rolled up now and by day.
+Two days are taken and everything is rolled up in a process of its own; then provinces, managers and
+a sample of clients are counted terminal by terminal and compared with the roll-ups, now and by day.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from deploy.bench.stand import Stand, built
 from foundation.database import open_pool, transaction
 from registry.scope import Scope
 from telemetry import supervision
-from telemetry.supervision_model import RollUpBy
+from telemetry.supervision_model import NOBODY, RollUpBy
 
 _SCOPE = Scope.system("bench")
 _MOST_SECONDS, _MOST_MEGABYTES = 120.0, 200.0
@@ -34,8 +34,20 @@ select {key}, count(*) filter (where t.state <> 'retired'),
 from registry.terminal t join registry.region r on r.code = t.region_code
 left join registry.group_client c on c.id = t.group_client_id
 left join telemetry.presence s on s.terminal_id = t.id
+left join registry.assignment a on a.group_client_id = c.id and a.role = 'account_manager'
 where {where} group by 1"""
 _PROVINCE = "case r.level when 'city' then r.parent_code else r.code end::text"
+_MANAGER = f"case when c.id > 0 then coalesce(a.person, '{NOBODY}') end"
+
+# An account manager for every so many clients; one client in seven has none.
+_CLIENTS_EACH = 25
+_APPOINT = """
+insert into registry.user_account (name, role, password_hash)
+select 'manager-' || n, 'account_manager', '-' from generate_series(0, {most}) n"""
+_ASSIGN = """
+insert into registry.assignment (group_client_id, role, person, valid_from, assigned_by)
+select id, 'account_manager', 'manager-' || id / {each}, now() - interval '1 year', 'system:bench'
+from registry.group_client where mod(id, 7) <> 0"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +66,7 @@ def run(plan: Plan, tell: Told) -> dict[str, Any]:
         for role in ("muster_api", "muster_jobs"):
             stand.cluster.set_password(role)
         terminals = Growing(stand.dsn(), plan.terminals, plan.clients).grow(plan.terminals, tell)
+        _serve(stand)
         tell("taking days and rolling up")
         took = _take(stand)
         tell("counting samples one by one")
@@ -88,6 +101,13 @@ def run(plan: Plan, tell: Told) -> dict[str, Any]:
     }
 
 
+def _serve(stand: Stand) -> None:
+    """Give the clients account managers, since before any day that is taken."""
+    [(most,)] = stand.query("select max(id) from registry.group_client")
+    stand.query(_APPOINT.format(most=most // _CLIENTS_EACH))
+    stand.query(_ASSIGN.format(each=_CLIENTS_EACH))
+
+
 def _take(stand: Stand) -> dict[str, Any]:
     environment = {
         "MUSTER_BENCH_JOBS": stand.dsn("muster_jobs"),
@@ -118,12 +138,13 @@ def _sizes(stand: Stand, day: date) -> dict[str, Any]:
 
 
 async def compare(stand: Stand, day: date, samples: int) -> list[str]:
-    """A line for each province, and each client drawn by lot, that was not rolled up rightly."""
+    """A line for each province, manager and client drawn by lot that was not rolled up rightly."""
     drawn = [code for (code,) in stand.query("select code from registry.group_client")]
     chosen = random.Random(1).sample(drawn, min(samples, len(drawn)))
     slowly = {
         RollUpBy.REGION: stand.query(_SLOW.format(key=_PROVINCE, where="true")),
         RollUpBy.CLIENT: stand.query(_SLOW.format(key="c.code", where="c.code = any (%s)"), chosen),
+        RollUpBy.MANAGER: stand.query(_SLOW.format(key=_MANAGER, where="true")),
     }
     wrong: list[str] = []
     async with await open_pool(

@@ -80,6 +80,20 @@ class Gauges:
             ["province", "file"],
             registry=self.registry,
         )
+        self._customers_by = {
+            "industry": Gauge(
+                "muster_customers_by_industry",
+                "Group clients that are customers, by industry.",
+                ["industry", "file"],
+                registry=self.registry,
+            ),
+            "tier": Gauge(
+                "muster_customers_by_tier",
+                "Group clients that are customers, by tier.",
+                ["tier", "file"],
+                registry=self.registry,
+            ),
+        }
         self._sims = Gauge(
             "muster_sims_in_use",
             "SIMs in terminals that may connect, by what is known of their binding.",
@@ -116,6 +130,13 @@ class Gauges:
                 self._sims.labels(province, binding).set(number)
             self._readings.labels(province, "expected").set(counts.expected or 0)
             self._readings.labels(province, "stored").set(counts.stored)
+
+    def show_customers(self, customers: Mapping[tuple[str, str, str], int]) -> None:
+        """Put these in place, by industry and by tier."""
+        for gauge in self._customers_by.values():
+            gauge.clear()
+        for (by, key, file), number in customers.items():
+            self._customers_by[by].labels(key, file).set(number)
 
     def show_ending(self, terminals: Mapping[int, int]) -> None:
         """Put these in place, by days."""

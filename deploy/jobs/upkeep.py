@@ -178,7 +178,10 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
 
     async def supervise() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
-            shown.supervise(await gauges.supervise(conn))
+            provinces = await gauges.supervise(conn)
+            customers = await gauges.count_customers(conn)
+        shown.supervise(provinces)
+        shown.show_customers(customers)
         return SUPERVISE_SECONDS
 
     async def take_day() -> float:
@@ -189,6 +192,8 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             shown.day_taken_at.set_to_current_time()
         async with transaction(pool, SYSTEM.settings()) as conn:
             await supervision_days.forget(conn, now, given.supervision_days)
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            await completeness.forget_sums(conn, now.date(), given.completeness_days)
         return DAY_SECONDS
 
     async with asyncio.TaskGroup() as tasks:

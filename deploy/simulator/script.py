@@ -26,7 +26,8 @@ from deploy.simulator.hello import said_at_start
 from deploy.simulator.measuring import measured, seed_for
 
 _PHASE, _JITTER, _LATE, _LATE_BY, _DUPLICATE, _BROKEN = range(100, 106)
-_SILENT_SECONDS, _SILENT_INTERVALS = 40 * 60.0, 8  # at least; more than any tier lets pass
+# At least; more than any tier lets pass, and not so old that presence takes it for history.
+_SILENT_SECONDS, _SILENT_INTERVALS = 20 * 60.0, 8
 
 
 class Kind(StrEnum):

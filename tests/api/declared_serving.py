@@ -47,6 +47,10 @@ SERVING: tuple[Ask, ...] = (
     *(Ask(f"GET /book?list={name}", Right.BOOK_READ, NOTHING)
       for name in ("files", "rivals", "silent", "usage")),
     Ask("GET /book?person=account_manager.power", Right.BOOK_READ, NOTHING),
+    Ask("POST /group-clients/{code}/supervision", Right.GROUP_CLIENTS_MOVE, OF_HANGZHOU,
+        form={"region": str(ZHEJIANG)}, ok=303),
+    Ask("POST /group-clients/{code}/parent", Right.GROUP_CLIENTS_MOVE, WITHOUT_AGENT,
+        form={}, ok=303),
     Ask("POST /hand-overs", _CHANGE, OF_A_MANAGER, form=_OVER | {"client": "{name}"}, ok=303),
     Ask("POST /hand-overs", _CHANGE, WITHOUT_AGENT,
         form={"receiving": "agent.transit", "client": "{name}"}, ok=303),

@@ -10,7 +10,16 @@ from registry.scope import Role
 from tests.api.conftest import asking
 from tests.api.test_pages import headline
 from tests.api.test_sign_in import sign_in
-from tests.api.world import PASSWORD, POWER, SYSTEM, TRANSIT, World, minutes_ago
+from tests.api.world import (
+    JIANGSU,
+    PASSWORD,
+    POWER,
+    SYSTEM,
+    TRANSIT,
+    ZHEJIANG,
+    World,
+    minutes_ago,
+)
 
 ASSIGNMENTS, OVER = "/api/v1/assignments", "/api/v1/assignments/hand-overs"
 LATER = "2030-01-01T00:00:00Z"
@@ -191,3 +200,42 @@ async def test_a_client_moves_with_its_version(staffed: World, app: FastAPI) -> 
     assert (away.status_code, away.json()["code"]) == (403, "reach_exceeded")
     assert [s["region"] for s in told["supervision"]] == [320000, 320500]
     assert [p["below_another"] for p in told["parents"]] == [False]
+
+
+async def test_a_client_is_moved_from_its_page(staffed: World, app: FastAPI) -> None:
+    """Within the own region, as it was when it was read; what is wrong is said on its page."""
+    page, version = f"/group-clients/{POWER}", {"version": "1"}
+    async with asking(app) as client:
+        await sign_in(client)
+        before = (await client.get(page)).text
+        absent = await client.post(f"{page}/supervision", data=version | {"region": "999999"})
+        done = await client.post(f"{page}/supervision", data=version | {"region": str(ZHEJIANG)})
+        late = await client.post(f"{page}/supervision", data=version | {"region": str(JIANGSU)})
+        there = await client.post(f"{page}/supervision", data={"region": str(ZHEJIANG)})
+        itself = await client.post(f"{page}/parent", data={"parent": POWER})
+        nobody = await client.post(f"{page}/parent", data={"parent": "no-such"})
+        below = await client.post(f"{page}/parent", data={"parent": f" {TRANSIT} "})
+        after = (await client.get(page)).text
+    async with asking(app) as client:
+        await sign_in(client, "pei")
+        of_client = (await client.get(page)).text
+        refused = await client.post(f"{page}/parent", data={})
+    supervised, parents = after.split('id="supervision"')[1].split('id="parents"')
+    parents = parents.split("</section>")[0]
+    assert f'action="{page}/supervision"' in before
+    assert absent.status_code == 404
+    assert "There is no such region." in absent.text
+    assert (done.status_code, done.headers["location"]) == (303, f"{page}#standpoint")
+    assert (late.status_code, there.status_code, itself.status_code) == (412, 409, 409)
+    assert "Somebody else changed this meanwhile" in late.text
+    assert "stands there already" in there.text
+    assert "cannot be below itself" in itself.text
+    assert nobody.status_code == 404
+    assert 'value="no-such"' in nobody.text
+    assert below.status_code == 303
+    assert "Zhejiang" in supervised
+    assert "Suzhou" in supervised
+    assert f'href="/group-clients/{TRANSIT}"' in parents
+    assert "Zhejiang" in of_client
+    assert "/parent" not in of_client
+    assert refused.status_code == 403

@@ -66,9 +66,11 @@ def serving(house: World, **chosen: str) -> Iterator[str]:  # noqa: F811
     with subprocess.Popen(
         [sys.executable, "-m", "api"], cwd=CHECKOUT, env=inherited | settings
     ) as process:
-        assert wait_until(lambda: _is_ready(f"http://{listen}"), 90)
-        yield f"http://{listen}"
-        process.terminate()
+        try:
+            assert wait_until(lambda: _is_ready(f"http://{listen}"), 90)
+            yield f"http://{listen}"
+        finally:
+            process.terminate()
 
 
 def _is_ready(url: str) -> bool:

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.api.world import POWER, World, minutes_ago
+from tests.api.world import POWER, ZHEJIANG, World, minutes_ago
 from tests.browser.conftest import PHONE, opened
 from tests.browser.looking import fit_a_phone, look_at_each
 
@@ -93,3 +93,28 @@ def test_a_whole_book_is_handed_over(served: World, chromium: Browser, address: 
         expect(page.locator("#usage")).to_contain_text("分公司")
         page.goto(f"/group-clients/{POWER}")
         expect(page.locator("#serving tr", has_text="nan")).to_contain_text("serves")
+
+
+def test_a_client_is_moved_to_another_region_and_below_another_client(
+    served: World, chromium: Browser, address: str
+) -> None:
+    """Only once it was confirmed; both histories tell what was before."""
+    with opened(chromium, address) as page:
+        page.goto(f"/group-clients/{POWER}")
+        page.click("summary >> text=Let another region supervise it")
+        page.select_option("#to-region", str(ZHEJIANG))
+        page.once("dialog", lambda dialog: dialog.dismiss())
+        page.click("form[action$='/supervision'] button")
+        expect(page.locator("#supervision tbody tr")).to_have_count(1)
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.click("form[action$='/supervision'] button")
+        page.wait_for_url("**#standpoint")
+        rows = page.locator("#supervision tbody tr")
+        expect(rows).to_have_count(2)
+        expect(rows.nth(0)).to_contain_text("Zhejiang")
+        expect(rows.nth(1)).to_contain_text("Suzhou")
+        page.click("summary >> text=Put it below another client")
+        page.fill("#to-parent", "co-1")
+        page.click("form[action$='/parent'] button")
+        expect(page.locator("#parents a[href='/group-clients/co-1']")).to_be_visible()
+        expect(page.locator("#parents tbody tr")).to_have_count(2)

@@ -45,6 +45,7 @@ WITHOUT_SCOPE = {
     "telemetry.presence.list_heard": "of terminals that an undo has found in scope",
     "telemetry.quarantine": "the bridge stores what it refuses, whoever sent it",
     "telemetry.completeness.catch_up": "our own process counts everybody's messages",
+    "telemetry.completeness.forget_sums": "our own process keeps everybody's sums",
     "telemetry.fragments": "the bridge takes every terminal's parts",
     "telemetry.conditions.catch_up": "our own process reads what it needs of everybody's readings",
     "telemetry.gaps": "the bridge records what everybody may have lost",

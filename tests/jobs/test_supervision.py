@@ -30,6 +30,10 @@ async def test_a_day_is_taken_after_midnight_and_provinces_are_shown(database: D
         series = f'muster_customers{{file="unverified",province="{JIANGSU}"}}'
         assert wait_until(lambda: jobs.metric(series) == 1, 90)
         assert jobs.metric(f'muster_sims_in_use{{binding="ok",province="{JIANGSU}"}}') == 0
+        for by, key in (("industry", "power"), ("tier", "gold")):
+            kept = f'muster_customers_by_{by}{{file="unverified",{by}="{key}"}}'
+            due = f'muster_customers_by_{by}{{file="due",{by}="{key}"}}'
+            assert (jobs.metric(kept), jobs.metric(due)) == (2, 0)
         taken_at = "muster_supervision_day_taken_timestamp_seconds"
         assert wait_until(lambda: (jobs.metric(taken_at) or 0) > 0, 30)
 

@@ -18,6 +18,7 @@ from deploy.simulator import fleet
 from deploy.simulator.behaviour import Behaviour, BehaviourInvalid
 from deploy.simulator.fleet import FleetInvalid, FleetMissing, FleetOpen, Identity
 from deploy.simulator.script import Kind, Line, Script
+from telemetry.watch import LATE_SECONDS
 from tests.simulator.members import PROFILES, member
 
 START = 1_795_400_000.0
@@ -136,10 +137,10 @@ def test_a_meter_with_wrong_units_sends_kilovolts() -> None:
 
 
 def test_the_silent_city_says_one_old_reading_and_no_more() -> None:
-    """Forty minutes old, and then the script ends."""
+    """Twenty minutes old, and then the script ends."""
     told = list(Script(member("smart_meter", story=Story.SILENT_CITY), NEAT, 1).lines(START))
     assert len(told) == 1
-    assert 2400 - 60 <= told[0].at - document(told[0])["ts"] / 1000 <= 2400
+    assert 1200 - 60 <= told[0].at - document(told[0])["ts"] / 1000 <= 1200 < LATE_SECONDS
 
 
 IDENTITY = Identity(imei="863456781234560", imsi="460041234567890", iccid="89860412345678901234")
@@ -250,12 +251,12 @@ def test_a_terminal_that_stands_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_with_a_history_the_silent_city_spoke_until_it_fell_silent() -> None:
-    """Every reading of two hours but the last forty minutes, in order, and then no more."""
+    """Every reading of two hours but the last twenty minutes, in order, and then no more."""
     past = replace(NEAT, history_seconds=7200)
     told = list(Script(member("smart_meter", story=Story.SILENT_CITY), past, 1).lines(START))
     times = [document(line)["ts"] / 1000 - START for line in told]
 
     assert times == sorted(times)
     assert 0 <= times[0] < 60
-    assert 4800 <= times[-1] < 4860
-    assert len(times) == len(set(times)) in range(80, 83)
+    assert 6000 <= times[-1] < 6060
+    assert len(times) == len(set(times)) in range(100, 103)

@@ -282,3 +282,33 @@ async def test_wrong_windows_are_refused(pool: Pool) -> None:
         async with transaction(pool, everything.settings()) as conn:
             with pytest.raises(TimesInvalid):
                 await completeness.days_of(conn, everything, "M-1", first, last)
+
+
+async def test_old_sums_are_forgotten_unless_their_day_can_be_compared(
+    database: Database, pool: Pool
+) -> None:
+    """The oldest first, some at a time; a day whose roll-ups are kept keeps its messages."""
+    ages = (60, 59, 58, 57, 56, 41, 40, 1)
+    for age in ages:
+        execute(
+            database,
+            "insert into telemetry.completeness_daily select %s, client, 320100, 1, 1, 0, 0, 0, 1,"
+            " 'power' from generate_series(0, 2) client",
+            TODAY - age * DAY,
+        )
+    execute(
+        database,
+        "insert into telemetry.supervision_day values (%s, now(), now())",
+        TODAY - 58 * DAY,
+    )
+
+    async def forget() -> tuple[int, list[int]]:
+        async with connected(database.jobs) as conn:
+            forgotten = await completeness.forget_sums(conn, TODAY, 40)
+        left = read(database, "select distinct day from telemetry.completeness_daily order by 1")
+        return forgotten, [(TODAY - row["day"]).days for row in left]
+
+    assert completeness.MOST_FORGOTTEN_DAYS == 3
+    assert await forget() == (3, [58, 56, 41, 40, 1])
+    assert await forget() == (2, [58, 40, 1])
+    assert await forget() == (0, [58, 40, 1])

@@ -1,9 +1,9 @@
 """Roll-ups of supervision: equal to the truth, whoever asks, and of whichever day."""
 
+import itertools
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -11,77 +11,38 @@ import pytest
 
 from foundation.database import Pool, transaction
 from foundation.errors import Invalid
-from registry import bindings, group_clients, regions, sims, terminals
+from registry import assignments, bindings, group_clients, regions, sims, terminals
+from registry.assignments import Order
 from registry.bindings import Mode, Rule
 from registry.identifiers import Iccid
 from registry.model import RegionLevel, RegionRange, TerminalState
 from registry.scope import Role, Scope
 from telemetry import supervision, supervision_days
 from telemetry.roll_call import RollCall
-from telemetry.supervision_model import Counts, Rate, RollUp, RollUpBy, Row
+from telemetry.supervision_model import Counts, Rate, RollUpBy
 from tests.conftest import Database
-from tests.country import (
-    HANGZHOU,
-    HEADQUARTERS,
-    JIANGSU,
-    NANJING,
-    ZHEJIANG,
-    everything,
-    register,
-    settled,
-)
+from tests.country import HANGZHOU, HEADQUARTERS, JIANGSU, NANJING, ZHEJIANG, everything, register
 from tests.telemetry.ground import connected, execute, read
+from tests.telemetry.supervised import (
+    ABROAD,
+    MIDNIGHT,
+    SUPERVISOR,
+    TODAY,
+    UTC_ZONE,
+    appoint_managers,
+    rolled,
+    rows,
+    take,
+    two_provinces,
+)
 from tests.telemetry.test_roll_call import call, heard
-
-UTC_ZONE = ZoneInfo("UTC")
-SUPERVISOR = Scope.of_role("user:s", Role.SUPERVISOR, region=RegionRange(320000, 329999))
-ABROAD = Scope.of_role("user:z", Role.SUPERVISOR, region=RegionRange(330000, 339999))
-TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture
 async def pool(database: Database) -> AsyncIterator[Pool]:
-    """Two provinces; terminals of both clients and of the operator, in the own and the other."""
-    async with settled(database) as opened:
-        home = await register(opened, *(f"m-{n}" for n in range(5)), region=NANJING)
-        await register(opened, "away", region=HANGZHOU)
-        await register(opened, "foreign", region=NANJING, group_client="power-zj")
-        await register(opened, "own", region=JIANGSU, group_client=None)
-        await register(opened, "raw", region=NANJING, state=TerminalState.REGISTERED)
-        for terminal in home[:3]:
-            heard(database, terminal.id, silent=False)
-        heard(database, home[3].id, silent=True)
-        verified = (
-            "update registry.group_client set file_state = 'verified', filed_by = 'user:filer'"
-            " where code = 'power-js'"
-        )
-        execute(database, verified)
-        await call(database, RollCall())
+    """The same, for one test."""
+    async with two_provinces(database) as opened:
         yield opened
-
-
-async def rolled(pool: Pool, by: RollUpBy, scope: Scope = everything, **how: Any) -> RollUp:
-    """A roll-up as somebody asks for it."""
-    async with transaction(pool, scope.settings()) as conn:
-        if isinstance(how.get("within"), int):
-            how["within"] = await regions.find(conn, scope, how["within"])
-        return await supervision.roll_up(conn, scope, by, **how)
-
-
-async def rows(
-    pool: Pool, by: RollUpBy, scope: Scope = everything, **how: Any
-) -> dict[str | None, Row]:
-    """The same by key."""
-    return {row.key: row for row in (await rolled(pool, by, scope, **how)).rows}
-
-
-async def take(database: Database, days_ago: int) -> date:
-    """Take the day so many days before today, an hour after its end."""
-    day = TODAY - timedelta(days=days_ago)
-    at = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC) + timedelta(hours=1)
-    async with connected(database.jobs) as conn:
-        assert await supervision_days.take(conn, at, UTC_ZONE)
-    return day
 
 
 async def test_every_region_has_a_row(pool: Pool) -> None:
@@ -150,7 +111,9 @@ SLOW = """
     select case %(by)s when 'region' then case r.level when 'city' then r.parent_code
             else r.code end::text when 'sector' then p.sector when 'level' then c.level
             when 'industry' then c.industry_code when 'class' then i.class
-            when 'tier' then c.tier_code when 'client' then c.code end as key,
+            when 'tier' then c.tier_code when 'client' then c.code
+            when 'manager' then case when c.id > 0 then coalesce(a.person, '_nobody') end
+            end as key,
         count(*) filter (where t.state <> 'retired') as terminals,
         count(*) filter (where t.state = 'in_service') as in_service,
         count(*) filter (where t.state = 'in_service' and s.data_at >= t.owner_since
@@ -158,16 +121,20 @@ SLOW = """
     from registry.terminal t join registry.profile p on p.id = t.profile_id
     join registry.region r on r.code = t.region_code
     left join registry.group_client c on c.id = t.group_client_id
+        and c.region_code between %(from)s and %(to)s
     left join registry.industry i on i.code = c.industry_code
     left join telemetry.presence s on s.terminal_id = t.id
-    where t.region_code between %(low)s and %(high)s group by 1"""
+    left join registry.assignment a on a.group_client_id = c.id and a.role = 'account_manager'
+        and a.valid_from <= %(at)s and coalesce(a.valid_to > %(at)s, true)
+    where t.region_code between %(low)s and %(high)s
+        and (t.region_code between %(from)s and %(to)s or c.id > 0) group by 1"""
 
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_sums_equal_the_truth_counted_one_by_one(
     pool: Pool, database: Database, seed: int
 ) -> None:
-    """Of random terminals of many clients, by everything, in the country and in a province."""
+    """Of random terminals of many clients, by everything, whole and within; of each supervisor."""
     dice = random.Random(seed)
     owners: list[str | None] = [None, "power-js", "power-zj"]
     async with transaction(pool, everything.settings()) as conn:
@@ -176,6 +143,15 @@ async def test_sums_equal_the_truth_counted_one_by_one(
             owners.append(f"c-{n}")
             await group_clients.register(conn, everything, code=f"c-{n}", name=f"c-{n}",
                                          region=region, industry="power", tier="gold")  # fmt: skip
+        await appoint_managers(conn)
+        for owner in owners[1:]:
+            who, other = dice.sample([None, "ann", "bob"], 2)
+            if owner is None or who is None:
+                continue
+            order = Order([owner], datetime.now(UTC) - timedelta(days=dice.choice([1, 3])))
+            await assignments.assign(conn, everything, who, order)
+            if other is not None:
+                await assignments.hand_over(conn, everything, who, other, Order([owner]))
     for n in range(40):
         (one,) = await register(
             pool,
@@ -190,22 +166,25 @@ async def test_sums_equal_the_truth_counted_one_by_one(
     await call(database, RollCall())
     day = await take(database, 1)
 
-    for by in RollUpBy:
-        for within, (low, high) in ((None, (0, 999999)), (JIANGSU, (320000, 329999))):
-            if by is RollUpBy.REGION and within:
-                continue  # cities, which the slow query does not know
+    country, province = (0, 999999), (320000, 329999)
+    for by, (scope, sees), (within, (low, high)) in itertools.product(
+        RollUpBy,
+        ((everything, country), (SUPERVISOR, province), (ABROAD, (330000, 339999))),
+        ((None, country), (JIANGSU, province)),
+    ):
+        if by is RollUpBy.REGION and (within or scope is not everything):
+            continue  # cities, which the slow query does not know
+        wanted = {"by": by.value, "low": low, "high": high, "from": sees[0], "to": sees[1]}
+        for when, at in ((None, datetime.now(UTC)), (day, MIDNIGHT - timedelta(microseconds=1))):
             with psycopg.connect(database.superuser) as slow:
-                found = slow.execute(
-                    SLOW.encode(), {"by": by.value, "low": low, "high": high}
-                ).fetchall()
-            truth = {key: rest for key, *rest in found if by is not RollUpBy.CLIENT or key}
-            for when in (None, day):
-                seen = {
-                    key: [row.counts.terminals, row.counts.in_service, row.counts.online]
-                    for key, row in (await rows(pool, by, within=within, day=when)).items()
-                    if row.counts.terminals
-                }
-                assert seen == truth, (by, within, when)
+                found = slow.execute(SLOW.encode(), wanted | {"at": at}).fetchall()
+            truth = {key: counted for key, *counted in found if by is not RollUpBy.CLIENT or key}
+            seen = {
+                key: [row.counts.terminals, row.counts.in_service, row.counts.online]
+                for key, row in (await rows(pool, by, scope, within=within, day=when)).items()
+                if row.counts.terminals
+            }
+            assert seen == truth, (by, scope.actor, within, when)
 
 
 async def test_a_day_stays_as_it_was_taken(pool: Pool, database: Database) -> None:

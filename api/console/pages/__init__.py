@@ -28,6 +28,7 @@ from api.console.pages import (
     profiles,
     quarantine,
     sims,
+    standpoints,
     supervision,
     terminal_list,
     terminals,
@@ -40,8 +41,8 @@ from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFacto
 router = APIRouter(include_in_schema=False)
 for subject in (account, own, actions, files, overview, supervision, terminal_list, terminals,
                 lives, certificates, collections, sims, bindings, book, hand_overs, clients,
-                client_files, profiles, decoding, events, quarantine, transfers, imports, users,
-                api_keys, audit):  # fmt: skip
+                client_files, standpoints, profiles, decoding, events, quarantine, transfers,
+                imports, users, api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.

@@ -1,5 +1,6 @@
 """Group clients: who owns terminals."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -10,8 +11,11 @@ from starlette.responses import Response
 from api.console.pages import client_files
 from api.console.pages.hand_overs import people_of
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
-from registry import assignments, group_clients, regions
+from api.problems import Problem
+from registry import assignments, group_clients, regions, supervision
+from registry.model import GroupClient, Region, RegionCode
 from registry.scope import Right
+from registry.supervision import Parentage, Supervision
 from telemetry import completeness
 from telemetry.completeness import By
 
@@ -28,6 +32,16 @@ class Filters:
     after: Annotated[str | None, Query(max_length=256)] = None
 
 
+@dataclass(frozen=True, slots=True)
+class Standpoint:
+    """Where a client stood and stands; `choices` are where it may be moved to, None by nobody."""
+
+    supervision: Sequence[Supervision]
+    parents: Sequence[Parentage]
+    named: Mapping[RegionCode, Region]
+    choices: Sequence[Region] | None
+
+
 @router.get("")
 async def list_clients(screen: OnScreen, filters: Annotated[Filters, Depends()]) -> Response:
     """One page of clients, by code."""
@@ -42,9 +56,16 @@ async def list_clients(screen: OnScreen, filters: Annotated[Filters, Depends()])
 
 @router.get("/{code}")
 async def client(screen: OnScreen, code: str) -> Response:
-    """One client's file, and the way to its terminals."""
+    """One client's file, where it stands, who serves it, and the way to its terminals."""
+    return await show(screen, code)
+
+
+async def show(
+    screen: Screen, code: str, problem: Problem | None = None, parent: str = ""
+) -> Response:
+    """The same, or with what is wrong; `parent` is what a form named."""
     found = await group_clients.find(screen.conn, screen.scope, code)
-    region = await regions.find(screen.conn, screen.scope, found.region_code)
+    standpoint = await _standpoint(screen, found)
     last = completeness.today()
     sums = await completeness.sums(
         screen.conn,
@@ -56,11 +77,33 @@ async def client(screen: OnScreen, code: str) -> Response:
     )
     return screen.show(
         "client.html",
+        status=problem.status if problem else 200,
+        problem=problem,
+        parent=parent,
         client=found,
-        region=region,
+        region=standpoint.named[found.region_code],
+        standpoint=standpoint,
         sums=sums.items[::-1],
         shown=await client_files.shown(screen, code),
         **await _serving(screen, code),
+    )
+
+
+async def _standpoint(screen: Screen, found: GroupClient) -> Standpoint:
+    conn, scope = screen.conn, screen.scope
+    tree = await regions.list_all(conn, scope)
+    return Standpoint(
+        await supervision.list_supervision(conn, scope, found.code),
+        await supervision.list_parents(conn, scope, found.code),
+        {region.code: region for region in tree},
+        [
+            region
+            for region in tree
+            if region.code != found.region_code
+            and (scope.region is None or scope.region.low <= region.code <= scope.region.high)
+        ]
+        if screen.may(Right.GROUP_CLIENTS_MOVE)
+        else None,
     )
 
 

@@ -16,7 +16,7 @@ from registry import regions
 from registry.model import Region, RegionLevel
 from registry.scope import Right
 from telemetry import supervision
-from telemetry.supervision_model import Counts, Day, Rate, RollUpBy, Row
+from telemetry.supervision_model import NOBODY, Counts, Day, Rate, RollUpBy, Row
 
 router = APIRouter(prefix="/supervision")
 
@@ -79,6 +79,7 @@ async def show_supervision(screen: OnScreen, view: Annotated[View, Depends()]) -
         rows=table.rows if view.by is RollUpBy.CLIENT else by_change(table.rows, view.rate),
         next_key=table.next_key,
         rates=list(Rate),
+        nobody=NOBODY,
     )
 
 

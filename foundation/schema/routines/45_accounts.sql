@@ -54,5 +54,5 @@ revoke all on telemetry.receipt, telemetry.gap, telemetry.completeness, telemetr
 grant select on telemetry.receipt, telemetry.gap, telemetry.completeness, telemetry.completeness_daily to muster_reader, muster_inspect, muster_jobs;
 grant select, insert, update on telemetry.receipt to muster_bridge;
 grant select, insert on telemetry.gap to muster_bridge;
-grant delete on telemetry.receipt to muster_jobs;
+grant delete on telemetry.receipt, telemetry.completeness_daily to muster_jobs;
 grant insert, update on telemetry.completeness, telemetry.completeness_daily to muster_jobs;
