@@ -1,0 +1,448 @@
+"""Files of clients: checked row by row, applied once, parents in any order, and taken back."""
+
+import asyncio
+import csv
+import io
+import uuid
+
+import pytest
+
+from foundation.database import Pool, open_pool, transaction
+from registry import assignments, client_files, group_clients, supervision, users
+from registry.assignments import Order
+from registry.file_model import Contact
+from registry.identifiers import CreditCode
+from registry.imports import files, running
+from registry.imports.model import PORTION_ROWS, Import, ImportState, RowOutcome
+from registry.model import FileState, RegionCode, RegionLevel, RegionRange, Standing, ValueGrade
+from registry.scope import RightMissing, Role, Scope
+from tests.conftest import Database
+from tests.country import JIANGSU, NANJING, everything, register
+from tests.registry.imports_ground import (
+    SEAL,
+    applied,
+    checked,
+    counted,
+    found,
+    nobody_heard,
+    rows_of,
+    sent,
+    verdicts,
+    worked,
+)
+
+CODE = CreditCode.parse("91350100M000100Y43")
+WITH_FILES = (
+    "select f.*, c.name, c.region_code from registry.client_file f"
+    " join registry.group_client c on c.id = f.group_client_id where c.code like 'power%'"
+)
+HEADER = "code,name,parent,region,industry,tier"
+
+
+def lines(*rows: str, header: str = HEADER) -> bytes:
+    return "\n".join([header, *rows]).encode()
+
+
+def plain(code: str, parent: str = "", region: str = "320100") -> str:
+    return f"{code},{code},{parent},{region},power,gold"
+
+
+async def imported(pool: Pool, database: Database, content: bytes, **more: object) -> Import:
+    return await applied(pool, database, content, kind="clients", **more)  # type: ignore[arg-type]
+
+
+async def undone(pool: Pool, database: Database, number: int) -> Import:
+    async with transaction(pool, everything.settings()) as conn:
+        await files.undo(conn, everything, number)
+    await worked(database)
+    return await found(pool, number)
+
+
+def tree(database: Database) -> dict[str, str | None]:
+    """Below whom each client is."""
+    rows = rows_of(
+        database,
+        "select c.code, p.code as parent from registry.group_client c"
+        " left join registry.group_client p on p.id = c.parent_id order by c.code",
+    )
+    return {row["code"]: row["parent"] for row in rows}
+
+
+async def outcomes(pool: Pool, number: int) -> dict[int, tuple[RowOutcome, str | None]]:
+    async with transaction(pool, everything.settings()) as conn:
+        page = await files.list_rows(conn, everything, number, limit=1000)
+    return {row.row: (row.outcome, row.kept) for row in page.items}
+
+
+async def test_surveyed_clients_come_on_the_roll(pool: Pool, database: Database) -> None:
+    """As prospects with a surveyed file and the survey's answers; a second time nothing is new."""
+    content = (
+        "客户编码,客户名称,上级客户,监管地区,行业,服务等级,统一社会信用代码,价值等级,重点看管,"
+        "在用产品,异网业务,预计终端数,客户需求,联系人,工单号\n"
+        f'nj-1,南京一号,power-js,320100,power,gold,{CODE},b,是,专线,异网卡,1200,"抄表\n集抄",'
+        "王芳|主任|13800001111|wang@example.com；李雷,SO-1\n"
+    ).encode("gb18030")
+
+    dry = await checked(pool, database, content, kind="clients")
+    untouched = counted(database, "group_client")
+    first = await imported(pool, database, content)
+    again = await imported(pool, database, content)
+    async with transaction(pool, everything.settings()) as conn:
+        client = await group_clients.find(conn, everything, "nj-1")
+        file = await client_files.find(conn, everything, "nj-1")
+        above = await supervision.list_parents(conn, everything, "nj-1")
+
+    assert (dry.state, dry.rows, dry.wrong, dry.known) == (ImportState.CHECKED, 1, 0, 0)
+    assert untouched == 2
+    assert (first.created, again.created, again.unchanged) == (1, 0, 1)
+    assert await verdicts(pool, first.id) == await verdicts(pool, again.id) == {}
+    assert (client.name, client.region_code, client.level) == (
+        "南京一号",
+        NANJING,
+        RegionLevel.CITY,
+    )
+    assert (file.standing, file.file_state) == (Standing.PROSPECT, FileState.SURVEYED)
+    assert (file.credit_code, file.value_grade, file.watched) == (CODE, ValueGrade.B, True)
+    assert (file.products, file.rivals, file.needs) == ("专线", "异网卡", "抄表\n集抄")
+    assert (file.expected_terminals, file.answered_by) == (1200, "system:test")
+    assert tuple(file.contacts) == (
+        Contact("王芳", "主任", "13800001111", "wang@example.com"),
+        Contact("李雷"),
+    )
+    assert [one.parent_code for one in above] == ["power-js"]
+    assert client.version == 1
+    assert rows_of(database, "select order_ref from registry.group_client where code = 'nj-1'") == [
+        {"order_ref": "SO-1"}
+    ]
+
+
+async def test_each_row_has_its_verdict(pool: Pool, database: Database) -> None:
+    """Column and code of whatever is wrong; what would change is said, the right ones applied."""
+    async with transaction(pool, everything.settings()) as conn:
+        await client_files.change(conn, everything, "power-js", credit_code=CODE)
+        await client_files.move_to(conn, everything, "power-zj", FileState.CLOSED, reason="gone")
+    header = f"{HEADER},credit_code,contacts,expected_terminals"
+    content = lines(
+        "a-1,A,,320100,power,gold,,,",
+        "a-2,,,,,,,,",
+        "a-3,A,,320100,farming,lead,,,",
+        f"a-4,A,,320100,power,gold,{CODE},,",
+        "a-5,A,,320100,power,gold,91350100M000100Y44,,",
+        "a 6,A,,320100,power,gold,,,",
+        "a-7,A,,320100,power,gold,,王芳|主任|none,",
+        "a-8,A,nobody,320100,power,gold,,,many",
+        "a-1,A,,320100,power,gold,,,",
+        "power-js,New name,,,,,,王芳,",
+        "power-zj,New name,,,,,,,",
+        header=header,
+    )
+
+    done = await imported(pool, database, content)
+
+    assert await verdicts(pool, done.id) == {
+        3: [(column, "required") for column in ("industry", "name", "region", "tier")],
+        4: [("industry", "industry_not_found"), ("tier", "tier_not_found")],
+        5: [("credit_code", "credit_code_taken")],
+        6: [("credit_code", "credit_code_invalid")],
+        7: [("code", "code_invalid")],
+        8: [("contacts", "contact_invalid")],
+        9: [("expected_terminals", "no_number")],
+        10: [("code", "twice_in_file")],
+        11: [("contacts", "changes"), ("name", "changes")],
+        12: [("code", "file_closed"), ("name", "changes")],
+    }
+    assert (done.created, done.wrong) == (2, 9)
+    assert set(tree(database)) == {"a-1", "power-js", "power-zj"}
+
+
+async def test_only_what_a_row_gives_is_changed(pool: Pool, database: Database) -> None:
+    """A blank cell leaves what there is; who answered is whoever sent the file; versions go up."""
+    async with transaction(pool, everything.settings()) as conn:
+        before = await client_files.change(
+            conn, everything, "power-js", products="cards", needs="none", contacts=[Contact("Wu")]
+        )
+    content = lines(",B,cards,meters", header="name,value_grade,products,needs")
+    content = content.replace(b"name,", b"code,name,", 1).replace(b"\n,", b"\npower-js,,", 1)
+
+    dry = await checked(pool, database, content, kind="clients")
+    told = rows_of(
+        database, "select column_name, value from registry.import_finding order by column_name"
+    )
+    done = await imported(pool, database, content)
+    async with transaction(pool, everything.settings()) as conn:
+        after = await client_files.find(conn, everything, "power-js")
+
+    assert (dry.warned, dry.wrong, done.created) == (1, 0, 1)
+    assert told == [
+        {"column_name": "needs", "value": "none"},
+        {"column_name": "value_grade", "value": None},
+    ]
+    assert (await outcomes(pool, done.id))[2] == (RowOutcome.CHANGED, None)
+    assert (after.needs, after.value_grade) == ("meters", ValueGrade.B)
+    assert (after.products, after.contacts, after.name) == (
+        "cards",
+        before.contacts,
+        before.name,
+    )
+    assert after.version == before.version + 1
+
+
+async def test_parents_may_stand_anywhere_in_the_file(pool: Pool, database: Database) -> None:
+    """Below or above, new or on the roll; whose parent is nowhere or wrong is told, and its own."""
+    content = lines(
+        plain("leaf", "branch"),
+        plain("branch", "root"),
+        plain("root", "power-js"),
+        plain("power-zj", "root", "330000").replace(",power-zj", ",power-zj", 1),
+        plain("lost", "nobody"),
+        plain("below-lost", "lost"),
+        plain("wrong", region="999998"),
+        plain("below-wrong", "wrong"),
+    )
+
+    done = await imported(pool, database, content)
+    again = await imported(pool, database, content)
+
+    assert {row: found for row, found in (await verdicts(pool, done.id)).items() if row > 5} == {
+        6: [("parent", "parent_not_found")],
+        7: [("parent", "parent_not_found")],
+        8: [("region", "region_not_found")],
+        9: [("parent", "parent_not_found")],
+    }
+    assert tree(database) == {
+        "leaf": "branch",
+        "branch": "root",
+        "root": "power-js",
+        "power-js": None,
+        "power-zj": "root",
+    }
+    assert (done.created, again.created, again.unchanged) == (4, 0, 4)
+    lineage = rows_of(
+        database,
+        "select a.code from registry.group_client_lineage l"
+        " join registry.group_client c on c.id = l.group_client_id"
+        " join registry.group_client a on a.id = l.ancestor_id where c.code = 'leaf' order by 1",
+    )
+    assert [row["code"] for row in lineage] == ["branch", "leaf", "power-js", "root"]
+    back = await undone(pool, database, done.id)
+    assert (back.undone, back.kept) == (4, 0)
+    assert tree(database) == {"power-js": None, "power-zj": None}
+
+
+async def test_a_circle_is_told_of_each_of_its_rows(pool: Pool, database: Database) -> None:
+    """Of new clients, of one below itself, and through one that the file does not move."""
+    async with transaction(pool, everything.settings()) as conn:
+        await supervision.put_below(conn, everything, "power-zj", "power-js")
+    content = lines(
+        plain("a", "b"),
+        plain("b", "c"),
+        plain("c", "a"),
+        plain("below", "a"),
+        plain("self", "self"),
+        "power-js,,power-zj,,,",
+        plain("right"),
+    )
+
+    done = await imported(pool, database, content)
+
+    circles = {
+        row: [code for _, code in told if code != "changes"]
+        for row, told in (await verdicts(pool, done.id)).items()
+    }
+    assert circles == {row: ["parent_cycle"] for row in (2, 3, 4, 6, 7)} | {5: ["parent_not_found"]}
+    assert set(tree(database)) == {"right", "power-js", "power-zj"}
+
+
+async def test_a_branch_and_its_root_may_change_places(pool: Pool, database: Database) -> None:
+    """On the way no client is below itself: parents are placed first."""
+    await imported(pool, database, lines(plain("top"), plain("a"), plain("b", "a")))
+
+    done = await imported(pool, database, lines("a,,b,,,", "b,,top,,,"))
+
+    assert (done.state, done.created) == (ImportState.APPLIED, 2)
+    assert tree(database) | {"power-js": None, "power-zj": None} == {
+        "top": None, "b": "top", "a": "b", "power-js": None, "power-zj": None,
+    }  # fmt: skip
+
+
+async def test_parents_of_other_portions_are_found(pool: Pool, database: Database) -> None:
+    """Thousands of rows further on: first below none, then below them; and taken back with them."""
+    last = PORTION_ROWS + 9
+    rows = [plain(f"c-{n}", "" if n % 50 else f"c-{last}") for n in range(1, last + 1)]
+    rows[0] = plain("c-1", "gone")
+
+    done = await imported(pool, database, lines(*rows))
+    below = rows_of(
+        database,
+        "select count(*) as n from registry.group_client c join registry.group_client p"
+        f" on p.id = c.parent_id where p.code = 'c-{last}'",
+    )
+    back = await undone(pool, database, done.id)
+
+    assert (done.created, done.wrong) == (last - 1, 1)
+    assert below == [{"n": PORTION_ROWS // 50}]
+    assert (back.undone, back.kept) == (last - 1, 0)
+    assert counted(database, "group_client") == 2
+    for relation in ("group_client_lineage", "supervision", "parentage", "client_file_move"):
+        assert counted(database, relation) == 2
+
+
+async def test_of_a_whole_file_with_one_wrong_row_nothing_is_applied(
+    pool: Pool, database: Database
+) -> None:
+    """All or nothing; row by row the right ones are."""
+    content = lines(plain("a"), plain("b", region="999998"), "power-js,New,,,,")
+
+    refused = await imported(pool, database, content, whole=True)
+    left = counted(database, "group_client")
+    done = await imported(pool, database, content)
+
+    assert (refused.state, refused.problem, left) == (ImportState.REFUSED, "rows_wrong", 2)
+    assert done.created == 2
+
+
+async def test_an_operator_of_one_province_imports_nothing_into_another(
+    pool: Pool, database: Database
+) -> None:
+    """Of clients elsewhere only that the codes are taken; no client is given away or taken in."""
+    async with transaction(pool, everything.settings()) as conn:
+        await users.appoint(
+            conn, everything, name="wang", password="a long enough password",
+            role=Role.OPERATOR, region=JIANGSU,
+        )  # fmt: skip
+        await client_files.change(conn, everything, "power-zj", credit_code=CODE)
+    scope = Scope.of_role("user:wang", Role.OPERATOR, region=RegionRange(320000, 329999))
+    content = lines(
+        plain("a") + ",",
+        plain("b", region="330100") + ",",
+        "power-zj,New,,,,,",
+        plain("c", "power-zj") + ",",
+        "power-js,,,330000,,,",
+        plain("d") + f",{CODE}",
+        header=f"{HEADER},credit_code",
+    )
+
+    done = await imported(pool, database, content, scope=scope)
+
+    told = {
+        row: [(column, code) for column, code in said if code != "changes"]
+        for row, said in (await verdicts(pool, done.id)).items()
+    }
+    assert told == {
+        3: [("region", "out_of_reach")],
+        4: [("code", "group_client_code_taken")],
+        5: [("parent", "parent_not_found")],
+        6: [("region", "out_of_reach")],
+        7: [("credit_code", "credit_code_taken")],
+    }
+    assert done.created == 1
+    assert rows_of(database, "select value from registry.import_finding where row = 4") == [
+        {"value": "power-zj"}
+    ]
+    manager = Scope.of_role("user:m", Role.ACCOUNT_MANAGER, group_clients=frozenset({1}))
+    async with transaction(pool, manager.settings()) as conn:
+        with pytest.raises(RightMissing):
+            await files.list_page(conn, manager)
+
+
+async def test_undo_gives_back_what_was_and_keeps_what_is_in_use(
+    pool: Pool, database: Database
+) -> None:
+    """Untouched clients go, changed ones are as they were; the others stay, and say why."""
+    async with transaction(pool, everything.settings()) as conn:
+        await users.appoint(conn, everything, name="ann", password="four words are enough",
+                            role=Role.ACCOUNT_MANAGER)  # fmt: skip
+        await client_files.change(
+            conn, everything, "power-js", needs="x;y", contacts=[Contact("Wu; Wang", "a|b")]
+        )
+    before = rows_of(database, WITH_FILES)
+    content = lines(
+        "power-js,New,,320100,,,more,Li",
+        "power-zj,New,top,,,,more,Li",
+        plain("top") + ",,",
+        plain("moved", "top") + ",,",
+        plain("served") + ",,",
+        plain("owner") + ",,",
+        plain("parent") + ",,",
+        plain("child", "parent") + ",some,Wu",
+        header=f"{HEADER},needs,contacts",
+    )
+    done = await imported(pool, database, content)
+    async with transaction(pool, everything.settings()) as conn:
+        await client_files.set_standing(conn, everything, "moved", Standing.CUSTOMER)
+        await assignments.assign(conn, everything, "ann", Order(["served"]))
+        await supervision.move(conn, everything, "child", RegionCode(320000))
+    await register(pool, "m-1", group_client="owner")
+
+    back = await undone(pool, database, done.id)
+
+    assert {row: kept for row, (_, kept) in (await outcomes(pool, done.id)).items() if kept} == {
+        4: "is_parent",
+        5: "changed",
+        6: "served",
+        7: "referred_to",
+        8: "is_parent",
+        9: "changed",
+    }
+    assert (done.created, back.undone, back.kept) == (8, 2, 6)
+    assert tree(database)["power-zj"] is None
+    assert rows_of(database, WITH_FILES) == before
+    later = await undone(pool, database, done.id)
+    assert (later.undone, later.kept) == (2, 6)
+
+
+async def test_of_two_files_at_once_each_client_comes_once(pool: Pool, database: Database) -> None:
+    """Two processes apply the same file: one makes its clients, to the other they are known."""
+    content = lines(*(plain(f"c-{n}", "c-1" if n > 1 else "") for n in range(1, 200)))
+    numbers = [(await checked(pool, database, content, kind="clients")).id for _ in range(2)]
+    async with transaction(pool, everything.settings()) as conn:
+        for number in numbers:
+            await files.apply(conn, everything, number, whole=False)
+
+    async with await open_pool(database.jobs, name="jobs", max_size=6) as workers:
+        await asyncio.gather(
+            *(running.run_next(workers, uuid.uuid4(), SEAL, nobody_heard) for _ in numbers)
+        )
+        while await running.run_next(workers, uuid.uuid4(), SEAL, nobody_heard):
+            pass
+
+    done = [await found(pool, number) for number in numbers]
+    assert [one.state for one in done] == [ImportState.APPLIED] * 2
+    assert sorted((one.created, one.unchanged) for one in done) == [(0, 199), (199, 0)]
+    assert counted(database, "group_client") == 201
+
+
+async def test_a_file_of_clients_is_one_link_of_the_operators_chain(
+    pool: Pool, database: Database
+) -> None:
+    """What stands in it is the operator's knowledge: no client's own audit tells of it."""
+    done = await imported(pool, database, lines(plain("a"), plain("b"), "power-js,New,,,,"))
+
+    told = rows_of(database, "select * from registry.audit where action = 'import.apply'")
+    assert [(entry["tenant"], entry["size"]) for entry in told] == [(0, 3)]
+    changes = told[0]["changes"][0]["after"]
+    assert changes["changes"]["group_client.insert"] == 2
+    assert changes["file_sha256"] == done.sha256.hex()
+    singles = rows_of(database, "select from registry.audit where action = 'group_client.insert'"
+                                " and keys[1] in ('a', 'b')")  # fmt: skip
+    assert singles == []
+
+
+async def test_who_reads_no_files_exports_nothing_of_them(pool: Pool, database: Database) -> None:
+    """A client sees its own row, without what the operator thinks of it."""
+    from tests.registry.test_import_kinds import written
+
+    async with transaction(pool, everything.settings()) as conn:
+        await client_files.change(conn, everything, "power-js", value_grade=ValueGrade.A,
+                                  needs="meters", contacts=[Contact("Wu")])  # fmt: skip
+        own = (await group_clients.find(conn, everything, "power-js")).id
+    client = Scope.of_role("user:c", Role.CLIENT_VIEWER, group_clients=frozenset({own}))
+
+    seen = list(csv.DictReader(io.StringIO((await written(pool, "clients", client)).decode())))
+    whole = list(csv.DictReader(io.StringIO((await written(pool, "clients")).decode())))
+
+    assert [row["code"] for row in seen] == ["power-js"]
+    hidden = ("value_grade", "watched", "needs", "contacts")
+    assert [seen[0][name] for name in hidden] == [""] * 4
+    assert [whole[0][name] for name in hidden] == ["A", "no", "meters", "Wu"]
+    assert await sent(pool, b"code\nx", kind="clients")
