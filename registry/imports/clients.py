@@ -59,6 +59,7 @@ CLIENTS = Kind(
     ),
     sql=queries.load("registry.imports", "clients.sql"),
     holding=("hold_tree", "hold_clients"),
+    before=("tell_parentless",),
     steps=(
         "begin_clients",
         "note_clients",
@@ -66,7 +67,6 @@ CLIENTS = Kind(
         "change_clients",
         "note_versions",
         "place_clients",
-        "tell_parentless",
     ),
     undoing=(
         "forget_surveys",

@@ -77,6 +77,20 @@ select count(*) as known from registry.imported_client_change g
 where g.import_id = %(import_id)s and g.row between %(low)s and %(high)s and g.client_id is not null and g.changes is null
     and not exists (select from registry.import_finding f where f.import_id = g.import_id and f.row = g.row and f.severity = 'error');
 
+-- name: tell_parentless
+-- Which clients of earlier portions waited for one of this portion that turned out wrong.
+insert into registry.import_finding (import_id, row, column_name, code, severity, value)
+select m.import_id, m.row, 'parent', 'parent_left_out', 'warning', g.parent
+from registry.import_made m join registry.imported_client g on g.import_id = m.import_id and g.row = m.row
+where m.import_id = %(import_id)s and m.row < %(low)s
+    and exists (select from registry.import_finding f
+        where f.import_id = %(import_id)s and f.row between %(low)s and %(high)s and f.severity = 'error')
+    and g.parent in (select w.code from registry.imported_client w
+        join registry.import_finding f on f.import_id = w.import_id and f.row = w.row and f.severity = 'error'
+        where w.import_id = %(import_id)s and w.row between %(low)s and %(high)s)
+    and not exists (select from registry.group_client c join registry.group_client p on p.id = c.parent_id where c.id = m.id and p.code = g.parent)
+on conflict do nothing;
+
 -- name: begin_clients
 -- Put the clients of a portion on the roll that are not on it, parents first, and keep what those were that are going to be changed.
 with recursive given as materialized (
@@ -149,20 +163,6 @@ where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s and c.i
 -- name: place_clients
 -- Clients that were on the roll, and those whose parents were not yet, below whom their rows name.
 select registry.place_imported_clients(%(import_id)s, %(low)s, %(high)s);
-
--- name: tell_parentless
--- Which clients of earlier portions waited for one of this portion that turned out wrong.
-insert into registry.import_finding (import_id, row, column_name, code, severity, value)
-select m.import_id, m.row, 'parent', 'parent_left_out', 'warning', g.parent
-from registry.import_made m join registry.imported_client g on g.import_id = m.import_id and g.row = m.row
-where m.import_id = %(import_id)s and m.row < %(low)s
-    and exists (select from registry.import_finding f
-        where f.import_id = %(import_id)s and f.row between %(low)s and %(high)s and f.severity = 'error')
-    and g.parent in (select w.code from registry.imported_client w
-        join registry.import_finding f on f.import_id = w.import_id and f.row = w.row and f.severity = 'error'
-        where w.import_id = %(import_id)s and w.row between %(low)s and %(high)s)
-    and not exists (select from registry.group_client c join registry.group_client p on p.id = c.parent_id where c.id = m.id and p.code = g.parent)
-on conflict do nothing;
 
 -- name: judge_undo
 -- Of which clients something has happened since.

@@ -1,5 +1,7 @@
 """Files of clients: checked row by row, applied once, parents in any order, and taken back."""
 
+import pytest
+
 from foundation.database import Pool, transaction
 from registry import client_files, group_clients, supervision
 from registry.file_model import Contact
@@ -249,26 +251,51 @@ async def test_a_branch_and_its_root_may_change_places(pool: Pool, database: Dat
     }  # fmt: skip
 
 
-async def test_parents_of_other_portions_are_found(pool: Pool, database: Database) -> None:
-    """Thousands of rows further on: first below none, then below them; and taken back with them."""
-    last = PORTION_ROWS + 9
-    rows = [plain(f"c-{n}", "" if n % 50 else f"c-{last}") for n in range(1, last + 1)]
-    rows[0] = plain("c-1", "gone")
+def far_apart(*rows: str, last: str) -> bytes:
+    """Rows of one portion, and one of the next: blank lines count, and are left out."""
+    return lines(*rows, *[""] * PORTION_ROWS, last, header=f"{HEADER},credit_code")
 
-    done = await imported(pool, database, lines(*rows))
-    below = rows_of(
-        database,
-        "select count(*) as n from registry.group_client c join registry.group_client p"
-        f" on p.id = c.parent_id where p.code = 'c-{last}'",
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_parents_of_other_portions_are_found(
+    pool: Pool, database: Database, whole: bool
+) -> None:
+    """Thousands of rows further on: first below none, then below them; and taken back with them."""
+    content = far_apart(
+        plain("a", "top"), plain("b", "a"), "power-zj,,top,,,", last=plain("top", "power-js")
     )
+
+    done = await imported(pool, database, content, whole=whole)
+    below = tree(database)
+    again = await imported(pool, database, content, whole=whole)
     back = await undone(pool, database, done.id)
 
-    assert (done.created, done.wrong) == (last - 1, 1)
-    assert below == [{"n": PORTION_ROWS // 50}]
-    assert (back.undone, back.kept) == (last - 1, 0)
-    assert counted(database, "group_client") == 2
-    for relation in ("group_client_lineage", "supervision", "parentage", "client_file_move"):
+    assert (done.created, again.created, again.unchanged) == (4, 0, 4)
+    assert below == {"a": "top", "b": "a", "power-zj": "top", "top": "power-js", "power-js": None}
+    assert (back.undone, back.kept) == (4, 0)
+    assert tree(database) == {"power-js": None, "power-zj": None}
+    for relation in ("group_client_lineage", "client_file_move", "client_standing"):
         assert counted(database, relation) == 2
+
+
+async def test_a_parent_that_turns_out_wrong_leaves_its_children_where_they_are(
+    pool: Pool, database: Database
+) -> None:
+    """Applied before it was, they are told that they are below none."""
+    content = far_apart(plain("a", "top"), plain("b"), last=f"{plain('top')},{CODE}")
+    dry = await checked(pool, database, content, kind="clients")
+    async with transaction(pool, everything.settings()) as conn:
+        await client_files.change(conn, everything, "power-js", credit_code=CODE)
+        await files.apply(conn, everything, dry.id, whole=False)
+    await worked(database)
+
+    done = await found(pool, dry.id)
+    assert (dry.wrong, done.wrong, done.created) == (0, 1, 2)
+    assert await verdicts(pool, done.id) == {
+        2: [("parent", "parent_left_out")],
+        PORTION_ROWS + 4: [("credit_code", "credit_code_taken")],
+    }
+    assert tree(database)["a"] is None
 
 
 async def test_of_a_whole_file_with_one_wrong_row_nothing_is_applied(
