@@ -182,10 +182,13 @@ begin
         execute format('create policy everybody on registry.%I to muster_owner, muster_inspect using (true)', relation);
     end loop;
     foreach relation in array array['client_evidence', 'client_file_move', 'client_standing'] loop
-        execute format('create or replace trigger no_rewriting before update or truncate on registry.%I
-            for each statement execute function registry.refuse_rewriting_of_files()', relation);
-        execute format('create or replace trigger no_deleting before delete on registry.%I
-            for each row execute function registry.refuse_rewriting_of_files()', relation);
+        execute format('create or replace trigger no_rewriting before update or %s truncate on registry.%I
+            for each statement execute function registry.refuse_rewriting_of_files()',
+            case relation when 'client_evidence' then 'delete or' else '' end, relation);
+        if relation <> 'client_evidence' then
+            execute format('create or replace trigger no_deleting before delete on registry.%I
+                for each row execute function registry.refuse_rewriting_of_files()', relation);
+        end if;
     end loop;
     -- Tiers are everybody's to read and the headquarters' to change.
     alter table registry.tier enable row level security, force row level security;
