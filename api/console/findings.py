@@ -70,6 +70,38 @@ ROWS = {
     "terminal_quota_reached": _("The owner's tier allows %(value)s terminals, and no more."),
     "quota_near": _("With this row the owner has four fifths of the %(value)s that it may have."),
     "sim_is_elsewhere": _("The SIM is in the terminal %(value)s; take it out there first."),
+    "changes": _("This changes; it is on the roll with: %(value)s."),
+    "group_client_code_taken": _("Another group client has the code %(value)s."),
+    "credit_code_invalid": _(
+        "“%(value)s” is no unified social credit code: 18 characters, the last of which checks the"
+        " others."
+    ),
+    "credit_code_taken": _("Another group client has the credit code %(value)s."),
+    "industry_not_found": _("There is no industry “%(value)s”."),
+    "tier_not_found": _("There is no tier “%(value)s”."),
+    "file_closed": _("The file of the client %(value)s is closed: have an operator reopen it."),
+    "parent_not_found": _(
+        "There is no group client “%(value)s” to be below, neither on the roll and yours to see nor"
+        " in a right row of the file."
+    ),
+    "parent_cycle": _("Below %(value)s the client would be below itself."),
+    "parent_left_out": _(
+        "The client %(value)s, which this one was to be below, was left out: it is below none."
+    ),
+    "contact_invalid": _(
+        "“%(value)s” is no contact: name|role|telephone|mail, several parted by semicolons."
+    ),
+    "too_many_contacts": _("There are more than 10 contacts."),
+    "person_cannot_serve": _("There is no “%(value)s” in force with this role."),
+    "too_far_ahead": _("%(value)s is more than a year ahead."),
+    "hand_over_planned": _(
+        "The client is going to be handed over to %(value)s already: call that off first."
+    ),
+    "serves_already": _("%(value)s serves the client already."),
+    "hand_over_too_early": _(
+        "Who serves the client, or did last, did so until or since %(value)s."
+    ),
+    "taken_over": _("The client is taken over from %(value)s."),
 }
 
 FILES = {
@@ -113,6 +145,10 @@ KEPT = {
     "bound": _("a binding was set for it"),
     "is_gateway": _("it speaks for others that stay"),
     "referred_to": _("something else refers to it"),
+    "is_parent": _("others are below it that stay"),
+    "served": _("somebody serves it"),
+    "worked": _("who serves it has filed or verified something since"),
+    "former_gone": _("who served it before cannot serve any more"),
 }
 
 
@@ -145,6 +181,7 @@ OUTCOMES = {
     RowOutcome.WRONG: _("wrong"),
     RowOutcome.NEW: _("ready"),
     RowOutcome.CREATED: _("put on the roll"),
+    RowOutcome.CHANGED: _("changed"),
     RowOutcome.UNCHANGED: _("unchanged"),
     RowOutcome.UNDONE: _("taken back"),
     RowOutcome.KEPT: _("stays"),
@@ -153,12 +190,19 @@ OUTCOME_TONES = {
     RowOutcome.WRONG: "bad",
     RowOutcome.NEW: "ok",
     RowOutcome.CREATED: "ok",
+    RowOutcome.CHANGED: "ok",
     RowOutcome.UNCHANGED: "mute",
     RowOutcome.UNDONE: "mute",
     RowOutcome.KEPT: "warn",
 }
 
-KINDS = {"terminals": _("Terminals"), "sims": _("SIMs"), "bindings": _("SIM bindings")}
+KINDS = {
+    "terminals": _("Terminals"),
+    "sims": _("SIMs"),
+    "bindings": _("SIM bindings"),
+    "clients": _("Group clients"),
+    "assignments": _("Who serves whom"),
+}
 
 
 def of_row(finding: Finding, told: Callable[[str], str] = _) -> str:

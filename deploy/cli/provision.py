@@ -53,7 +53,9 @@ def provision(
     file: Annotated[
         Path | None, typer.Argument(help="CSV, XLSX or NDJSON.", dir_okay=False, exists=True)
     ] = None,
-    kind: Annotated[str, typer.Option(help="What the rows are.")] = "terminals",
+    kind: Annotated[
+        str, typer.Option(help="What rows are; also sims, bindings, clients, assignments.")
+    ] = "terminals",
     apply: Annotated[
         bool, typer.Option("--apply/--dry-run", help="Apply it, or only say what would happen.")
     ] = False,

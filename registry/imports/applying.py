@@ -9,7 +9,7 @@ from foundation.logs import get_logger
 from registry.credentials import random_secret, verifier
 from registry.errors import SecretKeyMissing
 from registry.imports import files, kinds
-from registry.imports.checking import bounds_of, judge
+from registry.imports.checking import bounds_of, judge, judge_rest
 from registry.imports.model import SECRETS_KEPT_DAYS, ImportState, Kind
 from registry.imports.work import Work
 
@@ -100,10 +100,10 @@ async def _judge_all(work: Work, kind: Kind, last: int) -> bool:
 
 async def _apply_portion(conn: Connection, work: Work, kind: Kind, low: int, high: int) -> None:
     where = work.scope.parameters() | {"import_id": work.import_id, "low": low, "high": high}
+    for step in kind.holding:
+        await conn.execute(getattr(kind.sql, step), where)
     await judge(conn, work.scope, work, kind, low, high)
-    if kind.has("judge_after"):
-        while (await conn.execute(kind.sql.judge_after, where)).rowcount:
-            pass
+    await judge_rest(conn, work.scope, kind, where)
     for step in kind.before:
         await conn.execute(getattr(kind.sql, step), where)
     made = 0

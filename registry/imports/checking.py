@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from foundation import queries
@@ -18,6 +18,7 @@ from registry.scope import Right, Scope
 
 sql = queries.load("registry.imports")
 
+_LAST_ROW = 2**31 - 1
 _BETWEEN_ROWS, _BETWEEN_CELLS = "\x1e", "\x1f"
 """Of one text for a portion: an array of 5,000 arrays costs several times as much."""
 
@@ -41,10 +42,24 @@ async def judge(
 ) -> None:
     """Find what stands in the way of a portion's rows, as things are now."""
     scope.require(Right.IMPORTS_RUN)
+    if kind.joins_whole:
+        await conn.execute(sql.join_whole)
     where = scope.parameters() | {"import_id": work.import_id, "low": low, "high": high}
     await conn.execute(kind.sql.judge, where | {"foreign": work.foreign})
     if kind.has("judge_terms"):
         await conn.execute(kind.sql.judge_terms, where)
+
+
+async def judge_rest(
+    conn: Connection, scope: Scope, kind: Kind, where: Mapping[str, object]
+) -> None:
+    """Find what follows from what was found, until nothing more does."""
+    scope.require(Right.IMPORTS_RUN)
+    if kind.joins_whole:
+        await conn.execute(sql.join_whole)
+    if kind.has("judge_after"):
+        while (await conn.execute(kind.sql.judge_after, where)).rowcount:
+            pass
 
 
 async def _fetch(work: Work, file: BinaryIO) -> None:
@@ -148,8 +163,11 @@ async def _end(work: Work, kind: Kind) -> None:
             if column.unique:
                 twice = staged | {"column": column.name, "place": place}
                 await conn.execute(sql.find_twice, twice)
+        whole = work.scope.parameters() | staged | {"low": 1, "high": _LAST_ROW}
         if kind.has("judge_file"):
-            await conn.execute(kind.sql.judge_file, staged | work.scope.parameters())
+            await conn.execute(kind.sql.judge_file, whole)
+        else:
+            await judge_rest(conn, work.scope, kind, whole)
         await conn.execute(sql.forget_parts, staged)
         await conn.execute(sql.end_check, staged)
         work.done = work.job.total or work.done

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from registry.identifiers import (
+    CreditCode,
     Eid,
     Iccid,
     IdentifierInvalid,
@@ -25,7 +26,7 @@ _SPREADSHEET_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+")
 _WHOLE_WITH_DECIMALS = re.compile(r"(\d+)[.,]0+")
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _MOST_WORDS = 16
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_CLIENT_CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PARTING = re.compile(r"[\s,;，；、]+")
 
 
@@ -93,6 +94,34 @@ def choice(words: Mapping[str, str]) -> Parse:
             return words[text.lower()]
         except KeyError:
             raise CellRefused("unknown_word") from None
+
+    return parse
+
+
+def prose(most: int) -> Parse:
+    """Text of so many characters at most, on as many lines as there are."""
+
+    def parse(text: str, _: Known) -> str:
+        lines = text.replace("\r", "")
+        if len(lines) > most:
+            raise CellRefused("too_long")
+        if _UNSTORABLE.search(lines):
+            raise CellRefused("unstorable")
+        return lines
+
+    return parse
+
+
+def whole(low: int, high: int) -> Parse:
+    """A whole number between two others."""
+
+    def parse(text: str, _: Known) -> str | Odd:
+        digits, odd = _digits(text)
+        if not re.fullmatch(r"[0-9]{1,18}", digits):
+            raise CellRefused("no_number")
+        if not low <= int(digits) <= high:
+            raise CellRefused("out_of_range")
+        return Odd(str(int(digits)), odd) if odd else str(int(digits))
 
     return parse
 
@@ -201,23 +230,36 @@ def several(parse: Parse, most: int) -> Parse:
     return parsed
 
 
-def day(text: str, _: Known) -> str:
-    """The end of a day (UTC), or an instant with its offset, as RFC 3339 in UTC."""
-    try:
-        if _DAY.fullmatch(text):
-            found = datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1)
-        else:
+def _instant(days: int) -> Parse:
+    """So many days after the beginning of a day (UTC), or an instant with its offset."""
+
+    def parse(text: str, _: Known) -> str:
+        try:
             found = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise CellRefused("no_time") from None
-    if found.tzinfo is None:
-        if found.time() != time():  # a workbook's cell of a day is midnight
-            raise CellRefused("no_time")
-        found = found.replace(tzinfo=UTC) + timedelta(days=1)
-    return found.astimezone(UTC).isoformat()
+            if found.tzinfo is None:
+                if found.time() != time():  # a workbook's cell of a day is midnight
+                    raise CellRefused("no_time")
+                found = found.replace(tzinfo=UTC) + timedelta(days=days)
+            return found.astimezone(UTC).isoformat()
+        except (ValueError, OverflowError):
+            raise CellRefused("no_time") from None
+
+    return parse
 
 
+def _client_code(text: str, _: Known) -> str:
+    if not _CLIENT_CODE.fullmatch(text):
+        raise CellRefused("code_invalid")
+    return text
+
+
+day = _instant(1)
+"""The end of a day (UTC), or an instant with its offset, as RFC 3339 in UTC."""
+since_day = _instant(0)
+"""The beginning of a day (UTC), or an instant with its offset, as RFC 3339 in UTC."""
 terminal_code: Parse = _code
+client_code: Parse = _client_code
+credit_code = _identifier(CreditCode.parse, "credit_code")
 tac = _identifier(tac_of, "tac")
 imei = _identifier(Imei.parse, "imei")
 imsi = _identifier(Imsi.parse, "imsi")

@@ -58,7 +58,7 @@ async def receive(
     for right in found.rights:
         scope.require(right)
     usual = dict(defaults or {})
-    if order_ref is not None:
+    if order_ref is not None and any(column.name == "order_ref" for column in found.columns):
         usual.setdefault("order_ref", order_ref)
     unknown = usual.keys() - {column.name for column in found.columns}
     if unknown:
@@ -280,7 +280,8 @@ def _judged(row: dict[str, Any], state: ImportState) -> JudgedRow:
     if row["undone"]:
         outcome = RowOutcome.UNDONE
     elif row["made"]:
-        outcome = RowOutcome.KEPT if row["kept"] else RowOutcome.CREATED
+        made = RowOutcome.CHANGED if row["changed"] else RowOutcome.CREATED
+        outcome = RowOutcome.KEPT if row["kept"] else made
     elif wrong:
         outcome = RowOutcome.WRONG
     else:

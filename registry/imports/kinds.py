@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from registry.imports.assignments import ASSIGNMENTS
 from registry.imports.bindings import BINDINGS
+from registry.imports.clients import CLIENTS
 from registry.imports.model import Kind, KindUnknown
 from registry.imports.sims import SIMS
 from registry.imports.terminals import TERMINALS
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
-    {kind.name: kind for kind in (TERMINALS, SIMS, BINDINGS)}
+    {kind.name: kind for kind in (TERMINALS, SIMS, BINDINGS, CLIENTS, ASSIGNMENTS)}
 )
 
 

@@ -57,6 +57,7 @@ class RowOutcome(StrEnum):
     WRONG = "wrong"
     NEW = "new"
     CREATED = "created"
+    CHANGED = "changed"
     UNCHANGED = "unchanged"
     UNDONE = "undone"
     KEPT = "kept"
@@ -67,10 +68,12 @@ class Kind:
     """One kind of file. `sql` holds its named queries:
 
     `judge` (finds what is wrong with a portion's rows; `judge_after` what follows from that, and
-    `judge_file` what only the whole file shows), `count_known` (how many are on the roll already,
-    as they say), those that apply a portion in the order of `before` and `steps`, of which the
-    first makes what the second notes, `judge_undo` (and `judge_undo_after`) and those of `undoing`;
-    `export` reads the same columns back. Of `makes_terminals` what is made can be heard.
+    `judge_file` what only the whole file shows, `judge_after` where there is none), `count_known`
+    (how many are on the roll already, as they say), those that apply a portion: what is held
+    against others while it is judged and applied (`holding`), then in their order `before` and
+    `steps`, of which the first makes what the second notes; `judge_undo` (and `judge_undo_after`)
+    and those of `undoing`; `export` reads the same columns back. Of `makes_terminals` what is made
+    can be heard; `joins_whole` suits where what is on the roll is no more than a few files.
     """
 
     name: str
@@ -82,9 +85,11 @@ class Kind:
     rights_of_columns: Mapping[str, tuple[Right, ...]]
     rights_to_read: tuple[Right, ...]
     rights_to_read_columns: Mapping[str, tuple[Right, ...]]
+    holding: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     makes_secrets: bool = False
     makes_terminals: bool = False
+    joins_whole: bool = False
 
     def has(self, query: str) -> bool:
         """Whether the kind has such a query: some need none."""

@@ -104,6 +104,10 @@ where i.id = %(import_id)s;
 update registry.import set state = 'unreadable', problem = %(problem)s, problem_row = %(row)s, problem_column = %(column)s, problem_value = %(value)s
 where id = %(import_id)s;
 
+-- name: join_whole
+-- Nobody has counted the rows that just came: they are joined as a whole, and not each with each. Each tells many tables of itself.
+select set_config('enable_nestloop', 'off', true), set_config('statement_timeout', '10min', true);
+
 -- name: last_row
 -- Up to which row a file goes.
 select coalesce(max(row), 0)::int4 as last_row from registry.import_row where import_id = %(import_id)s;
@@ -180,7 +184,7 @@ where i.id = %(import_id)s;
 
 -- name: list_rows
 -- One page of the rows of a file with what is to be said of them, in their order.
-select r.row, r.cells, m.id is not null as made, m.kept, coalesce(m.undone, false) as undone,
+select r.row, r.cells, m.id is not null as made, m.before is not null as changed, m.kept, coalesce(m.undone, false) as undone,
     coalesce((select json_agg(json_build_array(f.column_name, f.code, f.severity, f.value) order by f.severity, f.column_name, f.code)
         from registry.import_finding f where f.import_id = r.import_id and f.row = r.row), '[]') as findings
 from registry.import_row r left join registry.import_made m on m.import_id = r.import_id and m.row = r.row

@@ -56,6 +56,8 @@ async def _undo_rows(
     conn: Connection, work: Work, kind: Kind, heard: Heard, low: int, high: int
 ) -> None:
     where = {"import_id": work.import_id, "low": low, "high": high}
+    if kind.joins_whole:
+        await conn.execute(sql.join_whole)
     await conn.execute(kind.sql.judge_undo, where)
     if kind.makes_terminals:
         cursor = await conn.execute(sql.list_made, where)

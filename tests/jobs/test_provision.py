@@ -94,6 +94,47 @@ def test_a_file_is_applied_and_taken_back(
     assert "1 rows taken back, 0 stay" in back
 
 
+def test_clients_and_who_serves_them_go_out_and_come_in_as_workbooks(
+    database: Database, key_file: Path, tmp_path: Path
+) -> None:
+    """What is exported as XLSX is on the roll already, whatever a cell begins with."""
+    given = {
+        "clients": "编码,名称,上级客户,地区,行业,服务等级,联系人\n"
+        "nj-1,=1+1,nj-2,320100,power,gold,王芳||13800001111；李雷\n"
+        "nj-2,二号,,320100,power,gold,\n",
+        "assignments": "客户,角色,人员,生效时间\n"
+        "nj-1,客户经理,ann,2026-01-01\nnj-2,客户经理,ann,\n",
+    }
+    with psycopg.connect(database.superuser) as conn:
+        conn.execute(
+            "insert into registry.user_account (name, password_hash, role)"
+            " values ('ann', 'none', 'account_manager')"
+        )
+
+    with serving(database) as base, running(database):
+        key = key_file.read_text("utf-8")
+        said = {}
+        for kind, text in given.items():
+            file = tmp_path / f"{kind}.csv"
+            file.write_bytes(text.encode("gb18030"))
+            entrance = ("--kind", kind, "--api", base, "--key-file", str(key_file))
+            first = CliRunner().invoke(app, [str(file), "--apply", *entrance])
+            asked = urllib.request.Request(
+                f"{base}/api/v1/exports/{kind}?format=xlsx",
+                headers={"Authorization": f"Bearer {key}"},
+            )
+            book = tmp_path / f"{kind}.xlsx"
+            with urllib.request.urlopen(asked) as answer:
+                book.write_bytes(answer.read())
+            again = CliRunner().invoke(app, [str(book), *entrance])
+            said[kind] = (first.output, again.output)
+
+    assert "2 rows applied, 0 unchanged, 0 left out." in said["clients"][0]
+    assert "0 new, 4 on the roll already, 0 with a warning" in said["clients"][1]
+    assert "2 rows applied, 0 unchanged, 0 left out." in said["assignments"][0]
+    assert "0 new, 2 on the roll already, 0 with a warning" in said["assignments"][1]
+
+
 def test_a_file_and_an_undo_are_not_asked_at_once(tmp_path: Path) -> None:
     """One or the other: nothing is asked of anybody before that is clear."""
     fleet = tmp_path / "fleet.csv"

@@ -9,14 +9,15 @@ import pytest
 from deploy import reference
 from foundation.database import Pool, open_pool, transaction
 from foundation.formulas import escaped
-from registry import bindings, networks, sims
+from registry import bindings, client_files, networks, sims, users
 from registry.bindings import Mode, Rule
+from registry.file_model import Contact
 from registry.identifiers import Iccid
 from registry.imports import exports, files
 from registry.imports.kinds import KINDS
 from registry.imports.model import ImportState
 from registry.model import SimState
-from registry.scope import Scope
+from registry.scope import Role, Scope
 from tests.conftest import Database
 from tests.country import everything
 from tests.registry.imports_ground import (
@@ -142,6 +143,19 @@ async def test_what_is_exported_is_imported_unchanged(
         'X-1,\'=HYPERLINK("x"),meter,320100,a b,-33.5,118.25,vin:LSVAA4182E2184841\n'
     )
     await applied(pool, database, dressed.encode())
+    clients = (
+        "code,name,parent,region,industry,tier,standing,needs,contacts,watched\n"
+        "c-1,=1+1,c-2,320100,power,gold,customer,=2+2,'=3|-4; 王芳||13800001111,yes\n"
+        "c-2,二号,,330100,power,gold,,,,\n"
+    )
+    await applied(pool, database, clients.encode("gb18030"), kind="clients")
+    async with transaction(pool, everything.settings()) as conn:
+        contact = Contact("Wu; Wang", "a|b")
+        await client_files.change(conn, everything, "c-2", needs="a\r\nb", contacts=[contact])
+        await users.appoint(
+            conn, everything, name="ann", password="four words are enough",
+            role=Role.ACCOUNT_MANAGER, group_clients=["c-1", "power-js"],
+        )  # fmt: skip
     rules = f"iccid,mode,imeis\n{iccid(1)},exact,{imei(1)}\n{iccid(2)},first_seen,\n"
     await applied(pool, database, rules.encode(), kind="bindings")
     content = await written(pool, kind)
@@ -151,7 +165,13 @@ async def test_what_is_exported_is_imported_unchanged(
     assert await verdicts(pool, again.id) == {}
     assert again.state is ImportState.APPLIED
     assert (again.created, again.unchanged) == (0, again.rows)
-    assert again.rows == {"terminals": 4, "sims": 3, "bindings": 2}[kind]
+    assert again.rows == {
+        "terminals": 4, "sims": 3, "bindings": 2, "clients": 4, "assignments": 2,
+    }[kind]  # fmt: skip
+    if kind == "clients":
+        assert "'=1+1" in content.decode()
+        named = rows_of(database, "select name from registry.group_client where code = 'c-1'")
+        assert named == [{"name": "=1+1"}]
     if kind == "terminals":
         assert "'=HYPERLINK" in content.decode()
         named = rows_of(database, "select name from registry.terminal where code = 'X-1'")

@@ -44,7 +44,7 @@ SCOPED = ("group_client", "assignment", "terminal", "terminal_card", "terminal_p
           "supervision", "parentage", "certificate", "binding", "binding_card",
           "binding_request", "job", "import", "transfer", "transfer_step", "transfer_terminal",
           "client_file", "client_evidence", "client_file_move", "client_standing",
-          "client_terminals")  # fmt: skip
+          "client_terminals", "client_cells")  # fmt: skip
 # Under the policy of their import, which `tests/registry/test_imports.py` has its say about.
 OF_AN_IMPORT = ("import_row", "import_finding", "import_made")
 NOT_SCOPED = {
@@ -60,7 +60,9 @@ NOT_SCOPED = {
 SECRET = ("credential", "user_account", "api_key", "user_session", "group_client_lineage",
           "broker_login", "broker_revocation", "idempotency", "audit_seal", "audit_head",
           "import_part", "import_secret", "import_link", "import_tally",
-          "imported_terminal", "imported_sim", "imported_binding")  # fmt: skip
+          "imported_terminal", "imported_sim", "imported_binding", "imported_client",
+          "imported_assignment", "imported_client_change",
+          "imported_assignment_change")  # fmt: skip
 
 
 async def populate(pool: Pool) -> None:

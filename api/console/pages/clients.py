@@ -50,7 +50,12 @@ async def list_clients(screen: OnScreen, filters: Annotated[Filters, Depends()])
     )
     named = {region.code: region for region in await regions.list_all(screen.conn, screen.scope)}
     return screen.show(
-        "clients.html", filters=filters, clients=page.items, next_key=page.next_key, regions=named
+        "clients.html",
+        filters=filters,
+        clients=page.items,
+        next_key=page.next_key,
+        regions=named,
+        may_import=screen.may(Right.IMPORTS_RUN),
     )
 
 

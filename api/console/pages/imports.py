@@ -68,9 +68,11 @@ async def list_imports(
 
 
 @router.get("/new")
-async def show_form(screen: Running) -> Response:
+async def show_form(
+    screen: Running, kind: Annotated[str, Query(max_length=32)] = "terminals"
+) -> Response:
     """Where a file is chosen, and the columns that it may have."""
-    return _form(screen, Given(), None)
+    return _form(screen, Given(kind=kind), None)
 
 
 @router.post("")

@@ -50,14 +50,17 @@ drop trigger if exists clients_keep_an_account_manager on registry.assignment;
 create constraint trigger clients_keep_an_account_manager after insert or update or delete on registry.assignment
     deferrable initially deferred for each row execute function registry.check_assignment();
 
--- What was served is not changed: an interval is ended once, and only what lies ahead is called off.
+-- What was served is not changed: an interval is ended once, and only what lies ahead is called off; but the undo of an
+-- import takes back what that began, as if it had never been.
 create or replace function registry.keep_served_time() returns trigger
 language plpgsql as $$
+declare
+    taken_back constant boolean := session_user = 'muster_jobs' and coalesce(current_setting('muster.import', true), '') like '%.undo';
 begin
-    if tg_op = 'DELETE' and old.valid_from > now() then
+    if tg_op = 'DELETE' and (old.valid_from > now() or taken_back) then
         return old;
     end if;
-    if tg_op = 'UPDATE' and (old.valid_to is null or old.valid_to > now())
+    if tg_op = 'UPDATE' and (old.valid_to is null or old.valid_to > now() or taken_back)
         and (new.id, new.group_client_id, new.role, new.person, new.valid_from, new.note, new.assigned_at, new.assigned_by)
             is not distinct from (old.id, old.group_client_id, old.role, old.person, old.valid_from, old.note, old.assigned_at, old.assigned_by)
     then
@@ -70,10 +73,12 @@ create or replace trigger served_time_is_kept before update or delete on registr
 
 alter table registry.assignment enable row level security, force row level security;
 drop policy if exists scoped on registry.assignment;
-create policy scoped on registry.assignment to muster_api, muster_reader
+create policy scoped on registry.assignment to muster_api, muster_reader, muster_jobs
     using ((select registry.scope_everything()) or group_client_id in (select registry.visible_group_clients()))
     with check ((select registry.scope_everything()) or group_client_id in (select registry.visible_group_clients()));
 drop policy if exists everybody on registry.assignment;
-create policy everybody on registry.assignment to muster_owner, muster_jobs, muster_inspect using (true);
+create policy everybody on registry.assignment to muster_owner, muster_inspect using (true);
+drop policy if exists muster on registry.assignment;
+create policy muster on registry.assignment to muster_jobs using ((select registry.acts_for_muster()));
 grant select on registry.assignment to muster_api, muster_reader, muster_jobs, muster_inspect;
 grant insert, update (valid_to, ended_by, end_note), delete on registry.assignment to muster_api;

@@ -68,6 +68,8 @@ begin atomic
     union all select s.iccid from registry.sim s where what = 'iccid' and s.iccid = any (given)
     union all select s.imsi from registry.sim s where what = 'imsi' and s.imsi = any (given)
     union all select s.msisdn from registry.sim s where what = 'msisdn' and s.msisdn = any (given)
+    union all select c.code from registry.group_client c where what = 'group_client' and c.code = any (given)
+    union all select c.credit_code from registry.group_client c where what = 'credit_code' and c.credit_code = any (given)
     union all select w.kind || ':' || w.value || '@' || coalesce(w.gateway_id, 0) from registry.wire_name w
         where what = 'wire_name' and (w.kind, w.value) in (
             select split_part(g, ':', 1), split_part(split_part(g, ':', 2), '@', 1) from unnest(given) g);

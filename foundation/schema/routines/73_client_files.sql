@@ -64,6 +64,10 @@ create or replace trigger note_client_lives after update on registry.group_clien
 create or replace function registry.refuse_rewriting_of_files() returns trigger
 language plpgsql as $$
 begin
+    -- What was noted of a client goes with it, where the undo of an import takes it off the roll (74_client_imports).
+    if tg_level = 'ROW' and not exists (select from registry.group_client c where c.id = old.group_client_id) then
+        return old;
+    end if;
     raise exception 'The history and the evidence of a file are only ever added to.'
         using errcode = 'restrict_violation', constraint = 'file_history_is_only_added_to';
 end $$;
@@ -178,8 +182,13 @@ begin
         execute format('create policy everybody on registry.%I to muster_owner, muster_inspect using (true)', relation);
     end loop;
     foreach relation in array array['client_evidence', 'client_file_move', 'client_standing'] loop
-        execute format('create or replace trigger no_rewriting before update or delete or truncate on registry.%I
-            for each statement execute function registry.refuse_rewriting_of_files()', relation);
+        execute format('create or replace trigger no_rewriting before update or %s truncate on registry.%I
+            for each statement execute function registry.refuse_rewriting_of_files()',
+            case relation when 'client_evidence' then 'delete or' else '' end, relation);
+        if relation <> 'client_evidence' then
+            execute format('create or replace trigger no_deleting before delete on registry.%I
+                for each row execute function registry.refuse_rewriting_of_files()', relation);
+        end if;
     end loop;
     -- Tiers are everybody's to read and the headquarters' to change.
     alter table registry.tier enable row level security, force row level security;
