@@ -36,6 +36,7 @@ from api.routes import (
     imports,
     lives,
     me,
+    packages,
     presence,
     profiles,
     quarantine,
@@ -62,10 +63,10 @@ from registry.rules import Rules
 
 log = get_logger(__name__)
 
-_NOUNS = (regions, tiers, group_clients, client_files, standpoints, assignments, book, profiles,
-          decoding, search, terminals, lives, certificates, collections, sims, bindings, transfers,
-          telemetry, completeness, presence, quarantine, supervision, sessions, me, users, api_keys,
-          audit, imports)  # fmt: skip
+_NOUNS = (regions, tiers, packages, group_clients, client_files, standpoints, assignments, book,
+          profiles, decoding, search, terminals, lives, certificates, collections, sims, bindings,
+          transfers, telemetry, completeness, presence, quarantine, supervision, sessions, me,
+          users, api_keys, audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -18,6 +18,7 @@ from api.idempotency import IdempotencyKey
 from api.witness import trace
 from foundation.database import Connection, apply_settings, transaction
 from registry.scope import Right, Scope
+from telemetry.sight import history_from
 
 # These two only describe in OpenAPI what `auth` reads from the request itself.
 _bearer = HTTPBearer(
@@ -64,6 +65,17 @@ def Needs(right: Right) -> Any:  # noqa: N802 - reads as a word in signatures, l
 
     async def permitted(caller: Who) -> Scope:
         caller.scope.require(right)
+        return caller.scope
+
+    return Depends(permitted, scope="function")
+
+
+def LooksBack(right: Right) -> Any:  # noqa: N802 - as Needs
+    """As `Needs`, for what was measured: the answer says how far back the caller's tier reaches."""
+
+    async def permitted(request: Request, caller: Who, conn: Transaction) -> Scope:
+        caller.scope.require(right)
+        request.state.history_from = await history_from(conn, caller.scope)
         return caller.scope
 
     return Depends(permitted, scope="function")

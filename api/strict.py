@@ -15,6 +15,8 @@ from api import idempotency
 from api.errors import BodyUnexpected, BodyUnreadable, MediaTypeUnsupported, QueryUnknown
 from api.idempotency import Replayed
 
+HISTORY_FROM = "Muster-History-From"
+"""Says before which instant an answer shows nothing of what was, because of the client's tier."""
 _PLAIN_CHARSETS = ("utf-8", "utf8", "us-ascii")
 
 
@@ -55,6 +57,9 @@ class StrictRoute(APIRoute):
                 response = await answer(request)
             except Replayed as replayed:
                 return replayed.answer
+            since = getattr(request.state, "history_from", None)
+            if since is not None:
+                response.headers[HISTORY_FROM] = since.isoformat(timespec="seconds")
             creation = idempotency.creation(request)
             if creation is not None:
                 await creation.keep(response)

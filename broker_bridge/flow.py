@@ -160,7 +160,7 @@ class Flow:
                 batch.refuse(delivery, ref, Reason.MALFORMED, "damaged in the spool")
             elif route is None:
                 batch.strangers.append(delivery)
-            elif said := self._flood.excess(route.ref, delivery.received_us):
+            elif said := self._flood.excess(route.ref, delivery.received_us, len(delivery.payload)):
                 batch.refuse(delivery, route.ref, Reason.FLOOD, said)
             else:
                 take(batch, route, delivery)
@@ -184,7 +184,7 @@ class Flow:
             route = known(delivery.topic) or find(delivery.topic)
             if route is None:
                 batch.strangers.append(delivery)
-            elif said := excess(route.ref, delivery.received_us):
+            elif said := excess(route.ref, delivery.received_us, len(delivery.payload)):
                 batch.refuse(delivery, route.ref, Reason.FLOOD, said)
             else:
                 take(batch, route, delivery)

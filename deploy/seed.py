@@ -5,13 +5,23 @@ with the home is made anew.
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from deploy import reference, seed_accounts, seed_fleet, seed_sims, seed_transfers
 from deploy.reference import Reference
 from foundation.database import Connection, open_pool, transaction
-from registry import credentials, group_clients, networks, profiles, regions, terminals, users
+from registry import (
+    credentials,
+    group_clients,
+    networks,
+    packages,
+    profiles,
+    regions,
+    terminals,
+    users,
+)
 from registry.errors import GroupClientNotFound, TerminalNotFound, UsersThere
 from registry.identifiers import TerminalCode
 from registry.model import (
@@ -46,6 +56,7 @@ async def seed(dsn: str, home: Path, *, fleet: int) -> dict[str, Any]:
         async with transaction(pool, scope.settings()) as conn:
             await _describe(conn, country)
             defined = await _define(conn, built_in)
+            await _offer(conn, country)
             terminal = await _demonstrate(conn, country, kept.get("terminal", {}))
             members = await seed_fleet.enrol(conn, scope, home, country, defined, fleet)
             customers = await _customers(conn)
@@ -77,6 +88,7 @@ async def found(
             raise UsersThere
         await _describe(conn, country)
         await _define(conn, reference.profiles())
+        await _offer(conn, country)
         if not there:
             await users.appoint(
                 conn,
@@ -114,6 +126,14 @@ async def _define(conn: Connection, built_in: tuple[DeviceProfile, ...]) -> list
                 profile = await profiles.add_metric(conn, scope, wanted.code, metric)
         defined.append(profile)
     return defined
+
+
+async def _offer(conn: Connection, country: Reference) -> None:
+    """The packages to begin with, where they are not there yet."""
+    known = {one.code for one in await packages.list_all(conn, scope, retired=True)}
+    for package in country.packages:
+        if package.code not in known:
+            await packages.define(conn, scope, **asdict(package))
 
 
 async def _customers(conn: Connection) -> list[str]:

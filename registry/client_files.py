@@ -243,6 +243,9 @@ def _terms(row: dict[str, Any]) -> Terms:
         FilePolicy(row["file_policy"]),
         row["terminals"],
         row["terminal_quota"],
+        row["messages_share"],
+        row["bytes_share"],
+        row["tier_until"],
     )
 
 

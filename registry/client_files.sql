@@ -1,22 +1,35 @@
+-- part: terms
+-- What tier and file make of a client's terminals; of what they sent, the share of what the tier allows.
+t.file_policy, t.terminal_quota, coalesce(n.terminals, 0) as terminals, c.tier_until,
+y.messages / t.messages_per_second as messages_share, y.bytes / t.bytes_per_second as bytes_share
+
+-- part: terms_of_client
+-- Its tier, how many terminals it has, and what they sent a second on average yesterday.
+join registry.tier t on t.code = c.tier_code
+left join registry.client_terminals n on n.group_client_id = c.id
+cross join lateral (select sum(v.received)::float8 / 86400 as messages, sum(v.bytes)::float8 / 86400 as bytes
+    from visible.completeness_daily v
+    where v.group_client_id = c.id and v.day = (now() at time zone 'UTC')::date - 1) y
+
 -- name: find_file
 -- The file of one client in scope, with what its tier makes of it.
 select c.id, c.code, c.name, c.file_state, c.file_since, c.file_reason, c.filed_by, c.verified_by, c.due_at, c.standing, c.standing_since,
     c.value_grade, c.watched, c.credit_code, f.products, f.rivals, f.expected_terminals, f.needs, coalesce(f.contacts, '[]') as contacts,
-    f.answered_at, f.answered_by, c.tier_code, t.file_policy, t.terminal_quota, coalesce(n.terminals, 0) as terminals, c.version
+    f.answered_at, f.answered_by, c.tier_code, c.version,
+    -- with: terms
 from registry.group_client c
-join registry.tier t on t.code = c.tier_code
 left join registry.client_file f on f.group_client_id = c.id
-left join registry.client_terminals n on n.group_client_id = c.id
+-- with: terms_of_client
 where c.code = %(code)s
     and (%(everything)s or c.region_code between %(region_low)s and %(region_high)s
         or c.id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])));
 
 -- name: find_terms
 -- What tier and file make of one client's terminals, if it is in scope.
-select c.file_state, t.file_policy, t.terminal_quota, coalesce(n.terminals, 0) as terminals
+select c.file_state,
+    -- with: terms
 from registry.group_client c
-join registry.tier t on t.code = c.tier_code
-left join registry.client_terminals n on n.group_client_id = c.id
+-- with: terms_of_client
 where c.id = %(id)s
     and (%(everything)s or c.region_code between %(region_low)s and %(region_high)s
         or c.id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])));

@@ -83,6 +83,30 @@ class TerminalQuotaReached(Refused):
     remedy = "Retire terminals that are not used any more, or have the client's tier changed."
 
 
+class TrialInvalid(Invalid):
+    """A tier that is tried has a number of days and another tier, for good, that it ends in."""
+
+    code = "trial_invalid"
+    remedy = "Give both, or neither, and as the tier after it one without an end."
+
+
+class TrialEndInvalid(Invalid):
+    """A trial ends at a time to come, within ten years; a tier that is for good has no end."""
+
+    code = "trial_end_invalid"
+    remedy = "Give a later or a nearer time, or none: the tier then says how long."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, field="until")
+
+
+class TierUnchanged(Refused):
+    """The client is on this tier already."""
+
+    code = "tier_unchanged"
+    remedy = "There is nothing to do; another end of a trial is given as `until`."
+
+
 register_refusals(
     {
         "credit_code_is_one_clients": CreditCodeTaken,

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -13,8 +13,10 @@ from registry.identifiers import CreditCode
 from registry.model import FileState, GroupClientId, Standing, Tier, ValueGrade
 
 MOST_CONTACTS = 10
-NEAR_QUOTA = 0.8
-"""From which share of its tier's quota on a client is warned."""
+NEAR = 0.8
+"""From which share of what its tier allows on a client is warned."""
+TRIAL_WARNING = timedelta(days=14)
+"""How long before its end one is warned of the end of a trial."""
 
 _PHONE = re.compile(r"\+?[0-9][0-9 ()-]{2,30}")
 _MAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
@@ -33,6 +35,9 @@ class FileWarning(StrEnum):
 
     FILE_NOT_VERIFIED = "file_not_verified"
     QUOTA_NEAR = "quota_near"
+    MESSAGES_NEAR = "messages_near"
+    BYTES_NEAR = "bytes_near"
+    TRIAL_ENDING = "trial_ending"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +97,19 @@ def _plain(text: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The terms of a client's terminals: how many it has, and what its file and tier make of it."""
+    """The terms of a client's terminals: how many it has, and what its file and tier make of it.
+
+    `messages_share` and `bytes_share` are what they sent yesterday (UTC) on average, as a share of
+    what the tier lets them send a second; None where it lets them send anything.
+    """
 
     file_state: FileState
     file_policy: FilePolicy
     terminals: int
     terminal_quota: int | None
+    messages_share: float | None
+    bytes_share: float | None
+    tier_until: datetime | None
 
     @property
     def warnings(self) -> tuple[FileWarning, ...]:
@@ -106,8 +118,14 @@ class Terms:
         if self.file_policy is not FilePolicy.NONE and self.file_state is not FileState.VERIFIED:
             found.append(FileWarning.FILE_NOT_VERIFIED)
         quota = self.terminal_quota
-        if quota is not None and self.terminals >= NEAR_QUOTA * quota:
+        if quota is not None and self.terminals >= NEAR * quota:
             found.append(FileWarning.QUOTA_NEAR)
+        if (self.messages_share or 0) >= NEAR:
+            found.append(FileWarning.MESSAGES_NEAR)
+        if (self.bytes_share or 0) >= NEAR:
+            found.append(FileWarning.BYTES_NEAR)
+        if self.tier_until is not None and self.tier_until <= datetime.now(UTC) + TRIAL_WARNING:
+            found.append(FileWarning.TRIAL_ENDING)
         return tuple(found)
 
 

@@ -169,7 +169,9 @@ class Tier:
     """A service level: what a group client may have, and how closely it is watched.
 
     A terminal is offline after `offline_factor` times its profile's expected interval; a quota
-    of None is no limit, and so is None for what its terminals may send a second.
+    of None is no limit, and so is None for what its terminals may send a second, in messages and in
+    payload bytes. A client tries a tier with `trial_days` for so long, and falls back to the tier
+    `after_trial`; None is for as long as it likes.
     """
 
     code: str
@@ -179,6 +181,11 @@ class Tier:
     history_days: int
     terminal_quota: int | None
     messages_per_second: int | None = None
+    bytes_per_second: int | None = None
+    alarm_response_minutes: int | None = None
+    series_cap: int | None = None
+    trial_days: int | None = None
+    after_trial: str | None = None
 
 
 class FileState(StrEnum):
@@ -213,8 +220,8 @@ class GroupClient:
     """An enterprise customer, supervised by `region_code` at `level`, a child of `parent_id`.
 
     `credit_code` is its number in the public register of companies; `watched` marks it for close
-    care, and is None, as is `value_grade`, where neither is the asker's to know; `version` counts
-    its changes from 1.
+    care, and is None, as is `value_grade`, where neither is the asker's to know; it tries its tier
+    until `tier_until`, None is for good; `version` counts its changes from 1.
     """
 
     id: GroupClientId
@@ -225,6 +232,7 @@ class GroupClient:
     level: RegionLevel
     industry_code: str
     tier_code: str
+    tier_until: datetime | None
     credit_code: str | None
     file_state: FileState
     file_since: datetime

@@ -44,7 +44,10 @@ async def put(
     industries: Iterable[Industry],
     tiers: Iterable[Tier],
 ) -> None:
-    """Take over a country's reference data, parents first; what is there already is brought up."""
+    """Take over a country's reference data, parents first; what is there already is brought up.
+
+    Tiers that are tried come after those that they fall back to.
+    """
     scope.require(Right.REGIONS_DEFINE)
     cursor = conn.cursor()
     await cursor.executemany(sql.put_region, [asdict(region) for region in regions])
@@ -60,7 +63,8 @@ async def put(
             for industry in industries
         ],
     )
-    await cursor.executemany(sql.put_tier, [asdict(tier) for tier in tiers])
+    for_good_first = sorted(tiers, key=lambda tier: tier.after_trial is not None)
+    await cursor.executemany(sql.put_tier, [asdict(tier) for tier in for_good_first])
 
 
 def _region(row: dict[str, Any]) -> Region:

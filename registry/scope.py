@@ -40,6 +40,8 @@ class Right(StrEnum):
     IMPORTS_RUN = "imports.run"
     JOBS_READ = "jobs.read"
     METRICS_SCRAPE = "metrics.scrape"
+    PACKAGES_DEFINE = "packages.define"
+    PACKAGES_READ = "packages.read"
     PROFILES_DEFINE = "profiles.define"
     PROFILES_READ = "profiles.read"
     QUARANTINE_READ = "quarantine.read"
@@ -58,6 +60,7 @@ class Right(StrEnum):
     TERMINALS_REGISTER = "terminals.register"
     TERMINALS_RETIRE = "terminals.retire"
     TERMINALS_TRANSFER = "terminals.transfer"
+    TIERS_ASSIGN = "tiers.assign"
     TIERS_CHANGE = "tiers.change"
     TIERS_READ = "tiers.read"
     TRANSFERS_READ = "transfers.read"
@@ -126,7 +129,7 @@ _WATCHING = frozenset(
 _KEEPING_FILES = frozenset({Right.CLIENT_FILES_KEEP, Right.CLIENT_FILES_READ})
 
 # What all of the operator's side who look after clients read besides.
-_SERVING = _WATCHING | {Right.ASSIGNMENTS_READ, Right.BOOK_READ}
+_SERVING = _WATCHING | {Right.ASSIGNMENTS_READ, Right.BOOK_READ, Right.PACKAGES_READ}
 
 ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
     {
@@ -159,6 +162,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.TERMINALS_REGISTER,
             Right.TERMINALS_RETIRE,
             Right.TERMINALS_TRANSFER,
+            Right.TIERS_ASSIGN,
             Right.TRANSFERS_SIGN,
         },
         Role.SUPERVISOR: _SERVING

@@ -5,7 +5,7 @@ from typing import Any
 
 from foundation import queries
 from foundation.database import Connection
-from registry import credentials, enrolment, group_clients, lives, profiles
+from registry import client_packages, credentials, enrolment, group_clients, lives, profiles
 from registry.certificates import RevocationReason
 from registry.credentials import Credential
 from registry.enrolment import Draft
@@ -13,6 +13,7 @@ from registry.errors import TerminalNotFound, TransitionRefused
 from registry.identifiers import Imei, TerminalCode
 from registry.life_errors import ReasonMissing
 from registry.model import RegionCode, Terminal, TerminalState
+from registry.package_model import ProfileMissing
 from registry.scope import Right, Scope
 
 sql = queries.load("registry")
@@ -33,16 +34,24 @@ async def register(
     scope: Scope,
     *,
     code: TerminalCode,
-    profile: str,
+    profile: str | None,
     region: RegionCode,
     group_client: str | None = None,
     name: str | None = None,
     imei: Imei | None = None,
     state: TerminalState = TerminalState.REGISTERED,
 ) -> Registered:
-    """Put a terminal on the roll; `profile` and `group_client` are codes, None is the operator."""
+    """Put a terminal on the roll; `profile` and `group_client` are codes, None is the operator.
+
+    Without a profile it is of the first one of its owner's package; ProfileMissing without that.
+    """
     scope.require(Right.TERMINALS_REGISTER)
     owner = await group_clients.find(conn, scope, group_client) if group_client else None
+    if profile is None:
+        offered = await client_packages.list_profiles(conn, scope, owner.id if owner else None)
+        profile = next(iter(offered), None)
+    if profile is None:
+        raise ProfileMissing
     draft = Draft(
         code=code,
         profile_id=(await profiles.find(conn, scope, profile)).id,

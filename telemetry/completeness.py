@@ -21,7 +21,7 @@ from telemetry.errors import LimitInvalid, TimesInvalid
 from telemetry.gaps import Gap, GapKind
 from telemetry.messages import EVER_US, FATES, Messages
 from telemetry.model import Fate
-from telemetry.sight import find_seen
+from telemetry.sight import find_seen, history_from
 
 sql = queries.load("telemetry", "completeness.sql")
 
@@ -146,10 +146,10 @@ async def forget_sums(conn: Connection, today: date, days: int) -> int:
 async def days_of(
     conn: Connection, scope: Scope, terminal_code: str, first: date, last: date
 ) -> list[Day]:
-    """Every day of a terminal from `first` to `last` (UTC), newest first."""
+    """Every day of a terminal from `first` to `last` (UTC), newest first, that the asker sees."""
     scope.require(Right.TELEMETRY_READ)
     terminal_id = await find_seen(conn, scope, terminal_code)
-    window = _window(first, last)
+    window = await _seen(conn, scope, _window(first, last))
     cursor = await conn.execute(sql.list_days, {"terminal_id": terminal_id} | window)
     return [Day(**row) async for row in cursor]
 
@@ -184,6 +184,7 @@ async def sums(
     scope.require(Right.TELEMETRY_READ)
     if not 1 <= limit <= MOST_ITEMS:
         raise LimitInvalid(field="limit")
+    window = await _seen(conn, scope, _window(first, last))
     cursor = await conn.execute(
         sql.sum_days,
         {
@@ -194,7 +195,7 @@ async def sums(
             "after": after or "",
             "rows": limit + 1,
         }
-        | _window(first, last),
+        | window,
     )
     found: Sequence[Sum] = [Sum(**row) async for row in cursor]
     return Page(found[:limit], found[limit - 1].key if len(found) > limit else None)
@@ -203,6 +204,15 @@ async def sums(
 def today() -> date:
     """The present day, in UTC."""
     return datetime.now(UTC).date()
+
+
+async def _seen(conn: Connection, scope: Scope, window: dict[str, datetime]) -> dict[str, datetime]:
+    """The days of a window of which the asker sees any part: of others nothing is expected."""
+    since = await history_from(conn, scope)
+    if since is None:
+        return window
+    midnight = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return window | {"first": max(window["first"], midnight)}
 
 
 def _window(first: date, last: date) -> dict[str, datetime]:

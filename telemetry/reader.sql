@@ -8,6 +8,10 @@ where o.terminal_code = %(code)s
             and t.region_code between %(region_low)s and %(region_high)s))
 limit 1;
 
+-- name: find_history
+-- From when on the asker sees what was measured; null is ever.
+select nullif(registry.scope_history_from(), '-infinity') as history_from;
+
 -- name: list_profiles_in_window
 -- The profiles that a terminal had in a window, in order of time.
 select p.code, m.name, m.type

@@ -7,7 +7,7 @@ from foundation import queries
 from foundation.database import Connection
 from registry.errors import TerminalNotFound
 from registry.model import MetricType
-from registry.scope import Scope
+from registry.scope import Right, Scope
 from telemetry.errors import TimesInvalid, WindowTooLong
 
 sql = queries.load("telemetry", "reader.sql")
@@ -29,6 +29,17 @@ async def find_seen(conn: Connection, scope: Scope, terminal_code: str) -> int:
     if row is None:
         raise TerminalNotFound(f"There is no terminal {terminal_code}.")
     return int(row["terminal_id"])
+
+
+async def history_from(conn: Connection, scope: Scope) -> datetime | None:
+    """From when on the scope sees what was measured; None is ever.
+
+    Only people of a client are held to how far back their tier lets them see.
+    """
+    if scope.everything or Right.CLIENT_FILES_READ in scope.rights:
+        return None
+    row = await (await conn.execute(sql.find_history)).fetchone()
+    return row["history_from"] if row else None
 
 
 async def profiles_in_window(

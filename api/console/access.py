@@ -71,6 +71,7 @@ PROBLEMS = {
     "credit_code_taken": _("Another group client has this credit code."),
     "due_date_invalid": _("A file is verified until a day to come, ten years ahead at most."),
     "evidence_invalid": _("A document has a name and the 64 hexadecimal digits of its SHA-256."),
+    "evidence_missing": _("Say where the client's consent stands: a letter, a contract, a ticket."),
     "evidence_there": _("This document is in the file already."),
     "file_closed": _("A closed file is not changed: have it reopened first."),
     "file_not_verified": _(
@@ -83,7 +84,6 @@ PROBLEMS = {
         "Terminals are behind this gateway: put them behind another one first."
     ),
     "gateway_is_itself": _("A terminal cannot be its own gateway."),
-    "evidence_missing": _("Say where the client's consent stands: a letter, a contract, a ticket."),
     "group_client_not_found": _("There is no such group client in your part of the fleet."),
     "hand_over_planned": _(
         "A client is going to be handed over already: call that off on its page first."
@@ -94,27 +94,34 @@ PROBLEMS = {
     "identifier_invalid": _(
         "This number or name is not of its kind: copy it again from the label."
     ),
-    "interval_empty": _("It cannot be before the present one began."),
-    "terminal_quota_reached": _("The client has as many terminals as its tier allows."),
     "imei_taken": _("Another terminal has this IMEI now."),
     "insecure_channel": _(
         "A password must not cross the network without TLS: open this address with https."
     ),
+    "interval_empty": _("It cannot be before the present one began."),
     "key_expiry_past": _("A key cannot have expired before it is made."),
     "last_admin": _("This is the last administrator in force: appoint another one first."),
     "location_half": _("A place is a latitude and a longitude, or neither."),
     "moment_ahead": _("What is put on record has happened: its time cannot be in the future."),
+    "not_bound": _("The SIM is not bound: it may be put into any hardware."),
     "not_served": _(
         "A client is not served by that person any more: open its page for who does now."
     ),
-    "not_bound": _("The SIM is not bound: it may be put into any hardware."),
     "not_signed_in": _("The name or the password is wrong."),
     "nothing_to_agree": _("Nothing of this transfer waits for your consent."),
-    "owners_differ": _("The terminals of one transfer have one owner: propose one for each."),
     "own_account": _(
         "Nobody changes the own role, or takes the own account out of force: ask another"
         " administrator."
     ),
+    "owners_differ": _("The terminals of one transfer have one owner: propose one for each."),
+    "package_date_invalid": _("A package takes effect now or at a time to come, within ten years."),
+    "package_invalid": _("A package has a code, two titles, and each device profile once."),
+    "package_over": _("Only what is planned or in force can be undone."),
+    "package_overlaid": _("The tier was changed since: put the client on the one it is to have."),
+    "package_planned": _("A package is planned already: call that off first."),
+    "package_retired": _("This package is given to nobody any more."),
+    "package_taken": _("There is a package of this code already."),
+    "package_there": _("The client has this package already."),
     "part_absent": _("There is none to take out."),
     "part_same": _("The terminal has this one already."),
     "password_same": _("The new password is the one you have: choose another one."),
@@ -133,6 +140,7 @@ PROBLEMS = {
     "person_cannot_serve": _(
         "Clients are served by account managers and agents who can sign in: choose one of them."
     ),
+    "profile_missing": _("Name a device profile: the owner has no package that names one."),
     "rate_limited": _("You ask more often than is allowed. Wait a moment, then try again."),
     "reach_exceeded": _("You can give away no more than you may see and do yourself."),
     "region_not_found": _("There is no such region."),
@@ -164,9 +172,14 @@ PROBLEMS = {
         "A terminal is in another transfer that is still open: withdraw that one first."
     ),
     "terminal_not_found": _("There is no such terminal in your part of the fleet."),
+    "terminal_quota_reached": _("The client has as many terminals as its tier allows."),
     "terminal_retired": _("A retired terminal takes no hardware, SIM, name or gateway any more."),
+    "tier_unchanged": _("The client is on this tier already."),
     "too_many_attempts": _("Too many attempts failed. Wait a moment, then try again."),
     "transfer_over": _("This transfer is over, or does not wait for consent any more."),
+    "trial_end_invalid": _(
+        "A trial ends at a time to come, within ten years; a tier that is for good has no end."
+    ),
     "unavailable": _("The database does not answer now. Try again in a moment."),
     "user_name_invalid": _("A name has 1 to 64 of: letters, digits and . _ @ -"),
     "user_name_taken": _("Another user has this name."),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from babel.dates import format_timedelta
@@ -110,7 +110,11 @@ def _environment(language: Language, assets: Assets) -> Environment:
 
     def about(value: float) -> str:
         """Two or three figures of a large number, in words where the language has them."""
-        return format_compact_decimal(value, format_type="long", fraction_digits=1, locale=locale)
+        # Of Chinese, babel knows the one form only, which is in words.
+        form: Literal["long", "short"] = (
+            "long" if "long" in locale.compact_decimal_formats else "short"
+        )
+        return format_compact_decimal(value, format_type=form, fraction_digits=1, locale=locale)
 
     def percent(share: float) -> str:
         """Rounded down, so that only all of them are 100 %."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.dependencies import Needs, Transaction
+from api.dependencies import LooksBack, Transaction
 from api.paging import After, Limit, link_next
 from api.schemas.completeness import SumAnswer, TerminalCompletenessAnswer
 from api.schemas.shapes import PageOf
@@ -17,7 +17,7 @@ from telemetry.completeness import By
 
 router = APIRouter(prefix="/api/v1", tags=["completeness"], route_class=StrictRoute)
 
-Reader = Annotated[Scope, Needs(Right.TELEMETRY_READ)]
+Reader = Annotated[Scope, LooksBack(Right.TELEMETRY_READ)]
 FirstDay = Annotated[date | None, Query(alias="from", description="First day, in UTC.")]
 LastDay = Annotated[date | None, Query(alias="to", description="Last day, in UTC.")]
 

@@ -6,11 +6,12 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api import etags
 from api.dependencies import Creates, Needs, Transaction
+from api.etags import IfMatch
 from api.paging import After, Limit, link_next
-from api.schemas.group_clients import GroupClientAnswer, GroupClientBody
+from api.schemas.group_clients import ClientTierBody, GroupClientAnswer, GroupClientBody
 from api.schemas.shapes import PageOf
 from api.strict import StrictRoute
-from registry import group_clients, regions
+from registry import client_tiers, group_clients, regions
 from registry.identifiers import CreditCode
 from registry.model import RegionCode
 from registry.scope import Right, Scope
@@ -56,6 +57,21 @@ async def find_group_client(
     """One group client by its code; the ETag is its version."""
     client = await group_clients.find(conn, scope, code)
     return GroupClientAnswer.model_validate(etags.tag(response, client))
+
+
+@router.put("/{code}/tier", operation_id="put_on_tier")
+async def put_on_tier(
+    scope: Annotated[Scope, Needs(Right.TIERS_ASSIGN)],
+    conn: Transaction,
+    response: Response,
+    code: str,
+    body: ClientTierBody,
+    if_match: IfMatch,
+) -> GroupClientAnswer:
+    """Let a client be on a tier from now on, or try the one that it tries for longer."""
+    await if_match.before(group_clients.find, conn, scope, code)
+    changed = await client_tiers.put_on(conn, scope, code, body.tier, until=body.until)
+    return GroupClientAnswer.model_validate(if_match.after(response, changed))
 
 
 @router.post("", operation_id="register_group_client", status_code=201)

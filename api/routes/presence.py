@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 
-from api.dependencies import Needs, Transaction
+from api.dependencies import LooksBack, Needs, Transaction
 from api.paging import After, Limit, link_next
 from api.routes.telemetry import From, To
 from api.schemas.shapes import PageOf
@@ -16,11 +16,12 @@ from telemetry import presence
 
 router = APIRouter(prefix="/api/v1/terminals/{code}", tags=["presence"], route_class=StrictRoute)
 
-Reader = Annotated[Scope, Needs(Right.TELEMETRY_READ)]
+Present = Annotated[Scope, Needs(Right.TELEMETRY_READ)]
+Reader = Annotated[Scope, LooksBack(Right.TELEMETRY_READ)]
 
 
 @router.get("/presence", operation_id="find_presence")
-async def find_presence(scope: Reader, conn: Transaction, code: str) -> TerminalPresenceAnswer:
+async def find_presence(scope: Present, conn: Transaction, code: str) -> TerminalPresenceAnswer:
     """Whether data comes from a terminal and whether it has a session, and since when."""
     terminal = await terminals.find(conn, scope, code)
     known = (await presence.of(conn, scope, [terminal.id]))[terminal.id]

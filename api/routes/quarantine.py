@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.dependencies import Creates, Needs, Transaction
+from api.dependencies import Creates, LooksBack, Needs, Transaction
 from api.paging import After, Limit, link_next
 from api.routes.telemetry import From, To
 from api.schemas.quarantine import (
@@ -23,7 +23,7 @@ from telemetry.model import Reason, Search
 
 router = APIRouter(prefix="/api/v1/quarantine", tags=["quarantine"], route_class=StrictRoute)
 
-Reader = Annotated[Scope, Needs(Right.QUARANTINE_READ)]
+Reader = Annotated[Scope, LooksBack(Right.QUARANTINE_READ)]
 Replayer = Annotated[Scope, Needs(Right.QUARANTINE_REPLAY)]
 OfTerminal = Annotated[str | None, Query(max_length=64)]
 

@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from api import limits, spreadsheets
-from api.dependencies import Needs, Transaction
+from api.dependencies import LooksBack, Needs, Transaction
 from api.paging import After, Limit, link_next
 from api.schemas.shapes import Instant, PageOf
 from api.schemas.telemetry import EventAnswer, LatestValuesAnswer, SeriesAnswer
@@ -19,7 +19,8 @@ from telemetry.model import Aggregate
 
 router = APIRouter(prefix="/api/v1/terminals/{code}", tags=["telemetry"], route_class=StrictRoute)
 
-Reader = Annotated[Scope, Needs(Right.TELEMETRY_READ)]
+Present = Annotated[Scope, Needs(Right.TELEMETRY_READ)]
+Reader = Annotated[Scope, LooksBack(Right.TELEMETRY_READ)]
 From = Annotated[Instant | None, Query(alias="from", description="Inclusive.")]
 To = Annotated[Instant | None, Query(alias="to", description="Exclusive.")]
 
@@ -30,7 +31,7 @@ _AS_CSV: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/latest", operation_id="latest_values")
-async def latest_values(scope: Reader, conn: Transaction, code: str) -> LatestValuesAnswer:
+async def latest_values(scope: Present, conn: Transaction, code: str) -> LatestValuesAnswer:
     """The newest value of each metric; late data never moves it back."""
     values = await reader.latest(conn, scope, code)
     return LatestValuesAnswer.model_validate({"terminal": code, "items": values})

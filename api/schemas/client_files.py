@@ -86,6 +86,11 @@ class FileAnswer(Answer):
     tier: str = Field(examples=["gold"])
     terminals: int = Field(description="That it owns and that are not retired.")
     terminal_quota: int | None = Field(description="Of its tier; null is no limit.")
+    messages_share: float | None = Field(
+        description="What came a second yesterday (UTC), on average, of what its tier allows."
+    )
+    bytes_share: float | None = Field(description="The same of bytes; null is no limit.")
+    tier_until: Utc | None = Field(description="When its trial ends; null: it is for good.")
     file_policy: FilePolicy = Field(
         description="What the tier makes of a file that is not verified, or is due."
     )
@@ -106,6 +111,9 @@ class FileAnswer(Answer):
             tier=file.tier_code,
             terminals=terms.terminals,
             terminal_quota=terms.terminal_quota,
+            messages_share=terms.messages_share,
+            bytes_share=terms.bytes_share,
+            tier_until=terms.tier_until,
             file_policy=terms.file_policy,
             warnings=list(terms.warnings),
         )
@@ -191,14 +199,37 @@ class TierChange(Body):
     messages_per_second: int | None = Field(
         None, ge=1, le=2**31 - 1, description="Of all its terminals; null: no limit."
     )
+    bytes_per_second: int | None = Field(
+        None, ge=1, le=100_000_000, description="Of their payloads; null: no limit."
+    )
     file_policy: FilePolicy | None = None
     verification_days: int | None = Field(None, ge=1, le=3650)
+    alarm_response_minutes: int | None = Field(
+        None, ge=1, le=100_000, description="Kept for alarms, which are not yet there."
+    )
+    series_cap: int | None = Field(
+        None, ge=0, le=2**31 - 1, description="Kept for metrics of clients, not yet there."
+    )
+    trial_days: int | None = Field(
+        None, ge=1, le=3650, description="For how long it is tried; null: it is for good."
+    )
+    after_trial: str | None = Field(
+        None, max_length=64, examples=["bronze"], description="The tier that follows then."
+    )
 
     @model_validator(mode="after")
     def _only_limits_end(self) -> Self:
-        limits = {"terminal_quota", "messages_per_second"}
+        limits = {
+            "terminal_quota",
+            "messages_per_second",
+            "bytes_per_second",
+            "alarm_response_minutes",
+            "series_cap",
+            "trial_days",
+            "after_trial",
+        }
         if any(getattr(self, name) is None for name in self.model_fields_set - limits):
-            raise PydanticCustomError("never_null", "only a limit can be null")
+            raise PydanticCustomError("never_null", "only a limit or a trial can be null")
         return self
 
 
@@ -212,8 +243,13 @@ class TierAnswer(Answer):
     history_days: int
     terminal_quota: int | None = Field(description="Null is no limit.")
     messages_per_second: int | None
+    bytes_per_second: int | None = Field(description="Of payloads; null is no limit.")
     file_policy: FilePolicy
     verification_days: int = Field(description="For how long a file is verified.")
+    alarm_response_minutes: int | None = Field(description="Not yet acting.")
+    series_cap: int | None = Field(description="Not yet acting.")
+    trial_days: int | None = Field(examples=[90], description="Null: it is for good.")
+    after_trial: str | None = Field(examples=["bronze"])
     version: int
 
 

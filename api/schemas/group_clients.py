@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from api.schemas.shapes import Answer, Body, Utc
+from api.schemas.shapes import Answer, Body, Instant, Utc
 from registry.model import FileState, RegionLevel, Standing, ValueGrade
 
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -31,6 +31,15 @@ class GroupClientBody(Body):
     watched: bool = False
 
 
+class ClientTierBody(Body):
+    """The tier that a client is to be on from now on, or another end of its trial."""
+
+    tier: str = Field(examples=["silver"], max_length=64)
+    until: Instant | None = Field(
+        None, description="When a trial ends; null: after as many days as the tier says."
+    )
+
+
 class GroupClientAnswer(Answer):
     """An enterprise customer and the state of its file."""
 
@@ -40,6 +49,7 @@ class GroupClientAnswer(Answer):
     level: RegionLevel
     industry: str = Field(validation_alias="industry_code", examples=["power"])
     tier: str = Field(validation_alias="tier_code", examples=["gold"])
+    tier_until: Utc | None = Field(description="When its trial ends; null: it is for good.")
     credit_code: str | None
     file_state: FileState
     file_since: Utc

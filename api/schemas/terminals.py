@@ -19,7 +19,12 @@ class TerminalBody(Body):
     """A terminal to put on the roll; its code is also its MQTT user name and client id."""
 
     code: Code = Field(examples=["METER-1"])
-    profile: str = Field(examples=["smart_meter"], max_length=64)
+    profile: str | None = Field(
+        None,
+        examples=["smart_meter"],
+        max_length=64,
+        description="Null is the first one of its owner's package.",
+    )
     region: int = Field(examples=[320500], description="Code of the region it is installed in.")
     group_client: Code | None = Field(
         None, examples=["example-power"], description="Who owns it; null is the operator itself."

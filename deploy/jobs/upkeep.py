@@ -15,7 +15,16 @@ from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.settings import Settings
 from foundation.shutdown import paused
-from registry import certificates, client_files, directory, due_transfers, idempotency, sims
+from registry import (
+    certificates,
+    client_files,
+    client_packages,
+    client_tiers,
+    directory,
+    due_transfers,
+    idempotency,
+    sims,
+)
 from registry.imports import running
 from registry.scope import Scope
 from telemetry import (
@@ -163,6 +172,16 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             ended = await client_files.end_verifications(conn, SYSTEM)
         return 0 if ended == client_files.MOST_ENDED else PERIODS_SECONDS
 
+    async def end_trials() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            ended = await client_tiers.end_trials(conn, SYSTEM)
+        return 0 if ended == client_tiers.MOST_ENDED else PERIODS_SECONDS
+
+    async def begin_packages() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            begun = await client_packages.begin_next(conn, SYSTEM)
+        return 0 if begun else PERIODS_SECONDS
+
     async def count() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             figures = await gauges.count(conn)
@@ -207,6 +226,8 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             sweep,
             end_sim_periods,
             end_verifications,
+            end_trials,
+            begin_packages,
             count,
             count_bindings,
             supervise,

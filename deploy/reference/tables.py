@@ -84,6 +84,17 @@ class NumberRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """A package to begin with: a tier and built-in profiles, by their codes."""
+
+    code: str
+    title_zh: str
+    title_en: str
+    tier: str
+    profiles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """All that is known of one country and its operators; regions come parents first."""
 
@@ -93,6 +104,7 @@ class Reference:
     number_ranges: tuple[NumberRange, ...]
     industries: tuple[Industry, ...]
     tiers: tuple[Tier, ...]
+    packages: tuple[Packed, ...]
 
     def network_of(self, imsi: Imsi) -> Network | None:
         """The network with the longest prefix of the IMSI, None when no listed one has any."""
@@ -127,6 +139,7 @@ def load(directory: Path = HERE / "cn") -> Reference:
         number_ranges=_table(directory / "number_ranges.csv", _number_range),
         industries=_table(directory / "industries.csv", _industry),
         tiers=_table(directory / "tiers.csv", _tier),
+        packages=_table(file, _package) if (file := directory / "packages.csv").exists() else (),
     )
 
 
@@ -224,10 +237,22 @@ def _tier(row: Row) -> Tier:
         history_days=int(row["history_days"]),
         terminal_quota=_bound(row["terminal_quota"]),
         messages_per_second=_bound(row["messages_per_second"]),
+        # A country's own file may be older than these.
+        bytes_per_second=_bound(row.get("bytes_per_second")),
+        alarm_response_minutes=_bound(row.get("alarm_response_minutes")),
+        series_cap=_bound(row.get("series_cap")),
+        trial_days=_bound(row.get("trial_days")),
+        after_trial=row.get("after_trial") or None,
     )
 
 
-def _bound(text: str) -> int | None:
+def _package(row: Row) -> Packed:
+    return Packed(
+        row["code"], row["title_zh"], row["title_en"], row["tier"], tuple(row["profiles"].split())
+    )
+
+
+def _bound(text: str | None) -> int | None:
     return int(text) if text else None
 
 

@@ -1,12 +1,13 @@
 """Who serves whom in the parted country, beside those who were appointed with a client.
 
-account_manager.power serves suzhou-power and its branch; agent.power is to serve power-deal.
+account_manager.power serves suzhou-power and its branch; agent.power is to serve power-deal. There
+are the packages metering and vehicles, and suzhou-power has the second one.
 """
 
 from collections.abc import Mapping
 
 from foundation.database import Connection
-from registry import assignments
+from registry import assignments, client_packages, packages
 from registry.assignments import Order
 from tests.api.world import POWER, SYSTEM, minutes_ago
 
@@ -16,6 +17,9 @@ SERVED: Mapping[str, frozenset[str]] = {
     "power-branch": frozenset({"zhejiang", "power"}),
 }
 UNSERVED = {"power-branch": SERVED["power-branch"]}
+PACKED = {POWER: SERVED[POWER]}
+"""Who sees the client that has a package, of number GIVEN."""
+GIVEN = "1000001"
 AHEAD: Mapping[str, frozenset[str]] = {"1000001": frozenset({"jiangsu", "power"})}
 
 
@@ -31,3 +35,8 @@ async def build(conn: Connection) -> None:
     await conn.execute(f"select setval({numbers}, 1000000)".encode())
     tomorrow = Order(["power-deal"], minutes_ago(-24 * 60))
     await assignments.assign(conn, SYSTEM, "agent.power", tomorrow)
+    for code in ("metering", "vehicles"):
+        await packages.define(conn, SYSTEM, code=code, title_zh=code, title_en=code, tier="silver")
+    numbers = "pg_get_serial_sequence('registry.client_package', 'id')"
+    await conn.execute(f"select setval({numbers}, 1000000)".encode())
+    await client_packages.apply(conn, SYSTEM, POWER, "vehicles", note="Tiger Hill Power has it")

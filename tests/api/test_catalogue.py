@@ -56,5 +56,12 @@ def test_every_template_is_ready_in_every_language(code: str) -> None:
     assert [environment.get_template(name).name for name in names] == names
 
 
+@pytest.mark.parametrize(("code", "said"), [("en", "25.3 thousand"), ("zh", "2.5万")])
+def test_a_large_number_is_said_in_words(code: str, said: str) -> None:
+    """In each language as it counts."""
+    environment = Renderer.prepare(assets.load()).environments[code]
+    assert environment.from_string("{{ 25300|about }}").render() == said
+
+
 def _strings(value: str | tuple[str, ...] | list[str] | None) -> list[str]:
     return [value or ""] if value is None or isinstance(value, str) else list(value)

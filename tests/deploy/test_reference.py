@@ -166,6 +166,28 @@ def test_tiers_rise_from_trial_to_gold(known: Reference) -> None:
     assert [t.terminal_quota for t in known.tiers] == [20, 2000, 50000, None]
 
 
+def test_packages_are_made_of_what_there_is(known: Reference) -> None:
+    """Of known tiers and built-in profiles; a country whose file has none has none."""
+    built_in = {profile.code for profile in reference.profiles()}
+    assert {one.code for one in known.packages} == {
+        "power-metering",
+        "vehicle-tracking",
+        "site-security",
+    }
+    for package in known.packages:
+        assert package.tier in {tier.code for tier in known.tiers}
+        assert package.profiles
+        assert set(package.profiles) <= built_in
+
+
+def test_trials_end_in_tiers_for_good(known: Reference) -> None:
+    """Each has its days and a tier after it that has none."""
+    for_good = {tier.code for tier in known.tiers if tier.trial_days is None}
+    tried = [tier for tier in known.tiers if tier.trial_days is not None]
+    assert [tier.code for tier in tried] == ["trial"]
+    assert {tier.after_trial for tier in tried} <= for_good
+
+
 def test_five_profiles_are_built_in() -> None:
     """Each sector has its profiles, in both languages, with bounds wherever there is a number."""
     built_in = reference.profiles()

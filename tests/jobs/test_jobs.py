@@ -17,6 +17,7 @@ from deploy.embedded.processes import wait_until
 from registry.model import DeviceProfile
 from telemetry import batches
 from tests.conftest import Database
+from tests.country import settled
 from tests.telemetry.ground import EVERY_KIND, NOON_US, define, rows_of
 
 
@@ -149,6 +150,36 @@ def test_a_period_of_a_sim_ends_whichever_process_leads(database: Database) -> N
             "select to_state, actor from registry.sim_state_change order by sim_id"
         ).fetchall()
     assert told == [("active", "system:jobs"), ("silent", "system:jobs")]
+
+
+@pytest.mark.timeout(120)
+async def test_trials_end_and_packages_begin_when_their_time_has_come(database: Database) -> None:
+    """Of two clients one falls back to the tier after its trial, the other is given its package."""
+    async with settled(database):
+        pass
+    with psycopg.connect(database.superuser) as conn:
+        conn.execute(
+            "insert into registry.tier (code, title_zh, title_en, offline_factor, history_days,"
+            " trial_days, after_trial) values ('trial', 't', 't', 2, 30, 9, 'gold'),"
+            " ('silver', 's', 's', 2, 30, null, null);"
+            "update registry.group_client set tier_code = 'trial', tier_until = now()"
+            " where code = 'power-js';"
+            "insert into registry.package (code, title_zh, title_en, tier_code)"
+            " values ('p', 'p', 'p', 'silver');"
+            "insert into registry.client_package (group_client_id, package_id, state, valid_from,"
+            " applied_by) select c.id, p.id, 'planned', now(), 'user:x'"
+            " from registry.group_client c, registry.package p where c.code = 'power-zj'"
+        )
+
+    def served() -> list[tuple[str, str | None]]:
+        with psycopg.connect(database.superuser) as conn:
+            return conn.execute(
+                "select c.tier_code, x.state from registry.group_client c"
+                " left join registry.client_package x on x.group_client_id = c.id order by c.code"
+            ).fetchall()
+
+    with running(database):
+        assert wait_until(lambda: served() == [("gold", None), ("silver", "in_force")], 60)
 
 
 def test_unusable_settings_are_told_and_exit_2() -> None:

@@ -71,6 +71,7 @@ def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
             CHANGING
             - {
                 Right.API_KEYS_ISSUE,
+                Right.PACKAGES_DEFINE,
                 Right.PROFILES_DEFINE,
                 Right.REGIONS_DEFINE,
                 Right.TIERS_CHANGE,
@@ -81,7 +82,7 @@ def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
     ],
 )
 def test_only_who_serves_terminals_changes_anything(role: Role, changes: set[Right]) -> None:
-    """What each role may change; profiles and regions are the headquarters' alone."""
+    """What each role may change; profiles, packages and regions are the headquarters' alone."""
     assert ROLES[role] & CHANGING == changes
 
 

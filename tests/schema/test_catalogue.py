@@ -31,6 +31,7 @@ _OF_THE_EXTENSION = re.compile(r"_?timescaledb_\w+\.(?!_hyper|compress_hyper|_ma
 # What the API's role takes away for good; all else it ends, and it stays on record.
 DELETED = {
     "registry.assignment": "what has not begun yet is called off",
+    "registry.package_profile": "a package is made of others",
     "registry.wire_name": "a name is given to another terminal",
     "registry.collection": "a set is taken apart, and its terminals stay",
     "registry.collection_member": "a terminal is taken out of a set",

@@ -13,10 +13,12 @@ from registry import (
     binding_requests,
     bindings,
     client_files,
+    client_packages,
     collections,
     gateways,
     group_clients,
     ownership,
+    packages,
     sims,
     terminal_lists,
     terminals,
@@ -44,7 +46,8 @@ SCOPED = ("group_client", "assignment", "terminal", "terminal_card", "terminal_p
           "supervision", "parentage", "certificate", "binding", "binding_card",
           "binding_request", "job", "import", "transfer", "transfer_step", "transfer_terminal",
           "client_file", "client_evidence", "client_file_move", "client_standing",
-          "client_terminals", "client_cells")  # fmt: skip
+          "client_terminals", "client_cells", "package", "package_profile",
+          "client_package")  # fmt: skip
 # Under the policy of their import, which `tests/registry/test_imports.py` has its say about.
 OF_AN_IMPORT = ("import_row", "import_finding", "import_made")
 NOT_SCOPED = {
@@ -90,6 +93,10 @@ async def populate(pool: Pool) -> None:
             role=Role.ACCOUNT_MANAGER,
         )  # fmt: skip
         await assignments.assign(conn, everything, "ann", Order(["power-zj"]))
+        await packages.define(
+            conn, everything, code="p", title_zh="p", title_en="p", tier="gold", profiles=["meter"]
+        )
+        await client_packages.apply(conn, everything, "power-zj", "p")
         await transfers.propose(conn, everything, Offer(codes=["zj-gate"], to_client="power-js"))
         await files.receive(conn, everything, "terminals", one_line(), name="file.csv")
         await client_files.change(conn, everything, "power-zj", needs="a quiet night")

@@ -15,6 +15,7 @@ from api.console.pages import (
     book,
     certificates,
     client_files,
+    client_tiers,
     clients,
     collections,
     decoding,
@@ -25,6 +26,7 @@ from api.console.pages import (
     lives,
     overview,
     own,
+    packages,
     profiles,
     quarantine,
     sims,
@@ -41,8 +43,8 @@ from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFacto
 router = APIRouter(include_in_schema=False)
 for subject in (account, own, actions, files, overview, supervision, terminal_list, terminals,
                 lives, certificates, collections, sims, bindings, book, hand_overs, clients,
-                client_files, standpoints, profiles, decoding, events, quarantine, transfers,
-                imports, users, api_keys, audit):  # fmt: skip
+                client_files, client_tiers, packages, standpoints, profiles, decoding, events,
+                quarantine, transfers, imports, users, api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import RedirectResponse, Response
 
 from api import problems
 from api.console.pages.profiles import sample
 from api.console.pages.screen import Screen, Shows
 from foundation.errors import Invalid, NotFound, Refused
-from registry import credentials, profiles, regions, terminals
+from registry import client_packages, credentials, group_clients, profiles, regions, terminals
 from registry.credentials import Credential
 from registry.identifiers import Imei, TerminalCode
 from registry.model import RegionCode, RegionLevel, Terminal, TerminalState
@@ -35,9 +35,11 @@ class Given:
 
 
 @router.get("/register")
-async def show_form(screen: Registering) -> Response:
-    """The form of a new terminal."""
-    return await _form(screen, Given(), None)
+async def show_form(
+    screen: Registering, client: Annotated[str, Query(max_length=64)] = ""
+) -> Response:
+    """The form of a new terminal, of that client."""
+    return await _form(screen, Given(client=client), None)
 
 
 @router.post("/register")
@@ -49,7 +51,7 @@ async def register(screen: Registering, given: Annotated[Given, Depends()]) -> R
                 screen.conn,
                 screen.scope,
                 code=TerminalCode.parse(given.code),
-                profile=given.profile,
+                profile=given.profile or None,
                 region=RegionCode(int(given.region or -1)),
                 group_client=given.client or None,
                 name=given.name or None,
@@ -92,16 +94,28 @@ async def _handed_over(screen: Screen, terminal: Terminal, credential: Credentia
     )
 
 
+async def _offered(screen: Screen, client: str) -> tuple[str, ...]:
+    """The profiles of the package of that client, as far as there is one."""
+    try:
+        owner = await group_clients.find(screen.conn, screen.scope, client)
+    except NotFound:
+        return ()
+    return await client_packages.list_profiles(screen.conn, screen.scope, owner.id)
+
+
 async def _form(screen: Screen, given: Given, problem: problems.Problem | None) -> Response:
     tree = await regions.list_all(screen.conn, screen.scope)
     within = screen.scope.region
     mine = [r for r in tree if within is None or within.low <= r.code <= within.high]
+    offered = await _offered(screen, given.client)
+    listed = await profiles.list_all(screen.conn, screen.scope)
     return screen.show(
         "register.html",
         status=problem.status if problem else 200,
         given=given,
         problem=problem,
-        profiles=await profiles.list_all(screen.conn, screen.scope),
+        offered=[profile for code in offered for profile in listed if profile.code == code],
+        profiles=[profile for profile in listed if profile.code not in offered],
         provinces=[
             (province, [r for r in mine if r.parent_code == province.code])
             for province in mine

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from api.console.pages import client_files
+from api.console.pages import client_files, client_tiers
 from api.console.pages.hand_overs import people_of
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from api.problems import Problem
@@ -90,6 +90,7 @@ async def show(
         standpoint=standpoint,
         sums=sums.items[::-1],
         shown=await client_files.shown(screen, code),
+        tiered=await client_tiers.shown(screen, found),
         **await _serving(screen, code),
     )
 

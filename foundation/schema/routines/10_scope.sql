@@ -15,6 +15,21 @@ create or replace function registry.scope_group_clients() returns int4[]
 language sql stable parallel safe
 return coalesce(nullif(current_setting('muster.group_clients', true), '')::int4[], '{}'::int4[]);
 
+-- Whether the asker reads client files: what the operator knows and thinks of a client is not the client's to see.
+create or replace function registry.scope_reads_files() returns boolean
+language sql stable parallel safe
+return coalesce(current_setting('muster.reads_files', true), '') = 'on';
+
+-- From when on the asker sees what was measured: people of a client as far back as its tier says, the operator's side everything.
+create or replace function registry.scope_history_from() returns timestamptz
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select case when registry.scope_everything() or registry.scope_reads_files() then '-infinity' else coalesce((
+        select now() - make_interval(days => max(t.history_days))
+        from registry.group_client c join registry.tier t on t.code = c.tier_code
+        where c.id = any (registry.scope_group_clients())), '-infinity') end;
+end;
+
 -- Whether the jobs process works for Muster itself, and not for somebody who asked for an import.
 create or replace function registry.acts_for_muster() returns boolean
 language sql stable parallel safe
@@ -151,7 +166,7 @@ $policies$;
 grant execute on function registry.scoped_client_subtree(), registry.group_clients_of(int4, int4, int4[]),
     registry.visible_group_clients(), registry.terminal_is_in_region(int4), registry.terminal_is_visible(int4),
     registry.terminal_is_visible_between(int4, timestamptz, timestamptz),
-    registry.profiles_in_window(int4, timestamptz, timestamptz)
+    registry.profiles_in_window(int4, timestamptz, timestamptz), registry.scope_history_from()
     to muster_reader, muster_jobs, muster_api, muster_inspect;
 
 revoke all on all tables in schema registry from muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;

@@ -31,12 +31,21 @@ begin
     execute format('create view visible.%1$I with (security_barrier) as
         select r.time, r.terminal_id, o.terminal_code as terminal, r.delay_seconds%2$s
         from telemetry.%1$I r join registry.ownership o on o.terminal_id = r.terminal_id
-            and r.time >= o.valid_from and (o.valid_to is null or r.time < o.valid_to)', profile.code, shown);
+            and r.time >= o.valid_from and (o.valid_to is null or r.time < o.valid_to)
+        where r.time >= (select registry.scope_history_from())', profile.code, shown);
     execute format('alter view visible.%I owner to muster_reader', profile.code);
     execute format('grant select on visible.%I to muster_api, muster_inspect', profile.code);
 end $$;
 revoke all on function telemetry.ensure_profile_table(int4) from public;
 grant execute on function telemetry.ensure_profile_table(int4) to muster_api;
+
+-- Views that were made before reads were cut by tier are made anew.
+do $views$
+begin
+    perform telemetry.ensure_profile_table(p.id) from registry.profile p
+    where pg_get_viewdef(to_regclass(format('visible.%I', p.code))) not like '%scope_history_from%';
+end
+$views$;
 
 -- Forget the feed's batches before an instant: whole chunks, so that nothing is left to vacuum.
 create or replace function telemetry.forget_batches(before timestamptz) returns int4

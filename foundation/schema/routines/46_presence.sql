@@ -22,7 +22,8 @@ from telemetry.presence p join registry.terminal t on t.id = p.terminal_id;
 create view visible.presence_change with (security_barrier) as
 select h.time, h.terminal_id, o.terminal_code as terminal, h.fact, h.present
 from telemetry.presence_change h join registry.ownership o on o.terminal_id = h.terminal_id
-    and h.time >= o.valid_from and (o.valid_to is null or h.time < o.valid_to);
+    and h.time >= o.valid_from and (o.valid_to is null or h.time < o.valid_to)
+where h.time >= (select registry.scope_history_from());
 
 create view visible.presence_clock with (security_barrier) as
 select as_of, listening_since, sessions_known_since from telemetry.presence_clock;

@@ -14,7 +14,8 @@ create view visible.quarantine_fault with (security_barrier) as
 select f.day, f.terminal_id, o.terminal_code as terminal, f.reason, f.first_at, f.last_at, f.messages, f.bytes, f.kept, f.topic, f.detail
 from telemetry.quarantine_fault f join registry.ownership o on o.terminal_id = f.terminal_id
     and f.last_at >= o.valid_from and (o.valid_to is null or f.last_at < o.valid_to)
-where f.reason <> 'other_owner' and f.first_at >= o.valid_from or (select registry.scope_everything())
+where f.reason <> 'other_owner' and f.first_at >= o.valid_from and f.last_at >= (select registry.scope_history_from())
+    or (select registry.scope_everything())
 union all
 select f.day, null, null, f.reason, f.first_at, f.last_at, f.messages, f.bytes, f.kept, f.topic, f.detail
 from telemetry.quarantine_fault f

@@ -1,8 +1,3 @@
--- Whether the asker reads client files: what the operator knows and thinks of a client is not the client's to see.
-create or replace function registry.scope_reads_files() returns boolean
-language sql stable parallel safe
-return coalesce(current_setting('muster.reads_files', true), '') = 'on';
-
 -- Whoever moves a file signs it. Who changes the credit code of one vouches for it anew, and what was verified is due.
 create or replace function registry.sign_file() returns trigger
 language plpgsql as $$
