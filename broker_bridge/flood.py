@@ -3,8 +3,8 @@
 A bucket of credits for each: a message takes one, and of its client's bytes as many as its payload
 has; each second gives back as many as may be sent in it. A bucket holds what may be sent in ten
 seconds, and one that has run dry for the first time in a while is filled once more, so that who was
-cut off can send what it has kept. A message that finds a credit is taken whole, however large it is.
-Times are of arrival, so messages out of the spool are counted as they came.
+cut off can send what it has kept. A message that finds a credit is taken whole, however large it
+is. Times are of arrival, so messages out of the spool are counted as they came.
 """
 
 import asyncio

@@ -214,8 +214,8 @@ where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s and m.u
 -- name: restore_clients
 -- What each client that was changed was before.
 update registry.group_client c set name = b.name, region_code = b.region_code, level = b.level, parent_id = b.parent_id,
-    industry_code = b.industry_code, tier_code = b.tier_code, credit_code = b.credit_code, value_grade = b.value_grade, watched = b.watched,
-    version = c.version + 1
+    industry_code = b.industry_code, tier_code = b.tier_code, tier_until = b.tier_until, credit_code = b.credit_code, value_grade = b.value_grade,
+    watched = b.watched, version = c.version + 1
 from registry.import_made m cross join lateral jsonb_populate_record(null::registry.group_client, m.before -> 'client') b
 where m.import_id = %(import_id)s and m.row between %(low)s and %(high)s and m.undone and c.id = m.id and b.id = m.id and c.version = m.version;
 
