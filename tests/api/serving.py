@@ -35,8 +35,9 @@ async def build(conn: Connection) -> None:
     await conn.execute(f"select setval({numbers}, 1000000)".encode())
     tomorrow = Order(["power-deal"], minutes_ago(-24 * 60))
     await assignments.assign(conn, SYSTEM, "agent.power", tomorrow)
-    for code in ("metering", "vehicles"):
-        await packages.define(conn, SYSTEM, code=code, title_zh=code, title_en=code, tier="silver")
+    for code, profile in (("metering", "smart_meter"), ("vehicles", "vehicle_tracker")):
+        titles = {"title_zh": code, "title_en": code}
+        await packages.define(conn, SYSTEM, code=code, **titles, tier="silver", profiles=[profile])
     numbers = "pg_get_serial_sequence('registry.client_package', 'id')"
     await conn.execute(f"select setval({numbers}, 1000000)".encode())
     await client_packages.apply(conn, SYSTEM, POWER, "vehicles", note="Tiger Hill Power has it")
