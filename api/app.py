@@ -31,6 +31,8 @@ from api.routes import (
     collections,
     completeness,
     decoding,
+    fleet_latest,
+    fleet_series,
     group_clients,
     health,
     imports,
@@ -65,8 +67,8 @@ log = get_logger(__name__)
 
 _NOUNS = (regions, tiers, packages, group_clients, client_files, standpoints, assignments, book,
           profiles, decoding, search, terminals, lives, certificates, collections, sims, bindings,
-          transfers, telemetry, completeness, presence, quarantine, supervision, sessions, me,
-          users, api_keys, audit, imports)  # fmt: skip
+          transfers, telemetry, fleet_series, fleet_latest, completeness, presence, quarantine,
+          supervision, sessions, me, users, api_keys, audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -27,15 +27,18 @@ def is_wanted(request: Request, chosen: str | None) -> bool:
 
 def response(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
     """A file `name`.csv with one line a row."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(header)
-    writer.writerows([[_cell(value) for value in row] for row in rows])
     return Response(
-        text.getvalue(),
+        lines([header, *rows]),
         media_type=MEDIA_TYPE,
         headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
     )
+
+
+def lines(rows: Iterable[Sequence[object]]) -> str:
+    """Rows as the text of a file."""
+    text = io.StringIO()
+    csv.writer(text).writerows([[_cell(value) for value in row] for row in rows])
+    return text.getvalue()
 
 
 def _cell(value: object) -> object:

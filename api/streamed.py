@@ -13,6 +13,7 @@ from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 
 from api import spreadsheets
+from api.apart import apart
 from foundation.formulas import escaped
 from registry.keyset import MOST_ROWS
 
@@ -51,6 +52,7 @@ async def response(
 
     A `marked` CSV begins with what tells spreadsheets that it is UTF-8, and irritates programs.
     """
+    batches = apart(batches)
     disposition = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
     if form is FileFormat.NDJSON:
         return StreamingResponse(_ndjson(header, batches), media_type=_NDJSON, headers=disposition)

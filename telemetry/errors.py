@@ -38,6 +38,66 @@ class TooManyPoints(Invalid):
     remedy = "Ask for a shorter time or a longer step."
 
 
+class TooManyReadings(Invalid):
+    """More would have to be read than one answer may take."""
+
+    code = "too_many_readings"
+    remedy = "Ask for a shorter time, for fewer metrics or terminals, or for values by step."
+
+
+class TerminalsInvalid(Invalid):
+    """So many terminals cannot be asked for at once."""
+
+    code = "terminals_invalid"
+    remedy = "Name fewer, parted by commas, or ask for the others after them."
+
+
+class SetTooLarge(Invalid):
+    """These are more than 10,000 terminals, or more than 1,000,000 steps of all of them."""
+
+    code = "set_too_large"
+    remedy = "Ask for a longer step, a shorter time, or fewer terminals: a city, a collection."
+
+
+class SetInvalid(Invalid):
+    """Name a collection, a group client or a region: one of the three."""
+
+    code = "set_invalid"
+
+
+class StepInvalid(Invalid):
+    """A step is 1 s to 366 days: seconds, or a number with s, m, h or d, such as 15m."""
+
+    code = "step_invalid"
+
+
+class StepMissing(Invalid):
+    """This needs a step."""
+
+    code = "step_missing"
+    remedy = "Give a step, such as step=15m."
+
+
+class TimeZoneUnknown(Invalid):
+    """There is no such time zone."""
+
+    code = "time_zone_unknown"
+    remedy = "Name one as the IANA does, such as Asia/Shanghai."
+
+
+class FillImpossible(Invalid):
+    """Between these values there is nothing."""
+
+    code = "fill_impossible"
+    remedy = "Name only metrics that are numbers, or fill with null or previous."
+
+
+class PointsInvalid(Invalid):
+    """Points are 3 to 10,000 of each metric."""
+
+    code = "points_invalid"
+
+
 class TimesInvalid(Invalid):
     """The times must have an offset, and the first must be before the last."""
 

@@ -164,15 +164,68 @@ class LatestValue:
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+class Fill(StrEnum):
+    """What becomes of steps without a value: left out, null, the value before, or a line."""
+
+    NONE = "none"
+    NULL = "null"
+    PREVIOUS = "previous"
+    LINEAR = "linear"
+
+
+class Resolution(StrEnum):
+    """What one point of a series stands for: a reading, or a step."""
+
+    RAW = "raw"
+    STEP = "step"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """Values of some metrics over time: `columns[metric][k]` is at `times[k]`, None where absent.
 
-    `times` are when the terminal measured, or with `step_seconds` where buckets begin.
+    `times` are when the terminal measured, or with `step_seconds` where steps begin. It stands for
+    so many `readings`, and is `thinned` where not all of their values are in it.
     """
 
     terminal: str
+    resolution: Resolution
     step_seconds: int | None
+    aggregate: Aggregate | None
+    fill: Fill
+    timezone: str | None
+    thinned: bool
+    readings: int
+    times: Sequence[datetime]
+    columns: Mapping[str, Sequence[Value | None]]
+
+
+class Across(StrEnum):
+    """How the values that terminals have in a step become one."""
+
+    AVERAGE = "avg"
+    MINIMUM = "min"
+    MAXIMUM = "max"
+    SUM = "sum"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSeries:
+    """One metric of many terminals together, one `value` a step.
+
+    Columns are `value`, and of how many `readings` and `terminals` it is made. `terminals` are in
+    the set; not each of them need have said something.
+    """
+
+    profile: str
+    metric: str
+    step_seconds: int
+    aggregate: Aggregate
+    across: Across
+    fill: Fill
+    timezone: str | None
+    terminals: int
+    readings: int
     times: Sequence[datetime]
     columns: Mapping[str, Sequence[Value | None]]
 

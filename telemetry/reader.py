@@ -66,15 +66,15 @@ async def latest(conn: Connection, scope: Scope, terminal_code: str) -> list[Lat
     cursor = await conn.execute(sql.list_latest, {"terminal_id": terminal_id})
     return [
         LatestValue(
-            row["metric"], row["time"], _typed(types[row["metric"]], row["number"], row["text"])
+            row["metric"], row["time"], typed(types[row["metric"]], row["number"], row["text"])
         )
         async for row in cursor
         if row["metric"] in types
     ]
 
 
-def _typed(kind: MetricType, number: float | None, text: str | None) -> Value:
-    """A value as its metric has it; bigints beyond what a double holds are kept as text."""
+def typed(kind: MetricType, number: float | None, text: str | None) -> Value:
+    """A newest value as its metric has it; bigints beyond what a double holds are kept as text."""
     if kind is MetricType.BIGINT and text is not None:
         return int(text)
     if number is None:

@@ -1,21 +1,26 @@
-"""Series of a terminal's metrics: raw, or one value a bucket."""
+"""Series of a terminal's metrics: raw, thinned for a chart, or one value a step."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 from psycopg import sql
 
 from foundation.database import Connection
 from registry.model import MetricType
 from registry.scope import Right, Scope
-from telemetry.errors import AggregateImpossible, MetricUnknown, TooManyPoints
-from telemetry.model import Aggregate, Series, Value
+from telemetry import filling, thinning
+from telemetry.errors import AggregateImpossible, FillImpossible, TooManyPoints, TooManyReadings
+from telemetry.model import Aggregate, Fill, Resolution, Series, Value, at
+from telemetry.sampling import MOST_POINTS, Sampling
 from telemetry.sight import check_window, find_seen, profiles_in_window
+from telemetry.sources import Source
+from telemetry.tables import POSTGRES_EPOCH_US
 
-MOST_POINTS = 10_000
-SHORTEST_STEP_SECONDS = 1
+MOST_READ = 1_000_000
 
 _NUMERIC = {
     Aggregate.AVERAGE: "avg({m})",
@@ -34,6 +39,42 @@ _ANY = {
     Aggregate.FIRST: "public.first({m}, time) filter (where {m} is not null)",
     Aggregate.LAST: "public.last({m}, time) filter (where {m} is not null)",
 }
+_COUNTED_BOOLEAN = frozenset({Aggregate.AVERAGE, Aggregate.SUM})
+
+# Time and value of each row, packed: a million of them weigh 16 MB and are no objects.
+_PACKED = """select coalesce(string_agg(timestamptz_send(time) || {send}, ''), '') as packed from
+    (select time, {m} from ({rows}) r where {m} is not null order by time) ordered"""
+_SENT = {
+    MetricType.DOUBLE: ("float8send({m})", ">f8"),
+    MetricType.BIGINT: ("int8send({m})", ">i8"),
+}
+# What is no number has no triangles: where it changes is kept, of that every so manieth.
+_CHANGES = """select time, {m}, "#all" from (
+    select time, {m}, "#n" as "#all",
+        row_number() over (order by time) as "#k", count(*) over () as "#n" from (
+        select time, {m}, lag({m}) over (order by time) as "#before",
+            row_number() over (order by time) as "#k", count(*) over () as "#n"
+        from ({rows}) r where {m} is not null) said
+    where "#k" in (1, "#n") or {m} <> "#before") changed
+where "#k" = 1 or "#n" <= %(points)s
+    or ("#k" - 1) * (%(points)s - 1) / ("#n" - 1) > ("#k" - 2) * (%(points)s - 1) / ("#n" - 1)
+order by time"""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A series of a terminal that was found in scope, checked, and not yet read."""
+
+    terminal: str
+    source: Source
+    wanted: Mapping[str, MetricType]
+    window: Mapping[str, Any]
+    sampling: Sampling
+
+    @property
+    def rows(self) -> sql.Composable:
+        """The readings that it is made of."""
+        return self.source.rows(list(self.wanted))
 
 
 async def series(
@@ -43,89 +84,187 @@ async def series(
     metrics: Sequence[str],
     start: datetime,
     end: datetime,
-    *,
-    step_seconds: int | None = None,
-    aggregate: Aggregate = Aggregate.AVERAGE,
+    sampling: Sampling = Sampling(),
 ) -> Series:
     """Values from `start` on and before `end`; all metrics of the profile if none are named.
 
-    Raw without `step_seconds`; else one value a bucket, buckets counted from the Unix epoch and
-    empty ones left out. The average of a boolean is the share of true. Raises `MetricUnknown`,
-    `AggregateImpossible`, `TimesInvalid`, and `TooManyPoints` beyond MOST_POINTS.
+    The average of a boolean is the share of true. Raises `MetricUnknown`, `AggregateImpossible`,
+    `FillImpossible`, `TimesInvalid`, what `Sampling.check` does, `TooManyPoints` beyond
+    MOST_POINTS, and `TooManyReadings` where more than MOST_READ values were to be thinned.
     """
     scope.require(Right.TELEMETRY_READ)
     terminal_id = await find_seen(conn, scope, terminal_code)
     check_window(start, end)
-    if step_seconds is not None:
-        _check_step(step_seconds, start, end)
-    profiles = await profiles_in_window(conn, terminal_id, start, end)
-    known = {name: kind for shown in profiles.values() for name, kind in shown.items()}
-    wanted = list(dict.fromkeys(metrics)) or list(known)
-    for name in wanted:
-        if name not in known:
-            raise MetricUnknown(f"The terminal has no metric {name[:80]}.", field="metric")
-    times: list[datetime] = []
-    columns: dict[str, list[Value | None]] = {name: [] for name in wanted}
-    for code, shown in profiles.items():
-        query = _query(code, shown, [n for n in wanted if n in shown], step_seconds, aggregate)
-        cursor = await conn.execute(
-            query,
-            {
-                "terminal_id": terminal_id,
-                "start": start,
-                "end": end,
-                "step": step_seconds,
-                "rows": MOST_POINTS + 1 - len(times),
-            },
-        )
-        for row in await cursor.fetchall():
-            times.append(row["time"])
-            for name, column in columns.items():
-                column.append(_plain(row.get(name)))
-        if len(times) > MOST_POINTS:
-            raise TooManyPoints(
-                f"This window holds more than {MOST_POINTS} readings.", field="step"
-            )
-    return Series(terminal_code, step_seconds, times, columns)
+    source = Source(await profiles_in_window(conn, terminal_id, start, end))
+    wanted = source.wanted(metrics)
+    check(wanted, start, end, sampling)
+    window = {"terminal_id": terminal_id, "start": start, "end": end}
+    return await read(conn, scope, Asked(terminal_code, source, wanted, window, sampling))
 
 
-def _check_step(step_seconds: int, start: datetime, end: datetime) -> None:
-    if step_seconds < SHORTEST_STEP_SECONDS:
-        raise TooManyPoints("A step is at least one second.", field="step")
-    if (end - start).total_seconds() / step_seconds > MOST_POINTS:
-        raise TooManyPoints(
-            f"This window has more than {MOST_POINTS} steps of {step_seconds} s.", field="step"
-        )
+def check(
+    wanted: Mapping[str, MetricType], start: datetime, end: datetime, sampling: Sampling
+) -> None:
+    """Refuse an aggregate or a fill that means nothing for one of these metrics, and the absurd."""
+    sampling.check(start, end, len(wanted))
+    if sampling.step_seconds is None:
+        return
+    for name, kind in wanted.items():
+        aggregated(name, kind, sampling.aggregate)
+        if sampling.fill is Fill.LINEAR and not _is_number(kind, sampling.aggregate):
+            raise FillImpossible(f"Between two values of {name} there is nothing.", field="fill")
 
 
-def _query(
-    profile: str,
-    shown: Mapping[str, MetricType],
-    metrics: Sequence[str],
-    step_seconds: int | None,
-    aggregate: Aggregate,
-) -> sql.Composed:
-    """Names come from the registry, never from the caller."""
-    view = sql.Identifier("visible", profile)
-    where = sql.SQL(
-        " from {view} where terminal_id = %(terminal_id)s and time >= %(start)s and time < %(end)s"
-    ).format(view=view)
-    if step_seconds is None:
-        columns = [sql.Identifier(name) for name in metrics]
-        head = sql.SQL("select {}").format(sql.SQL(", ").join([sql.Identifier("time"), *columns]))
-        return head + where + sql.SQL(" order by time limit %(rows)s")
-    chosen = [
-        sql.SQL("{} as {}").format(_aggregated(name, shown[name], aggregate), sql.Identifier(name))
-        for name in metrics
-    ]
-    bucket = sql.SQL(
-        "date_bin(make_interval(secs => %(step)s), time, 'epoch'::timestamptz) as time"
+def _is_number(kind: MetricType, aggregate: Aggregate) -> bool:
+    if aggregate is Aggregate.COUNT or kind in _SENT:
+        return True
+    return kind is MetricType.BOOLEAN and aggregate in _COUNTED_BOOLEAN
+
+
+_Columns = dict[str, Sequence[Value | None]]
+_Points = tuple[Sequence[datetime], _Columns, int]
+"""Times, columns, and of how many readings they are made."""
+
+
+async def read(conn: Connection, scope: Scope, asked: Asked) -> Series:
+    """What was asked for and found fit to be read."""
+    scope.require(Right.TELEMETRY_READ)
+    sampling = asked.sampling
+    thinned, by_step = False, sampling.step_seconds is not None
+    found: _Points = ([], {}, 0)
+    if by_step and asked.wanted:
+        found = await _by_step(conn, asked)
+    elif sampling.points is not None and asked.wanted:
+        found, thinned = await _thinned(conn, scope, asked, sampling.points)
+    elif asked.wanted:
+        found = await _raw(conn, asked)
+    times, columns, readings = found
+    return Series(
+        terminal=asked.terminal,
+        resolution=Resolution.STEP if by_step else Resolution.RAW,
+        step_seconds=sampling.step_seconds,
+        aggregate=sampling.aggregate if by_step else None,
+        fill=sampling.fill,
+        timezone=None if sampling.zone is None else sampling.zone.key,
+        thinned=thinned,
+        readings=readings,
+        times=times,
+        columns=columns,
     )
-    head = sql.SQL("select {}").format(sql.SQL(", ").join([bucket, *chosen]))
-    return head + where + sql.SQL(" group by 1 order by 1 limit %(rows)s")
 
 
-def _aggregated(name: str, kind: MetricType, aggregate: Aggregate) -> sql.Composed:
+async def count(conn: Connection, scope: Scope, asked: Asked, most: int) -> int:
+    """How many readings a series is made of, counted up to `most`."""
+    scope.require(Right.TELEMETRY_READ)
+    query = sql.SQL('select count(*) as "#n" from (select from ({rows}) r limit %(most)s) b')
+    wanted = {**asked.window, "most": most}
+    row = await (await conn.execute(query.format(rows=asked.rows), wanted)).fetchone()
+    assert row is not None
+    return int(row["#n"])
+
+
+def too_many_readings(terminal_code: str) -> TooManyPoints:
+    """What is said where more readings were to be answered as they came."""
+    return TooManyPoints(
+        f"This window holds more than {MOST_POINTS} readings of {terminal_code}.",
+        field="step",
+        remedy="Ask for a shorter time, for a step, or for points.",
+    )
+
+
+async def _raw(conn: Connection, asked: Asked) -> _Points:
+    query = sql.SQL("{rows} order by time limit %(most)s").format(rows=asked.rows)
+    rows = await (await conn.execute(query, {**asked.window, "most": MOST_POINTS + 1})).fetchall()
+    if len(rows) > MOST_POINTS:
+        raise too_many_readings(asked.terminal)
+    columns: _Columns = {name: [row[name] for row in rows] for name in asked.wanted}
+    return [row["time"] for row in rows], columns, len(rows)
+
+
+async def _by_step(conn: Connection, asked: Asked) -> _Points:
+    sampling = asked.sampling
+    edges = sampling.edges(asked.window["start"], asked.window["end"])
+    values = [
+        sql.SQL("{} as {}").format(aggregated(name, kind, sampling.aggregate), sql.Identifier(name))
+        for name, kind in asked.wanted.items()
+    ]
+    query = sql.SQL(
+        'select width_bucket(time, %(edges)s::timestamptz[]) - 1 as "#k",'
+        ' count(*) as "#n", {values} from ({rows}) r group by 1 order by 1'
+    ).format(values=sql.SQL(", ").join(values), rows=asked.rows)
+    rows = await (await conn.execute(query, {**asked.window, "edges": edges})).fetchall()
+    columns: _Columns = {name: [plain(row[name]) for row in rows] for name in asked.wanted}
+    times, columns = complete(edges, [row["#k"] for row in rows], columns, sampling)
+    return times, columns, sum(row["#n"] for row in rows)
+
+
+def complete(
+    edges: Sequence[datetime], places: Sequence[int], columns: _Columns, sampling: Sampling
+) -> tuple[Sequence[datetime], _Columns]:
+    """The steps that are answered, with what is in them; where values are counted, 0 for none."""
+    if sampling.fill is Fill.NONE:
+        return [edges[k] for k in places], columns
+    empty = 0 if sampling.aggregate is Aggregate.COUNT else None
+    whole = {
+        name: filling.spread(places, column, len(edges), empty) for name, column in columns.items()
+    }
+    return edges, {
+        name: filling.filled(edges, column, sampling.fill) for name, column in whole.items()
+    }
+
+
+async def _thinned(
+    conn: Connection, scope: Scope, asked: Asked, points: int
+) -> tuple[_Points, bool]:
+    """At most `points` values of each metric, and whether any is left out.
+
+    A time is there as soon as one metric has a point at it; the others have None then.
+    """
+    most = MOST_READ // len(asked.wanted)
+    readings = await count(conn, scope, asked, most + 1)
+    if readings > most:
+        raise TooManyReadings(
+            f"This window holds more than {MOST_READ} values to choose from.", field="points"
+        )
+    kept: dict[str, dict[datetime, Value]] = {}
+    thinned = False
+    for name, kind in asked.wanted.items():
+        choose = _triangles if kind in _SENT else _changes
+        kept[name], of = await choose(conn, asked, name, points)
+        thinned |= len(kept[name]) < of
+    times = sorted({time for values in kept.values() for time in values})
+    columns: _Columns = {
+        name: [values.get(time) for time in times] for name, values in kept.items()
+    }
+    return (times, columns, readings), thinned
+
+
+async def _triangles(
+    conn: Connection, asked: Asked, name: str, points: int
+) -> tuple[dict[datetime, Value], int]:
+    send, layout = _SENT[asked.wanted[name]]
+    metric = sql.Identifier(name)
+    query = sql.SQL(_PACKED).format(
+        send=sql.SQL(send).format(m=metric), m=metric, rows=asked.source.rows([name])
+    )
+    row = await (await conn.execute(query, asked.window, binary=True)).fetchone()
+    assert row is not None
+    packed = np.frombuffer(row["packed"], dtype=[("time", ">i8"), ("value", layout)])
+    times = packed["time"].astype(np.int64) + POSTGRES_EPOCH_US
+    places = thinning.chosen(times, packed["value"].astype(np.float64), points)
+    return {at(int(times[k])): packed["value"][k].item() for k in places}, len(packed)
+
+
+async def _changes(
+    conn: Connection, asked: Asked, name: str, points: int
+) -> tuple[dict[datetime, Value], int]:
+    query = sql.SQL(_CHANGES).format(m=sql.Identifier(name), rows=asked.source.rows([name]))
+    rows = await (await conn.execute(query, {**asked.window, "points": points})).fetchall()
+    return {row["time"]: row[name] for row in rows}, rows[0]["#all"] if rows else 0
+
+
+def aggregated(name: str, kind: MetricType, aggregate: Aggregate) -> sql.Composed:
+    """The values of a metric put together; AggregateImpossible where that means nothing."""
     forms = {MetricType.BOOLEAN: _BOOLEAN, MetricType.TEXT: {}}.get(kind, _NUMERIC)
     form = _ANY.get(aggregate) or forms.get(aggregate)
     if form is None:
@@ -133,7 +272,7 @@ def _aggregated(name: str, kind: MetricType, aggregate: Aggregate) -> sql.Compos
     return sql.SQL(form).format(m=sql.Identifier(name))
 
 
-def _plain(value: Any) -> Value | None:
+def plain(value: Any) -> Value | None:
     """What PostgreSQL's sums and averages of whole numbers are in JSON's numbers."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)

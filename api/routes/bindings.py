@@ -9,7 +9,6 @@ from api import etags
 from api.dependencies import Creates, Needs, Transaction
 from api.etags import IfMatch
 from api.paging import After, Limit, link_next
-from api.routes.telemetry import From, To
 from api.schemas.bindings import (
     BindingAnswer,
     BindingRequestAnswer,
@@ -22,6 +21,7 @@ from api.schemas.bindings import (
 )
 from api.schemas.shapes import PageOf
 from api.schemas.telemetry import EventAnswer
+from api.series_query import From, To
 from api.strict import StrictRoute
 from foundation.database import Connection
 from registry import binding_lists, binding_requests, bindings, group_clients, regions

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 
 from api.dependencies import LooksBack, Needs, Transaction
 from api.paging import After, Limit, link_next
-from api.routes.telemetry import From, To
 from api.schemas.shapes import PageOf
 from api.schemas.terminals import PresenceChangeAnswer, TerminalPresenceAnswer
+from api.series_query import From, To
 from api.strict import StrictRoute
 from registry import terminals
 from registry.scope import Right, Scope

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.dependencies import Creates, LooksBack, Needs, Transaction
 from api.paging import After, Limit, link_next
-from api.routes.telemetry import From, To
 from api.schemas.quarantine import (
     OutcomeAnswer,
     QuarantinedAnswer,
@@ -16,6 +15,7 @@ from api.schemas.quarantine import (
     StormAnswer,
 )
 from api.schemas.shapes import PageOf
+from api.series_query import From, To
 from api.strict import StrictRoute
 from registry.scope import Right, Scope
 from telemetry import reader, replays

@@ -1,30 +1,25 @@
 """What one terminal said: `/api/v1/terminals/{code}/latest`, `/telemetry` and `/events`."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 
-from api import limits, spreadsheets
+from api import limits, measured, spreadsheets
 from api.dependencies import LooksBack, Needs, Transaction
+from api.measured import AS_TABLE
 from api.paging import After, Limit, link_next
-from api.schemas.shapes import Instant, PageOf
+from api.schemas.shapes import PageOf
 from api.schemas.telemetry import EventAnswer, LatestValuesAnswer, SeriesAnswer
+from api.series_query import From, Metrics, Sampled, To, listed, window
 from api.strict import StrictRoute
 from registry.conditions import Severity
 from registry.scope import Right, Scope
 from telemetry import reader
-from telemetry.model import Aggregate
 
 router = APIRouter(prefix="/api/v1/terminals/{code}", tags=["telemetry"], route_class=StrictRoute)
 
 Present = Annotated[Scope, Needs(Right.TELEMETRY_READ)]
 Reader = Annotated[Scope, LooksBack(Right.TELEMETRY_READ)]
-From = Annotated[Instant | None, Query(alias="from", description="Inclusive.")]
-To = Annotated[Instant | None, Query(alias="to", description="Exclusive.")]
-
-_DEFAULT_SPAN = timedelta(hours=1)
 _AS_CSV: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
 }
@@ -38,7 +33,7 @@ async def latest_values(scope: Present, conn: Transaction, code: str) -> LatestV
 
 
 @router.get(
-    "/telemetry", operation_id="read_series", response_model=SeriesAnswer, responses=_AS_CSV
+    "/telemetry", operation_id="read_series", response_model=SeriesAnswer, responses=AS_TABLE
 )
 @limits.expensive
 async def read_series(
@@ -46,39 +41,24 @@ async def read_series(
     conn: Transaction,
     request: Request,
     code: str,
-    metric: Annotated[
-        str | None,
-        Query(max_length=2000, description="One or more, parted by commas; all if left out."),
-    ] = None,
+    sampling: Sampled,
+    metric: Metrics = None,
     start: From = None,
     end: To = None,
-    step: Annotated[int | None, Query(ge=1, le=31_622_400, description="Seconds.")] = None,
-    aggregate: Aggregate = Aggregate.AVERAGE,
-    chosen: Annotated[spreadsheets.Format, Query(alias="format")] = None,
+    chosen: measured.Chosen = None,
 ) -> Response:
     """The values of a terminal between two instants, by default of the last hour.
 
-    Raw as they came, or, with a `step`, one `aggregate` for each bucket of so many seconds.
+    Raw as they came; with `points` those of them that a chart needs; or, with a `step`, one
+    `aggregate` for each step.
     """
-    until = end or datetime.now(UTC)
-    series = await reader.series(
-        conn,
-        scope,
-        code,
-        [name for name in (metric or "").split(",") if name],
-        start or until - _DEFAULT_SPAN,
-        until,
-        step_seconds=step,
-        aggregate=aggregate,
-    )
-    if spreadsheets.is_wanted(request, chosen):
+    series = await reader.series(conn, scope, code, listed(metric), *window(start, end), sampling)
+    form = measured.wanted(request, chosen)
+    if form != "json":
         rows = zip(series.times, *series.columns.values(), strict=True)
-        return spreadsheets.response(f"{code}-telemetry", ["time", *series.columns], rows)
+        return measured.table(f"{code}-telemetry", form, ["time", *series.columns], rows)
     # Ten thousand points pass as they are: checking each again would cost more than reading them.
-    return Response(orjson.dumps(series, option=_ORJSON), media_type="application/json")
-
-
-_ORJSON = orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_DATACLASS
+    return Response(measured.as_json(series), media_type=measured.JSON)
 
 
 @router.get(

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from api.schemas.shapes import Answer, Utc
+from telemetry.model import Across, Aggregate, Fill, Resolution
 
 Value = bool | int | float | str
 
@@ -22,16 +23,62 @@ class LatestValuesAnswer(Answer):
     items: list[LatestAnswer]
 
 
+class LatestOfManyAnswer(Answer):
+    """The newest values of some terminals; `next` opens the page after them, null on the last."""
+
+    next: str | None = Field(examples=["cMETER-50.50"])
+    items: list[LatestValuesAnswer]
+
+
 class SeriesAnswer(Answer):
     """Values by time: `columns[metric][i]` was measured at `times[i]`, null where it was not.
 
-    With a step, `times` are the beginnings of its buckets, and empty buckets are left out.
+    With a step, `times` are the beginnings of its steps. `readings` is how many readings there are;
+    where it is `thinned`, values are left out, and null stands for those, too.
     """
 
     terminal: str = Field(examples=["METER-1"])
+    resolution: Resolution
     step_seconds: int | None = Field(examples=[None])
+    aggregate: Aggregate | None = Field(description="Null where values are raw.")
+    fill: Fill
+    timezone: str | None = Field(examples=["Asia/Shanghai"])
+    thinned: bool
+    readings: int = Field(examples=[1])
     times: list[Utc]
     columns: dict[str, list[Value | None]] = Field(examples=[{"voltage_a": [231.2]}])
+
+
+class SeriesOfManyAnswer(Answer):
+    """The series of some terminals in one window, each as it would be by itself."""
+
+    start: Utc = Field(alias="from")
+    end: Utc = Field(alias="to")
+    items: list[SeriesAnswer]
+
+
+class SetColumns(Answer):
+    """For each step a value, and of how many readings and terminals it is made."""
+
+    value: list[float | None] = Field(examples=[[231.2]])
+    readings: list[int] = Field(examples=[[360]])
+    terminals: list[int] = Field(examples=[[6]])
+
+
+class SetSeriesAnswer(Answer):
+    """One metric over many terminals, by step; `terminals` are in the set, heard of or not."""
+
+    profile: str = Field(examples=["smart_meter"])
+    metric: str = Field(examples=["voltage_a"])
+    step_seconds: int = Field(examples=[900])
+    aggregate: Aggregate
+    across: Across
+    fill: Fill
+    timezone: str | None = Field(examples=["Asia/Shanghai"])
+    terminals: int = Field(examples=[7])
+    readings: int = Field(examples=[360])
+    times: list[Utc]
+    columns: SetColumns
 
 
 class EventAnswer(Answer):

@@ -5,7 +5,13 @@ kind that it names, and about what is not there. A route without a line fails th
 """
 
 from registry.scope import Right
-from tests.api import declared_bindings, declared_files, declared_lives, declared_serving
+from tests.api import (
+    declared_bindings,
+    declared_files,
+    declared_lives,
+    declared_measured,
+    declared_serving,
+)
 from tests.api.asks import OPEN, Ask, Kind
 from tests.api.dealing import AWAITED, DEALS, DEALT, RECEIVED
 from tests.api.importing import APPLIED, IMPORTS, JOBS
@@ -153,6 +159,7 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"GET {_SAID}/telemetry?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/telemetry?format=csv&{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/telemetry?step=60&{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
+    *declared_measured.MEASURED,
     Ask(f"GET {_SAID}/events?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/events?format=csv&{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/presence", Right.TELEMETRY_READ, TERMINAL),

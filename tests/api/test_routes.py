@@ -294,7 +294,8 @@ async def test_a_series_is_read_raw_by_step_and_as_csv(house: World, app: FastAP
         ).json()
         table = await client.get(url, params=window, headers={"Accept": "text/csv"})
     assert raw == {
-        "terminal": "METER-1", "step_seconds": None, "times": stamps,
+        "terminal": "METER-1", "resolution": "raw", "step_seconds": None, "aggregate": None,
+        "fill": "none", "timezone": None, "thinned": False, "readings": 3, "times": stamps,
         "columns": {"voltage_a": [230.0, 232.0, 240.0]},
     }  # fmt: skip
     assert hourly["columns"]["voltage_a"] == [pytest.approx(234.0)]

@@ -21,10 +21,12 @@ from telemetry.errors import (
     LimitInvalid,
     MetricUnknown,
     QuarantineItemNotFound,
+    StepInvalid,
     TimesInvalid,
     TooManyPoints,
 )
 from telemetry.model import Aggregate, LatestValue, Reason, Search
+from telemetry.sampling import Sampling
 from tests.conftest import Database
 from tests.country import NANJING, everything, settled
 
@@ -112,8 +114,7 @@ async def test_a_bucket_is_one_value(
             [metric],
             NOON,
             NOON + 10 * MINUTE,
-            step_seconds=180,
-            aggregate=aggregate,
+            Sampling(step_seconds=180, aggregate=aggregate),
         )
 
     assert got.times == [NOON, NOON + 3 * MINUTE]
@@ -127,7 +128,7 @@ async def test_a_bucket_is_one_value(
         (TimesInvalid, [], NOON, NOON, None, Aggregate.AVERAGE),
         (TimesInvalid, [], NOON.replace(tzinfo=None), NOON, None, Aggregate.AVERAGE),
         (TooManyPoints, [], NOON, NOON + timedelta(days=1), 1, Aggregate.AVERAGE),
-        (TooManyPoints, [], NOON, NOON + MINUTE, 0, Aggregate.AVERAGE),
+        (StepInvalid, [], NOON, NOON + MINUTE, 0, Aggregate.AVERAGE),
         (AggregateImpossible, ["note"], NOON, NOON + MINUTE, 60, Aggregate.SUM),
     ],
 )
@@ -150,8 +151,7 @@ async def test_what_cannot_be_answered_is_refused(
                 metrics,
                 start,
                 end,
-                step_seconds=step,
-                aggregate=aggregate,
+                Sampling(step_seconds=step, aggregate=aggregate),
             )
 
 

@@ -1,0 +1,109 @@
+"""The newest values of many terminals: `/api/v1/telemetry/latest`."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api import limits, measured
+from api.dependencies import Needs, Transaction
+from api.measured import AS_TABLE
+from api.paging import After, link_next
+from api.schemas.telemetry import LatestOfManyAnswer
+from api.series_query import Metrics, Terminals, listed
+from api.strict import StrictRoute
+from foundation.database import Pool, transaction
+from registry import collections, group_clients, regions
+from registry.scope import Right, Scope
+from registry.terminal_lists import Filters
+from telemetry import latest_lists, many_series
+from telemetry.errors import TerminalsInvalid
+from telemetry.latest_lists import LatestValues
+
+router = APIRouter(prefix="/api/v1/telemetry", tags=["telemetry"], route_class=StrictRoute)
+
+MOST_NAMED = 1000
+_AT_ONCE = 500
+
+
+@router.get(
+    "/latest",
+    operation_id="latest_values_of_many",
+    response_model=LatestOfManyAnswer,
+    responses=AS_TABLE,
+)
+@limits.expensive
+async def latest_values_of_many(
+    scope: Annotated[Scope, Needs(Right.TELEMETRY_READ)],
+    conn: Transaction,
+    request: Request,
+    terminals: Terminals | None = None,
+    metric: Metrics = None,
+    group_client: Annotated[
+        str | None, Query(max_length=64, description="Owned by it or a client below it.")
+    ] = None,
+    region: Annotated[int | None, Query(description="Installed in its subtree.")] = None,
+    profile: Annotated[str | None, Query(max_length=64)] = None,
+    collection: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="In it now.")] = None,
+    after: After = None,
+    limit: Annotated[int, Query(ge=1, le=latest_lists.MOST_TERMINALS)] = 50,
+    chosen: measured.Chosen = None,
+) -> Response:
+    """The newest value of each metric of up to 1,000 named terminals, or of a page of a list.
+
+    All filters that are given hold, in the order of the list of terminals. As a table it has a line
+    for each value, so none for a terminal that was never heard.
+    """
+    filters = (group_client, region, profile, collection)
+    if terminals is not None:
+        if any(given is not None for given in (*filters, after)):
+            raise TerminalsInvalid(
+                "Name terminals, or filter the list of them; not both.",
+                field="terminals",
+                remedy="Leave one of the two out.",
+            )
+        named = await many_series.find_all(conn, scope, listed(terminals), MOST_NAMED)
+        found, next_key = list(named.items()), None
+    else:
+        owner = (
+            None if group_client is None else await group_clients.find(conn, scope, group_client)
+        )
+        page = await latest_lists.list_terminals(
+            conn,
+            scope,
+            after=after,
+            limit=limit,
+            **Filters(
+                group_client=None if owner is None else owner.id,
+                region=None if region is None else (await regions.find(conn, scope, region)).range,
+                profile=profile,
+                also=None
+                if collection is None
+                else await collections.filters_of(conn, scope, collection),
+            ),
+        )
+        found, next_key = list(page.items), page.next_key
+    values = _read(request.app.state.pool, scope, found, listed(metric))
+    form = measured.wanted(request, chosen)
+    if form == "json":
+        response = measured.json_streamed({"next": next_key}, values)
+    else:
+        header = ("terminal", "metric", "time", "value")
+        response = measured.streamed("latest", form, header, _lines(values))
+    link_next(request, response, next_key)
+    return response
+
+
+async def _read(
+    pool: Pool, scope: Scope, found: Sequence[tuple[str, int]], metrics: Sequence[str]
+) -> AsyncIterator[LatestValues]:
+    for first in range(0, len(found), _AT_ONCE):
+        async with transaction(pool, scope.settings()) as conn:
+            some = await latest_lists.of(conn, scope, found[first : first + _AT_ONCE], metrics)
+        for one in some:
+            yield one
+
+
+async def _lines(values: AsyncIterator[LatestValues]) -> AsyncIterator[measured.Rows]:
+    async for one in values:
+        yield [(one.terminal, item.metric, item.time, item.value) for item in one.items]

@@ -1,0 +1,68 @@
+"""The newest values of many terminals: which ones first, then their values, some at a time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Unpack
+
+from foundation import queries
+from foundation.database import Connection
+from registry import keyset, terminal_lists
+from registry.model import MetricType, Page
+from registry.scope import Right, Scope
+from registry.terminal_lists import Filters
+from telemetry.errors import LimitInvalid
+from telemetry.model import LatestValue
+from telemetry.reader import typed
+from telemetry.sight import EVER
+
+sql = queries.load("telemetry", "latest_lists.sql")
+
+MOST_TERMINALS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class LatestValues:
+    """The newest value of each metric of a terminal, by its name; none of one never heard."""
+
+    terminal: str
+    items: Sequence[LatestValue]
+
+
+async def list_terminals(
+    conn: Connection,
+    scope: Scope,
+    *,
+    after: str | None = None,
+    limit: int = 50,
+    **filters: Unpack[Filters],
+) -> Page[tuple[str, int]]:
+    """Code and id of a page of terminals, up to MOST_TERMINALS; as `terminal_lists.list_page`."""
+    scope.require(Right.TELEMETRY_READ)
+    if not 1 <= limit <= MOST_TERMINALS:
+        raise LimitInvalid(f"A page has 1 to {MOST_TERMINALS} terminals.", field="limit")
+    found: list[tuple[str, int]] = []
+    while True:
+        rows = min(limit - len(found), keyset.MOST_ROWS)
+        page = await terminal_lists.list_page(conn, scope, after=after, limit=rows, **filters)
+        found += [(terminal.code, terminal.id) for terminal in page.items]
+        after = page.next_key
+        if after is None or len(found) >= limit:
+            return Page(found, after)
+
+
+async def of(
+    conn: Connection,
+    scope: Scope,
+    terminals: Sequence[tuple[str, int]],
+    metrics: Sequence[str] = (),
+) -> list[LatestValues]:
+    """The newest values of terminals that were found in scope, in their order; perhaps of some
+    metrics only."""
+    scope.require(Right.TELEMETRY_READ)
+    values: Mapping[int, list[LatestValue]] = {number: [] for _, number in terminals}
+    asked = {"ids": list(values), "metrics": list(metrics) or None}
+    cursor = await conn.execute(sql.list_latest_of_many, asked | {"start": EVER[0], "end": EVER[1]})
+    async for row in cursor:
+        value = typed(MetricType(row["type"]), row["number"], row["text"])
+        values[row["terminal_id"]].append(LatestValue(row["metric"], row["time"], value))
+    return [LatestValues(code, values[number]) for code, number in terminals]

@@ -1,0 +1,36 @@
+"""What may be asked of what many terminals said, each and together, and by whom."""
+
+from registry.scope import Right
+from tests.api.asks import Ask, Kind
+from tests.api.parted import A_DAY, COLLECTIONS, EVERYBODY, FILES, MOMENTS
+from tests.api.world import minutes_ago
+
+NOTHING = Kind("nothing")
+MOMENT = Kind("moment of a terminal", MOMENTS)
+FILE = Kind("group client", FILES)
+COLLECTION = Kind("collection", COLLECTIONS)
+REGION = Kind("region", {"320500": EVERYBODY})
+
+_OF = "GET /api/v1/telemetry"
+_RFC3339 = "%Y-%m-%dT%H:%M:%SZ"
+_WINDOW = f"from={minutes_ago(4 * A_DAY):{_RFC3339}}&to={minutes_ago(-1):{_RFC3339}}"
+_TOGETHER = f"profile=smart_meter&metric=voltage_a&step=1h&across=sum&{_WINDOW}"
+_READ = Right.TELEMETRY_READ
+
+MEASURED: tuple[Ask, ...] = (
+    Ask(f"{_OF}/series?terminals={{name}}&{_WINDOW}", _READ, MOMENT),
+    Ask(f"{_OF}/series?terminals={{name}}&format=csv&{_WINDOW}", _READ, MOMENT),
+    Ask(f"{_OF}/series?terminals={{name}}&format=ndjson&points=9&{_WINDOW}", _READ, MOMENT),
+    Ask(f"{_OF}/series?terminals={{name}}&step=1d&timezone=Asia/Shanghai&fill=null"
+        f"&aggregate=count&{_WINDOW}", _READ, MOMENT),
+    Ask(f"{_OF}/aggregate?group_client={{name}}&{_TOGETHER}", _READ, FILE),
+    Ask(f"{_OF}/aggregate?collection={{name}}&{_TOGETHER}", _READ, COLLECTION),
+    Ask(f"{_OF}/aggregate?region={{name}}&format=csv&{_TOGETHER}", _READ, REGION),
+    Ask(f"{_OF}/latest", _READ, NOTHING),
+    Ask(f"{_OF}/latest?limit=10000&format=csv", _READ, NOTHING),
+    Ask(f"{_OF}/latest?limit=10000&format=ndjson&profile=smart_meter", _READ, NOTHING),
+    Ask(f"{_OF}/latest?terminals={{name}}", _READ, MOMENT),
+    Ask(f"{_OF}/latest?group_client={{name}}", _READ, FILE),
+    Ask(f"{_OF}/latest?collection={{name}}", _READ, COLLECTION),
+    Ask(f"{_OF}/latest?region={{name}}&metric=voltage_a", _READ, REGION),
+)  # fmt: skip
