@@ -22,7 +22,7 @@ Metrics = Annotated[
     ),
 ]
 Terminals = Annotated[
-    str, Query(max_length=65_536, description="Codes of terminals, parted by commas.")
+    str, Query(max_length=6600, description="Codes of up to 100 terminals, parted by commas.")
 ]
 
 _DEFAULT_SPAN = timedelta(hours=1)

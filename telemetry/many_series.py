@@ -19,16 +19,14 @@ sql = queries.load("telemetry", "many_series.sql")
 MOST_TERMINALS = 100
 
 
-async def find_all(
-    conn: Connection, scope: Scope, codes: Sequence[str], most: int = MOST_TERMINALS
-) -> dict[str, int]:
+async def find_all(conn: Connection, scope: Scope, codes: Sequence[str]) -> dict[str, int]:
     """The ids of terminals by code, each of which the scope sees some moment of.
 
     TerminalNotFound names all of which it sees none: who asks for many is not answered less.
     """
     scope.require(Right.TELEMETRY_READ)
-    if not 1 <= len(codes) <= most:
-        raise TerminalsInvalid(f"Name 1 to {most} terminals.", field="terminals")
+    if not 1 <= len(codes) <= MOST_TERMINALS:
+        raise TerminalsInvalid(f"Name 1 to {MOST_TERMINALS} terminals.", field="terminals")
     cursor = await conn.execute(
         sql.find_seen_terminals, scope.parameters() | {"codes": list(codes)}
     )

@@ -22,7 +22,6 @@ from telemetry.latest_lists import LatestValues
 
 router = APIRouter(prefix="/api/v1/telemetry", tags=["telemetry"], route_class=StrictRoute)
 
-MOST_NAMED = 1000
 _AT_ONCE = 500
 
 
@@ -49,7 +48,7 @@ async def latest_values_of_many(
     limit: Annotated[int, Query(ge=1, le=latest_lists.MOST_TERMINALS)] = 50,
     chosen: measured.Chosen = None,
 ) -> Response:
-    """The newest value of each metric of up to 1,000 named terminals, or of a page of a list.
+    """The newest value of each metric of up to 100 named terminals, or of a page of a list.
 
     All filters that are given hold, in the order of the list of terminals. As a table it has a line
     for each value, so none for a terminal that was never heard.
@@ -62,7 +61,7 @@ async def latest_values_of_many(
                 field="terminals",
                 remedy="Leave one of the two out.",
             )
-        named = await many_series.find_all(conn, scope, listed(terminals), MOST_NAMED)
+        named = await many_series.find_all(conn, scope, listed(terminals))
         found, next_key = list(named.items()), None
     else:
         owner = (
