@@ -151,7 +151,7 @@ async def compare(stand: Stand, day: date, samples: int) -> list[str]:
         stand.dsn("muster_api"), name="bench", statement_timeout_seconds=600
     ) as pool:
         for by, rows in slowly.items():
-            truth = {key: tuple(counts) for key, *counts in rows}
+            truth = {key or "": tuple(counts) for key, *counts in rows}
             for when in (None, day):
                 seen: dict[str | None, tuple[int, int, int]] = {}
                 after: str | None = None
