@@ -32,9 +32,14 @@ class Given:
     profiles: Annotated[str, Form(max_length=4000)] = ""
 
     @property
-    def named(self) -> list[str]:
-        """The codes of the profiles, in order."""
-        return self.profiles.replace(",", " ").replace("，", " ").split()
+    def terms(self) -> packages.Change:
+        """What the form says, profiles in its order."""
+        return {
+            "title_zh": self.title_zh.strip(),
+            "title_en": self.title_en.strip(),
+            "tier": self.tier,
+            "profiles": self.profiles.replace(",", " ").replace("，", " ").split(),
+        }
 
     @classmethod
     def of(cls, package: Package) -> "Given":
@@ -56,19 +61,10 @@ async def list_packages(screen: Reading) -> Response:
 @router.post("")
 async def define(screen: Defining, given: Annotated[Given, Depends()], code: Line = "") -> Response:
     """A new package, or the form again with what is wrong."""
-
-    async def act() -> None:
-        await packages.define(
-            screen.conn,
-            screen.scope,
-            code=code.strip(),
-            title_zh=given.title_zh.strip(),
-            title_en=given.title_en.strip(),
-            tier=given.tier,
-            profiles=given.named,
-        )
-
-    problem = await _refused(screen, act)
+    problem = await _refused(
+        screen,
+        lambda: packages.define(screen.conn, screen.scope, code=code.strip(), **given.terms),
+    )
     if problem is not None:
         return await _list(screen, given, problem, code)
     return RedirectResponse("/packages", 303)
@@ -83,19 +79,9 @@ async def package(screen: Reading, code: str) -> Response:
 @router.post("/{code}")
 async def change(screen: Defining, code: str, given: Annotated[Given, Depends()]) -> Response:
     """A package as the form says, or the form again with what is wrong."""
-
-    async def act() -> None:
-        await packages.change(
-            screen.conn,
-            screen.scope,
-            code,
-            title_zh=given.title_zh.strip(),
-            title_en=given.title_en.strip(),
-            tier=given.tier,
-            profiles=given.named,
-        )
-
-    problem = await _refused(screen, act)
+    problem = await _refused(
+        screen, lambda: packages.change(screen.conn, screen.scope, code, **given.terms)
+    )
     if problem is not None:
         return await _one(screen, code, given, problem)
     return RedirectResponse("/packages", 303)
@@ -104,17 +90,13 @@ async def change(screen: Defining, code: str, given: Annotated[Given, Depends()]
 @router.post("/{code}/retirement")
 async def retire(screen: Defining, code: str) -> Response:
     """Give it to nobody any more."""
-
-    async def act() -> None:
-        await packages.retire(screen.conn, screen.scope, code)
-
-    problem = await _refused(screen, act)
+    problem = await _refused(screen, lambda: packages.retire(screen.conn, screen.scope, code))
     if problem is not None:
         return await _one(screen, code, None, problem)
     return RedirectResponse("/packages", 303)
 
 
-async def _refused(screen: Screen, act: Callable[[], Awaitable[None]]) -> Problem | None:
+async def _refused(screen: Screen, act: Callable[[], Awaitable[object]]) -> Problem | None:
     try:
         async with screen.attempt():
             await act()
