@@ -83,7 +83,7 @@ class _Way:
         if cursor is None:
             return dict.fromkeys(self.columns, "" if code else -1)
         keys = cursor[1:].split(".")
-        if len(keys) != len(self.columns):
+        if len(keys) != len(self.columns) or not all(keys):
             raise keyset.CursorInvalid
         return dict(zip(self.columns, keys if code else map(_number, keys), strict=True))
 
@@ -121,11 +121,11 @@ async def list_page(
 ) -> Page[Terminal]:
     """One page of the terminals in scope, as far as the filters go.
 
-    In the order that an index gives the narrowest of what is asked: of a client by owner, of a
-    region by region, of everything by code. A narrower scope lists what is installed in its region,
-    then what its clients, or those it supervises, have elsewhere. `after` is the `next_key` of the
-    page before, with the same filters. `query` lists in place of ours and is asked for `more`;
-    `by_region` if it knows no codes.
+    In the order that an index gives the narrowest of what is asked: of a client by owner and
+    region, of a region by region, of everything by code. A narrower scope lists what is installed
+    in its region, then what its clients, or those it supervises, have elsewhere. `after` is the
+    `next_key` of the page before, with the same filters. `query` lists in place of ours and is
+    asked for `more`; `by_region` if it knows no codes.
     """
     scope.require(Right.TERMINALS_READ)
     asked = {**await conditions(conn, scope, **filters), **more}

@@ -10,7 +10,7 @@ from registry import keyset, terminal_lists
 from registry.model import MetricType, Page
 from registry.scope import Right, Scope
 from registry.terminal_lists import Filters
-from telemetry.errors import LimitInvalid
+from telemetry.errors import LimitInvalid, MetricUnknown
 from telemetry.model import LatestValue
 from telemetry.reader import typed
 from telemetry.sight import EVER
@@ -48,6 +48,14 @@ async def list_terminals(
         after = page.next_key
         if after is None or len(found) >= limit:
             return Page(found, after)
+
+
+async def check_metrics(conn: Connection, scope: Scope, names: Sequence[str]) -> None:
+    """MetricUnknown for one that no profile shows."""
+    scope.require(Right.TELEMETRY_READ)
+    row = await (await conn.execute(sql.list_unknown_metrics, {"names": list(names)})).fetchone()
+    if row is not None:
+        raise MetricUnknown(f"No profile has a metric {row['name'][:80]}.", field="metric")
 
 
 async def of(

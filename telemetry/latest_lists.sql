@@ -11,3 +11,8 @@ select l.terminal_id, l.metric, l.time, l.number, l.text, s.type
 from visible.latest l join shown s on s.terminal_id = l.terminal_id and s.name = l.metric
 where l.terminal_id = any (%(ids)s::int4[])
 order by l.terminal_id, l.metric;
+
+-- name: list_unknown_metrics
+-- Those of some names that no profile shows.
+select n.name from unnest(%(names)s::text[]) n(name)
+where not exists (select from registry.profile_metric m where m.name = n.name and not m.hidden);

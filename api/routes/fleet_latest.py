@@ -53,6 +53,7 @@ async def latest_values_of_many(
     All filters that are given hold, in the order of the list of terminals. As a table it has a line
     for each value, so none for a terminal that was never heard.
     """
+    await latest_lists.check_metrics(conn, scope, listed(metric))
     filters = (group_client, region, profile, collection)
     if terminals is not None:
         if any(given is not None for given in (*filters, after)):

@@ -216,7 +216,7 @@ async def test_pages_show_all_that_is_in_scope_once(pool: Pool) -> None:
     ]
     # In Jiangsu, by region; then c-1, of a client that Jiangsu supervises.
     assert await everything_listed(pool, supervisor) == [["e-1", "a-1"], ["a-2", "b-1"], ["c-1"]]
-    assert await everything_listed(pool, viewer) == [["d-1", "d-2"], ["e-1"]]
+    assert await everything_listed(pool, viewer) == [["e-1", "d-1"], ["d-2"]]
     assert await everything_listed(pool, nobody) == [[]]
     assert one != two
 
@@ -229,7 +229,7 @@ Filters = Callable[[int], dict[str, object]]
     [
         (lambda _: {"prefix": "a-"}, [["a-1", "a-2"]]),
         (lambda _: {"region": RegionRange(330000, 339999)}, [["c-1", "d-1"], ["d-2", "f-1"]]),
-        (lambda two: {"group_client": two}, [["d-1", "d-2"], ["e-1"]]),
+        (lambda two: {"group_client": two}, [["e-1", "d-1"], ["d-2"]]),
         (lambda two: {"group_client": two, "region": JIANGSU_RANGE}, [["e-1"]]),
         (lambda _: {"state": TerminalState.RETIRED}, [[]]),
         (lambda _: {"profile": "kettle"}, [[]]),
