@@ -276,9 +276,9 @@ async def test_tiers_are_everybodys_to_read_and_the_headquarters_to_change(
 
 
 async def test_the_jobs_do_what_is_due(pool: Pool, jobs: Pool) -> None:
-    """As their own role, which changes nothing else of a client."""
+    """As their own role, which never renames a client."""
     await verify(pool)
     async with transaction(jobs, JOBS.settings()) as conn:
         assert await client_files.end_verifications(conn, JOBS) == 0
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            await conn.execute("update registry.group_client set value_grade = 'A'")
+            await conn.execute("update registry.group_client set code = 'A'")
