@@ -95,7 +95,7 @@ async def list_terminals(
 ) -> Page[Attended]:
     """One page of the terminals in scope, each with its presence; as `terminal_lists.list_page`.
 
-    By `data` it is of those that were called so last, a moment ago.
+    By `data` it is of those that were called so last, a moment ago, and are so still.
     """
     scope.require(Right.TELEMETRY_READ)
     page = await terminal_lists.list_page(

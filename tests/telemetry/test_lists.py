@@ -156,3 +156,23 @@ async def test_who_was_not_called_since_is_not_listed_by_data(
     await _call(database)
 
     assert row["code"] in await walk(fleet, everything, 50, data=Heard.NEVER)
+
+
+async def test_who_is_otherwise_by_now_is_not_listed_as_it_was_called(
+    fleet: Pool, database: Database
+) -> None:
+    """What a line of the list says of itself is what the list is of."""
+    [row] = read(database, TRUTH + " where p.silent_since is not null order by t.id limit 1")
+    with psycopg.connect(database.superuser) as conn:
+        conn.execute(
+            "update telemetry.presence set silent_since = null where terminal_id ="
+            " (select id from registry.terminal where code = %s)",
+            (row["code"],),
+        )
+    assert row["code"] not in await walk(fleet, everything, 50, data=Heard.SILENT)
+    assert row["code"] not in await walk(fleet, everything, 50, data=Heard.ONLINE)
+    with psycopg.connect(database.superuser) as conn:
+        conn.execute("update telemetry.roll_call_clock set position = null")
+    await _call(database)
+
+    assert row["code"] in await walk(fleet, everything, 50, data=Heard.ONLINE)

@@ -57,8 +57,8 @@ language sql stable
 return format('r.data = any (%L) and r.terminal_id = t.id and r.state = t.state and r.region_code = t.region_code and r.group_client_id = coalesce(t.group_client_id, 0)',
     case wanted ->> 'data' when 'absent' then array['silent', 'never'] else array[wanted ->> 'data'] end);
 
--- What is asked of the presence of terminals `t`, as SQL: of their data as they were last called, once everybody was. A list is
--- walked and asks one after the other; what counts may join.
+-- What is asked of the presence of terminals `t`, as SQL: of their data as they were last called, once everybody was, or as they
+-- are `now`. A list is walked and asks one after the other; what counts may join.
 create or replace function telemetry.presence_conditions(wanted jsonb) returns text
 language sql stable
 return (
@@ -74,7 +74,7 @@ return (
                 format('greatest(p.session_since, case when p.session_up then p.data_at end) >= %L', known_since) end)) as session
         from told)
     select concat_ws(' and ', 'true',
-        case when wanted ? 'data' and complete then format('exists (select from telemetry.roll_call r where %s)', telemetry.called(wanted))
+        case when wanted ? 'data' and complete and not wanted ? 'now' then format('exists (select from telemetry.roll_call r where %s)', telemetry.called(wanted))
             else case wanted ->> 'data' when 'online' then online when 'never' then never when 'absent' then 'not ' || online
                 when 'silent' then format('not %s and not %s', online, never) end end,
         case wanted ->> 'session' when 'online' then format(session, '') when 'offline' then format(session, '= false')
@@ -82,8 +82,8 @@ return (
     from parts);
 revoke all on function telemetry.called(jsonb), telemetry.presence_conditions(jsonb) from public;
 
--- A page of those that were last called so, as SQL: each state of each is a short walk in the order of an index, however
--- few there are. Whoever has changed since is not in it before the next call.
+-- A page of those that were last called so and are so still, as SQL: each state of each is a short walk in the order of an
+-- index, however few there are. Whoever has become so since is not in it before the next call.
 create or replace function telemetry.called_list(wanted jsonb) returns text
 language sql stable
 return (
@@ -99,7 +99,7 @@ return (
             where r.data = d.data and r.state = s.state and %s and %s and %s order by r.region_code, r.terminal_id limit %s) t',
             case wanted ->> 'data' when 'absent' then array['silent', 'never'] else array[wanted ->> 'data'] end,
             array(select jsonb_array_elements_text(wanted -> 'states')), telemetry.called(wanted), part, registry.terminal_conditions(wanted),
-            telemetry.presence_conditions(wanted - 'data'), (wanted ->> 'rows')::int4) as text
+            telemetry.presence_conditions(wanted || '{"now": true}'), (wanted ->> 'rows')::int4) as text
         from walk)
     select case wanted ->> 'way'
         when 'client' then format('select t.* from %s cross join lateral (
