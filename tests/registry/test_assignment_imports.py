@@ -1,6 +1,7 @@
 """Files of who serves whom: assigned, handed over, refused as the single verb does, taken back."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -38,8 +39,8 @@ def lines(*rows: str) -> bytes:
     return "\n".join([HEADER, *rows]).encode()
 
 
-async def imported(pool: Pool, database: Database, content: bytes, **more: object) -> Import:
-    return await applied(pool, database, content, kind="assignments", **more)  # type: ignore[arg-type]
+async def imported(pool: Pool, database: Database, content: bytes, **more: Any) -> Import:
+    return await applied(pool, database, content, kind="assignments", **more)
 
 
 def served(database: Database) -> list[tuple[str, str, str, bool, bool]]:

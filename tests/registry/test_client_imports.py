@@ -1,5 +1,7 @@
 """Files of clients: checked row by row, applied once, parents in any order, and taken back."""
 
+from typing import Any
+
 import pytest
 
 from foundation.database import Pool, transaction
@@ -33,8 +35,8 @@ def plain(code: str, parent: str = "", region: str = "320100") -> str:
     return f"{code},{code},{parent},{region},power,gold"
 
 
-async def imported(pool: Pool, database: Database, content: bytes, **more: object) -> Import:
-    return await applied(pool, database, content, kind="clients", **more)  # type: ignore[arg-type]
+async def imported(pool: Pool, database: Database, content: bytes, **more: Any) -> Import:
+    return await applied(pool, database, content, kind="clients", **more)
 
 
 async def undone(pool: Pool, database: Database, number: int) -> Import:

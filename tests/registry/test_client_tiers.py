@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Unpack
 
 import psycopg
 import pytest
@@ -126,9 +127,9 @@ async def test_a_trial_ends_in_the_tier_after_it(
 async def test_a_trial_ends_in_a_tier_for_good(trial: Pool) -> None:
     """Days and the tier after them come together, and no trial follows another one."""
 
-    async def change(code: str, **changed: object) -> None:
+    async def change(code: str, **changed: Unpack[tiers.Change]) -> None:
         async with transaction(trial, ADMIN.settings()) as conn:
-            await tiers.change(conn, ADMIN, code, **changed)  # type: ignore[arg-type]
+            await tiers.change(conn, ADMIN, code, **changed)
 
     for code, changed in (
         ("gold", {"trial_days": 10}),

@@ -28,6 +28,7 @@ from telemetry.model import Across, Aggregate, Fill, Series, SetSeries
 from telemetry.sampling import Sampling
 from tests.conftest import Database
 from tests.country import HANGZHOU, NANJING, everything, register, settled
+from tests.telemetry.test_series import total
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -168,12 +169,13 @@ async def test_all_together_is_what_a_plain_model_says(fleet: Fleet) -> None:
     for aggregate in Aggregate:
         for across in Across:
             seconds = dice.choice((300, 900, 3600, 21_600))
-            how = {"step_seconds": seconds, "aggregate": aggregate}
-            for said, where in (
+            how: dict[str, Any] = {"step_seconds": seconds, "aggregate": aggregate}
+            of_all: Mapping[str, Any]
+            for said, of_all in (
                 (owned, {"owned_by": "power-zj"}),
                 (installed, {"within": NANJING}),
             ):
-                got = await fleet.together(across=across, **where, **how)  # type: ignore[arg-type]
+                got = await fleet.together(across=across, **of_all, **how)
                 expected = modelled(said, seconds, aggregate, across)
                 assert list(got.times) == list(expected)
                 columns = list(zip(*expected.values(), strict=True))
@@ -181,7 +183,7 @@ async def test_all_together_is_what_a_plain_model_says(fleet: Fleet) -> None:
                 assert list(got.columns["readings"]) == list(columns[1])
                 assert list(got.columns["terminals"]) == list(columns[2])
                 assert got.readings == sum(columns[1])
-                assert got.terminals == (3 if "owned_by" in where else 4)
+                assert got.terminals == (3 if "owned_by" in of_all else 4)
 
 
 async def test_gaps_of_all_are_filled_in_the_steps_of_a_zone(fleet: Fleet) -> None:
@@ -193,7 +195,7 @@ async def test_gaps_of_all_are_filled_in_the_steps_of_a_zone(fleet: Fleet) -> No
     assert list(got.times) == [NOON + k * 5 * MINUTE for k in range(72)]
     counted = dict(zip(got.times, got.columns["readings"], strict=True))
     assert 0 in counted.values()
-    assert (got.timezone, got.readings) == ("Asia/Kolkata", sum(counted.values()))  # type: ignore[arg-type]
+    assert (got.timezone, got.readings) == ("Asia/Kolkata", total(list(counted.values())))
     first = next(k for k, n in enumerate(counted.values()) if n)
     assert all(value is not None for value in got.columns["value"][first:])
 
