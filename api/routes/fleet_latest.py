@@ -53,7 +53,8 @@ async def latest_values_of_many(
     All filters that are given hold, in the order of the list of terminals. As a table it has a line
     for each value, so none for a terminal that was never heard.
     """
-    await latest_lists.check_metrics(conn, scope, listed(metric))
+    if metrics := listed(metric):
+        await latest_lists.check_metrics(conn, scope, metrics)
     filters = (group_client, region, profile, collection)
     if terminals is not None:
         if any(given is not None for given in (*filters, after)):
@@ -83,7 +84,7 @@ async def latest_values_of_many(
             ),
         )
         found, next_key = list(page.items), page.next_key
-    values = _read(request.app.state.pool, scope, found, listed(metric))
+    values = _read(request.app.state.pool, scope, found, metrics)
     form = measured.wanted(request, chosen)
     if form == "json":
         response = measured.json_streamed({"next": next_key}, values)

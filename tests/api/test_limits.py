@@ -213,20 +213,21 @@ async def test_a_query_that_takes_too_long_is_ended(house: World) -> None:
     assert after.status_code == 200
 
 
-def sleeping(house: World) -> int:
-    """How many queries sleep in the database."""
+def sleeping(house: World, like: str) -> int:
+    """How many queries that read so sleep in the database."""
     with psycopg.connect(house.database.superuser) as conn:
         rows = conn.execute(
             "select from pg_stat_activity where datname = current_database() and state = 'active'"
-            " and query like '%pg_sleep%' and pid <> pg_backend_pid()"
+            " and query like %s and pid <> pg_backend_pid()",
+            (like,),
         )
         return len(rows.fetchall())
 
 
-async def until(house: World, queries: int) -> None:
-    """Wait until so many queries sleep."""
+async def until(house: World, queries: int, like: str = "%pg_sleep%") -> None:
+    """Wait until so many queries that read so sleep."""
     async with asyncio.timeout(30):
-        while sleeping(house) != queries:  # noqa: ASYNC110 - another process's
+        while await asyncio.to_thread(sleeping, house, like) != queries:  # noqa: ASYNC110 - another process's
             await asyncio.sleep(0.02)
 
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from tests.api.conftest import asking
 from tests.api.served import served
-from tests.api.test_limits import limited
+from tests.api.test_limits import limited, until
 from tests.api.world import POWER, SUZHOU, World, minutes_ago
 
 MINUTE = timedelta(minutes=1)
@@ -208,22 +208,6 @@ async def test_what_cannot_be_answered_is_told_before_anything_is_sent(
             assert problem["remedy"]
 
 
-def sleeping(house: World) -> int:
-    """How many queries of the API wait for the readings of meters."""
-    with psycopg.connect(house.database.superuser) as conn:
-        rows = conn.execute(
-            "select from pg_stat_activity where datname = current_database() and state = 'active'"
-            " and query like '%width_bucket%' and pid <> pg_backend_pid()"
-        )
-        return len(rows.fetchall())
-
-
-async def until(house: World, queries: int) -> None:
-    async with asyncio.timeout(30):
-        while await asyncio.to_thread(sleeping, house) != queries:  # noqa: ASYNC110 - another process's
-            await asyncio.sleep(0.02)
-
-
 async def test_who_hangs_up_in_the_middle_of_a_file_leaves_no_query_behind(
     house: World, start: datetime
 ) -> None:
@@ -240,9 +224,9 @@ async def test_who_hangs_up_in_the_middle_of_a_file_leaves_no_query_behind(
             f"Authorization: Bearer {house.keys['power']}\r\n\r\n".encode()
         )
         assert b"200 OK" in await reader.readuntil(b"\r\n")
-        await until(house, queries=1)
+        await until(house, 1, like="%width_bucket%")
         writer.close()
-        await until(house, queries=0)
+        await until(house, 0, like="%width_bucket%")
         async with asking(app, house.keys["power"]) as client:
             assert (await client.get(LATEST, params={"terminals": "METER-1"})).status_code == 200
             assert "muster_api_abandoned_total 1.0" in (await client.get("/metrics")).text
