@@ -15,7 +15,7 @@ select nullif(registry.scope_history_from(), '-infinity') as history_from;
 -- name: list_profiles_in_window
 -- The profiles that a terminal had in a window, in order of time.
 select p.code, m.name, m.type
-from registry.profiles_in_window(%(terminal_id)s, %(start)s, %(end)s) with ordinality w(profile_id, k)
+from registry.profiles_in_window(array[%(terminal_id)s]::int4[], %(start)s, %(end)s) with ordinality w(terminal_id, profile_id, k)
 join registry.profile p on p.id = w.profile_id
 left join registry.profile_metric m on m.profile_id = p.id and not m.hidden
 order by w.k, m.position;

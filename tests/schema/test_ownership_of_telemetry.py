@@ -169,8 +169,8 @@ async def test_what_was_before_its_owner_stays_with_the_former(
     assert await seen(pool, new, "select imei from registry.hardware") == [
         {"imei": "356938035643809"}
     ]
-    window = f"{terminal.id}, '{NOON - 9 * MINUTE}'::timestamptz, '{NOON}'::timestamptz"
-    query = f"select registry.profiles_in_window({window}) as id"
+    window = f"array[{terminal.id}], '{NOON - 9 * MINUTE}'::timestamptz, '{NOON}'::timestamptz"
+    query = f"select profile_id as id from registry.profiles_in_window({window})"
     assert await seen(pool, new, query) == []
     assert len(await seen(pool, await client_scope(pool, "power-js"), query)) == 1
 

@@ -94,23 +94,27 @@ begin atomic
              or registry.terminal_is_in_region(o.terminal_id))));
 end;
 
--- The profiles that a terminal had in a window, in order of time, as far as the scope sees moments of
--- them: a former owner does not see the terminal's own row, and a new one not what it was before.
-create or replace function registry.profiles_in_window(wanted_terminal_id int4, window_start timestamptz, window_end timestamptz)
-returns setof int4
+-- The profiles that terminals had in a window, each terminal's in order of time, as far as the scope sees moments of
+-- them: a former owner does not see the terminal's own row, and a new one not what it was before. Of many terminals at
+-- once, since whose clients the scope sees is found once a call.
+drop function if exists registry.profiles_in_window(int4, timestamptz, timestamptz);
+create or replace function registry.profiles_in_window(wanted_terminal_ids int4[], window_start timestamptz, window_end timestamptz)
+returns table (terminal_id int4, profile_id int4)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
-    select p.profile_id from (
-        select distinct on (i.profile_id) i.profile_id, i.valid_from from registry.terminal_profile i
-        where i.terminal_id = wanted_terminal_id and i.valid_from < window_end and coalesce(i.valid_to, 'infinity') > window_start
+    select p.terminal_id, p.profile_id from (
+        select distinct on (i.terminal_id, i.profile_id) i.terminal_id, i.profile_id, i.valid_from
+        from registry.terminal_profile i
+        where i.terminal_id = any (wanted_terminal_ids)
+            and i.valid_from < window_end and coalesce(i.valid_to, 'infinity') > window_start
             and exists (select from registry.ownership o where o.terminal_id = i.terminal_id
                 and o.valid_from < least(coalesce(i.valid_to, 'infinity'), window_end)
                 and coalesce(o.valid_to, 'infinity') > greatest(i.valid_from, window_start)
                 and (registry.scope_everything()
                      or o.group_client_id in (select registry.visible_group_clients())
                      or registry.terminal_is_in_region(o.terminal_id)))
-        order by i.profile_id, i.valid_from) p
-    order by p.valid_from;
+        order by i.terminal_id, i.profile_id, i.valid_from) p
+    order by p.terminal_id, p.valid_from;
 end;
 
 -- One policy for the scoped roles on each relation, and one for those who serve everybody.
@@ -166,7 +170,7 @@ $policies$;
 grant execute on function registry.scoped_client_subtree(), registry.group_clients_of(int4, int4, int4[]),
     registry.visible_group_clients(), registry.terminal_is_in_region(int4), registry.terminal_is_visible(int4),
     registry.terminal_is_visible_between(int4, timestamptz, timestamptz),
-    registry.profiles_in_window(int4, timestamptz, timestamptz), registry.scope_history_from()
+    registry.profiles_in_window(int4[], timestamptz, timestamptz), registry.scope_history_from()
     to muster_reader, muster_jobs, muster_api, muster_inspect;
 
 revoke all on all tables in schema registry from muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
