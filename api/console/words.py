@@ -162,7 +162,7 @@ STANDINGS = {
     Standing.LOST: _("lost"),
 }
 
-RANGES = {"1h": _("1 h"), "24h": _("24 h"), "7d": _("7 d")}
+RANGES = {"1h": _("1 h"), "24h": _("24 h"), "7d": _("7 d"), "31d": _("31 d"), "1y": _("1 y")}
 
 GAPS = {
     GapKind.MISSING: _("not come while later ones have"),

@@ -1,5 +1,6 @@
 // One metric of one terminal, as it was and as it comes in.
 import { heard, isFresh } from "./connection.js";
+import { axes, drawLimit, fitted, followTheme, palette, pointsOf, size, stamp, verticalScale, withGaps, written } from "./plotting.js";
 import { exactly } from "./times.js";
 
 const pollMs = 1000;
@@ -13,7 +14,7 @@ async function watch(holder) {
   const { address, metric, unit, low, high, step, seconds, patience } = holder.dataset;
   const windowSeconds = Number(seconds);
   const data = [[], []];
-  const plot = draw(holder, metric, unit, [low, high].map((limit) => limit === "" ? null : Number(limit)));
+  const plot = draw(holder, unit, [low, high].map((limit) => limit === "" ? null : Number(limit)));
   let first = true;
   for (;;) {
     const now = Date.now() / 1000;
@@ -39,11 +40,7 @@ async function ask(address, metric, from, to, step) {
     const answer = await fetch(`${address}?${query}`, { headers: { Accept: "application/json" } });
     heard(answer.status);
     if (!answer.ok) return null;
-    const { times, columns } = await answer.json();
-    // A reading may hold other metrics only: that is no gap of this one.
-    const points = times.map((time, at) => [Date.parse(time) / 1000, columns[metric][at]])
-      .filter(([, value]) => value !== null);
-    return [points.map(([time]) => time), points.map(([, value]) => Number(value))];
+    return pointsOf(await answer.json(), metric);
   } catch {
     isFresh(false);
     return null;
@@ -63,25 +60,11 @@ function merge([times, values], [newTimes, newValues], oldest) {
   values.splice(0, drop);
 }
 
-// Where nothing came for longer than the terminal is given, the line is broken, not drawn across.
-function withGaps([times, values], patience) {
-  const drawn = [[], []];
-  times.forEach((time, at) => {
-    if (at > 0 && time - times[at - 1] > patience) {
-      drawn[0].push((time + times[at - 1]) / 2);
-      drawn[1].push(null);
-    }
-    drawn[0].push(time);
-    drawn[1].push(values[at]);
-  });
-  return drawn;
-}
-
 function tellNewest([times, values], unit) {
   const newest = document.getElementById("newest");
   const at = values.length - 1;
   if (!newest || at < 0) return;
-  const text = written(values[at]);
+  const text = written(values[at], words);
   const number = newest.querySelector("[data-number]");
   if (number.textContent !== text) {
     number.textContent = text;
@@ -93,27 +76,17 @@ function tellNewest([times, values], unit) {
   newest.hidden = false;
 }
 
-function draw(holder, metric, unit, limits) {
-  const colours = () => ({
-    line: colour("--accent"), fill: colour("--accent-soft"), grid: colour("--line"),
-    text: colour("--ink-3"), limit: colour("--bad"),
+function draw(holder, unit, limits) {
+  const colours = () => palette({
+    line: "--accent", fill: "--accent-soft", grid: "--line", text: "--ink-3", limit: "--bad",
   });
   let now = colours();
-  const axis = {
-    stroke: () => now.text, font: `11px ${getComputedStyle(document.body).fontFamily}`,
-    grid: { stroke: () => now.grid, width: 1 }, ticks: { stroke: () => now.grid, width: 1, size: 4 },
-  };
-  const language = document.documentElement.lang;
-  const size = () => ({ width: holder.clientWidth, height: holder.clientHeight });
   const plot = new uPlot({
-    ...size(),
+    ...size(holder),
     padding: [8, 20, 0, 0],
     cursor: { y: false, points: { size: 7 } },
-    scales: { x: { time: true }, y: { range: (_, least, most) => words ? [-0.2, 1.2] : around(least, most) } },
-    axes: [
-      { ...axis, size: 28, values: (_, splits, __, ___, gap) => splits.map((at) => label(at, gap, language)) },
-      { ...axis, ...(words && { splits: [0, 1] }), size: 52, values: (_, splits) => splits.map(written) },
-    ],
+    scales: { x: { time: true }, y: verticalScale(words) },
+    axes: axes(() => now, words),
     series: [
       {},
       {
@@ -127,66 +100,18 @@ function draw(holder, metric, unit, limits) {
       setCursor: [(u) => tellCursor(u, unit)],
     },
   }, [[], []], holder);
-  new ResizeObserver(() => plot.setSize(size())).observe(holder);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  followTheme(() => {
     now = colours();
     plot.redraw();
   });
-  return plot;
-}
-
-function drawLimit(plot, limit, stroke) {
-  const { min, max } = plot.scales.y;
-  if (limit === null || min == null || limit < min || limit > max) return;
-  const { left, width } = plot.bbox;
-  const y = Math.round(plot.valToPos(limit, "y", true));
-  plot.ctx.save();
-  plot.ctx.strokeStyle = stroke;
-  plot.ctx.setLineDash([4, 4]);
-  plot.ctx.beginPath();
-  plot.ctx.moveTo(left, y);
-  plot.ctx.lineTo(left + width, y);
-  plot.ctx.stroke();
-  plot.ctx.restore();
+  return fitted(plot, holder);
 }
 
 function tellCursor(plot, unit) {
   const told = document.getElementById("cursor");
   const at = plot.cursor.idx;
   const value = at == null ? null : plot.data[1][at];
-  told.textContent = value == null ? "" : `${exactly(plot.data[0][at] * 1000)}   ${written(value)} ${unit}`;
-}
-
-// A flat line needs room too, and the line should not touch the frame.
-function around(least, most) {
-  if (least == null) return [0, 1];
-  const room = (most - least) * 0.12 || Math.abs(most) * 0.05 || 1;
-  return [least - room, most + room];
-}
-
-function label(at, gap, language) {
-  const day = { month: "2-digit", day: "2-digit" };
-  const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(gap < 60 && { second: "2-digit" }) };
-  return new Intl.DateTimeFormat(language, gap >= 86400 ? day : time).format(at * 1000);
-}
-
-function written(value) {
-  if (words && Number.isInteger(value)) return words[value];
-  return value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: Math.abs(value) < 10 ? 4 : 2 });
-}
-
-// A token may be light-dark(): only a resolved property is a colour that a canvas takes.
-function colour(token) {
-  const probe = document.createElement("i");
-  probe.style.color = `var(${token})`;
-  document.body.append(probe);
-  const resolved = getComputedStyle(probe).color;
-  probe.remove();
-  return resolved;
-}
-
-function stamp(seconds) {
-  return new Date(seconds * 1000).toISOString();
+  told.textContent = value == null ? "" : `${exactly(plot.data[0][at] * 1000)}   ${written(value, words)} ${unit}`;
 }
 
 function pause(milliseconds) {

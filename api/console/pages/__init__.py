@@ -14,6 +14,7 @@ from api.console.pages import (
     bindings,
     book,
     certificates,
+    charts,
     client_files,
     client_tiers,
     clients,
@@ -29,6 +30,7 @@ from api.console.pages import (
     packages,
     profiles,
     quarantine,
+    readings,
     sims,
     standpoints,
     supervision,
@@ -44,7 +46,8 @@ router = APIRouter(include_in_schema=False)
 for subject in (account, own, actions, files, overview, supervision, terminal_list, terminals,
                 lives, certificates, collections, sims, bindings, book, hand_overs, clients,
                 client_files, client_tiers, packages, standpoints, profiles, decoding, events,
-                quarantine, transfers, imports, users, api_keys, audit):  # fmt: skip
+                charts, readings, quarantine, transfers, imports, users, api_keys,
+                audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
