@@ -65,15 +65,16 @@ def streamed(
     return StreamingResponse(lines(), media_type=_media_type(form), headers=_named(name, form))
 
 
-def json_streamed(head: object, items: AsyncIterator[object]) -> StreamingResponse:
+def json_streamed(head: object, batches: AsyncIterator[Sequence[object]]) -> StreamingResponse:
     """An object of `head` and a list `items` that is read as it is sent."""
 
     async def pieces() -> AsyncIterator[bytes]:
         yield as_json(head)[:-1] + b',"items":['
         comma = b""
-        async for item in apart(items):
-            yield comma + as_json(item)
-            comma = b","
+        async for batch in apart(batches):
+            if batch:
+                yield comma + as_json(batch)[1:-1]
+                comma = b","
         yield b"]}"
 
     return StreamingResponse(pieces(), media_type=JSON)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
+from psycopg.rows import tuple_row
+
 from foundation import queries
 from foundation.database import Connection
 from registry import keyset, terminal_lists
@@ -18,6 +20,9 @@ from telemetry.sight import EVER
 sql = queries.load("telemetry", "latest_lists.sql")
 
 MOST_TERMINALS = 10_000
+
+_EVER = {"start": EVER[0], "end": EVER[1]}
+_TYPES = {kind.value: kind for kind in MetricType}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +73,10 @@ async def of(
     metrics only."""
     scope.require(Right.TELEMETRY_READ)
     values: Mapping[int, list[LatestValue]] = {number: [] for _, number in terminals}
-    asked = {"ids": list(values), "metrics": list(metrics) or None}
-    cursor = await conn.execute(sql.list_latest_of_many, asked | {"start": EVER[0], "end": EVER[1]})
-    async for row in cursor:
-        value = typed(MetricType(row["type"]), row["number"], row["text"])
-        values[row["terminal_id"]].append(LatestValue(row["metric"], row["time"], value))
+    asked = {"ids": list(values), "metrics": list(metrics) or None, **_EVER}
+    async with conn.cursor(row_factory=tuple_row) as cursor:  # forty thousand rows are no rarity
+        await cursor.execute(sql.list_latest_of_many, asked)
+        for terminal_id, metric, time, number, text, kind in await cursor.fetchall():
+            value = LatestValue(metric, time, typed(_TYPES[kind], number, text))
+            values[terminal_id].append(value)
     return [LatestValues(code, values[number]) for code, number in terminals]

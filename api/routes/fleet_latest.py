@@ -97,14 +97,19 @@ async def latest_values_of_many(
 
 async def _read(
     pool: Pool, scope: Scope, found: Sequence[tuple[str, int]], metrics: Sequence[str]
-) -> AsyncIterator[LatestValues]:
+) -> AsyncIterator[Sequence[LatestValues]]:
     for first in range(0, len(found), _AT_ONCE):
         async with transaction(pool, scope.settings()) as conn:
             some = await latest_lists.of(conn, scope, found[first : first + _AT_ONCE], metrics)
-        for one in some:
-            yield one
+        yield some
 
 
-async def _lines(values: AsyncIterator[LatestValues]) -> AsyncIterator[measured.Rows]:
-    async for one in values:
-        yield [(one.terminal, item.metric, item.time, item.value) for item in one.items]
+async def _lines(
+    batches: AsyncIterator[Sequence[LatestValues]],
+) -> AsyncIterator[measured.Rows]:
+    async for batch in batches:
+        yield [
+            (one.terminal, item.metric, item.time, item.value)
+            for one in batch
+            for item in one.items
+        ]

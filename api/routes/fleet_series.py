@@ -60,18 +60,20 @@ async def read_series_of_many(
     return measured.streamed("telemetry", form, header, _lines(found, columns))
 
 
-async def _read(pool: Pool, scope: Scope, prepared: Sequence[Asked]) -> AsyncIterator[Series]:
+async def _read(
+    pool: Pool, scope: Scope, prepared: Sequence[Asked]
+) -> AsyncIterator[Sequence[Series]]:
     """One series after the other, each in a transaction of its own."""
     for asked in prepared:
         async with transaction(pool, scope.settings()) as conn:
             found = await series.read(conn, scope, asked)
-        yield found
+        yield [found]
 
 
 async def _lines(
-    found: AsyncIterator[Series], columns: Sequence[str]
+    found: AsyncIterator[Sequence[Series]], columns: Sequence[str]
 ) -> AsyncIterator[measured.Rows]:
-    async for one in found:
+    async for [one] in found:
         absent = [None] * len(one.times)
         values = [one.columns.get(name, absent) for name in columns]
         yield [(one.terminal, *row) for row in zip(one.times, *values, strict=True)]
