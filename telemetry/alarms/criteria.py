@@ -6,7 +6,7 @@ Between is the hysteresis: an alarm that lasts goes on, and one that does not is
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ class Threshold:
     above: float | None = None
     below: float | None = None
     clear: float | None = None
+    kind: Literal["threshold"] = "threshold"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -60,6 +61,7 @@ class Band:
     low: float
     high: float
     margin: float = 0.0
+    kind: Literal["band"] = "band"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -78,6 +80,7 @@ class Truth:
 
     metric: str
     wrong: bool = True
+    kind: Literal["truth"] = "truth"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -101,6 +104,7 @@ class Place:
     margin_metres: float = 0.0
     latitude: str = "latitude"
     longitude: str = "longitude"
+    kind: Literal["place"] = "place"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -133,6 +137,7 @@ class Change:
     rise: float | None = None
     fall: float | None = None
     longest_seconds: float = 86_400.0
+    kind: Literal["change"] = "change"
 
     def stand(self, times_us: Int64s, values: Values) -> Stands:
         """Of each value of one terminal but the first, which only is compared with."""
@@ -153,6 +158,7 @@ class Stuck:
     """A value that stays exactly what it was; how long it may is the rule's `for_seconds`."""
 
     metric: str
+    kind: Literal["stuck"] = "stuck"
 
     def stand(self, times_us: Int64s, values: Values) -> Stands:
         """Of each value of one terminal but the first, which only is compared with."""

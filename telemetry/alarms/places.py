@@ -6,7 +6,7 @@ fence of fifty kilometres is told to some hundred metres, one of a yard to less 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ class Circle:
     latitude: float
     longitude: float
     metres: float
+    kind: Literal["circle"] = "circle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Polygon:
     """
 
     points: Sequence[tuple[float, float]]
+    kind: Literal["polygon"] = "polygon"
 
 
 Fence: TypeAlias = Circle | Polygon
