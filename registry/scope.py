@@ -16,6 +16,8 @@ class Right(StrEnum):
     ACCOUNT_OVERSEE = "account.oversee"
     ACCOUNT_READ = "account.read"
     ACCOUNT_SET_PASSWORD = "account.set_password"  # noqa: S105
+    ALARMS_READ = "alarms.read"
+    ALARMS_TEND = "alarms.tend"
     API_KEYS_ISSUE = "api_keys.issue"
     API_KEYS_READ = "api_keys.read"
     ASSIGNMENTS_CHANGE = "assignments.change"
@@ -48,6 +50,8 @@ class Right(StrEnum):
     QUARANTINE_REPLAY = "quarantine.replay"
     REGIONS_DEFINE = "regions.define"
     REGIONS_READ = "regions.read"
+    RULES_CHANGE = "rules.change"
+    RULES_READ = "rules.read"
     SIMS_CHANGE = "sims.change"
     SIMS_INSTALL = "sims.install"
     SIMS_MOVE = "sims.move"
@@ -114,11 +118,13 @@ _WHILE_AWAITED: Mapping[Awaits, frozenset[Right]] = MappingProxyType(
 _WATCHING = frozenset(
     {
         Right.ACCOUNT_READ,
+        Right.ALARMS_READ,
         Right.COLLECTIONS_READ,
         Right.GROUP_CLIENTS_READ,
         Right.PROFILES_READ,
         Right.QUARANTINE_READ,
         Right.REGIONS_READ,
+        Right.RULES_READ,
         Right.SIMS_READ,
         Right.TELEMETRY_READ,
         Right.TERMINALS_READ,
@@ -137,6 +143,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
         Role.OPERATOR: _SERVING
         | _KEEPING_FILES
         | {
+            Right.ALARMS_TEND,
             Right.ASSIGNMENTS_CHANGE,
             Right.AUDIT_READ,
             Right.BINDINGS_APPROVE,
@@ -153,6 +160,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.IMPORTS_RUN,
             Right.JOBS_READ,
             Right.QUARANTINE_REPLAY,
+            Right.RULES_CHANGE,
             Right.SIMS_CHANGE,
             Right.SIMS_INSTALL,
             Right.SIMS_MOVE,
@@ -181,6 +189,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
         | _KEEPING_FILES,
         Role.CLIENT_ADMIN: _WATCHING
         | {
+            Right.ALARMS_TEND,
             Right.API_KEYS_ISSUE,
             Right.API_KEYS_READ,
             Right.AUDIT_READ,
@@ -188,12 +197,13 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.COLLECTIONS_CHANGE,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,
+            Right.RULES_CHANGE,
             Right.TRANSFERS_SIGN,
             Right.SIMS_MOVE,  # as a client does: suspend and take into use again
             Right.USERS_APPOINT,
             Right.USERS_READ,
         },
-        Role.CLIENT_VIEWER: _WATCHING,
+        Role.CLIENT_VIEWER: _WATCHING | {Right.ALARMS_TEND},
         Role.SCRAPER: frozenset({Right.ACCOUNT_READ, Right.METRICS_SCRAPE}),
     }
 )

@@ -5,7 +5,7 @@ time, with its place in the feed in the same transaction: no order of batches an
 moves a value back or leaves one out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,19 @@ sql = queries.load("telemetry")
 FOLLOWER = "latest"
 
 
-async def catch_up(conn: Connection) -> int:
-    """Take over the feed's next batches in the caller's transaction; returns how many came."""
+Before = Callable[[Connection, Sequence[Batch]], Awaitable[object]]
+
+
+async def catch_up(conn: Connection, before: Before | None = None) -> int:
+    """Take over the feed's next batches in the caller's transaction; returns how many came.
+
+    Who is to see them while the newest values are those before them is told first.
+    """
     followed = await batches.follow(conn, FOLLOWER)
     if not followed:
         return 0
+    if before is not None:
+        await before(conn, followed)
     await conn.execute(sql.keep_latest, _newest(followed))
     await batches.advance(conn, FOLLOWER, followed)
     return len(followed)

@@ -1,4 +1,5 @@
--- Rules: what is wrong with a terminal, as data. One is a group client's, or the operator's in a region.
+-- Rules: what is wrong with a terminal, as data. One is a group client's, or the operator's in a region. `held_since` is when it
+-- was enabled, or made to watch for something else: what came of it before is over then.
 create table telemetry.rule (
     id int4 generated always as identity primary key,
     version int4 not null default 1,
@@ -15,6 +16,7 @@ create table telemetry.rule (
     enabled boolean not null default false,
     created_at timestamptz not null default now(),
     changed_at timestamptz not null default clock_timestamp(),
+    held_since timestamptz not null default clock_timestamp(),
     constraint rule_has_one_owner check ((group_client_id is null) <> (region_code is null))
 );
 create index rule_client on telemetry.rule (group_client_id);
@@ -30,6 +32,7 @@ create table telemetry.rule_standing (
     newest_us int8 not null,
     bad_since_us int8,
     is_raised boolean not null,
+    kept_at timestamptz not null default now(),
     primary key (rule_id, terminal_id)
 );
 

@@ -1,0 +1,56 @@
+-- An instant of a Unix time in microseconds.
+create or replace function telemetry.instant(unix_us int8) returns timestamptz
+language sql immutable parallel safe strict
+return 'epoch'::timestamptz + unix_us * interval '1 microsecond';
+
+-- Whether a rule is of a terminal, as both are now: of its owner or region, and in service.
+create or replace function telemetry.rule_is_of(rule telemetry.rule, terminal registry.terminal) returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select terminal.state = 'in_service' and terminal.profile_id = rule.profile_id
+        and (rule.terminal_id is null or rule.terminal_id = terminal.id)
+        and (rule.group_client_id is null or exists (
+            select from registry.group_client_lineage l
+            where l.ancestor_id = rule.group_client_id and l.group_client_id = terminal.group_client_id))
+        and (rule.region_code is null or exists (
+            select from registry.region g
+            where g.code = rule.region_code and terminal.region_code between g.code and g.last_code))
+        and (rule.collection_id is null or exists (
+            select from registry.collection_member m
+            where m.collection_id = rule.collection_id and m.terminal_id = terminal.id));
+end;
+
+revoke all on function telemetry.rule_is_of(telemetry.rule, registry.terminal) from public;
+grant execute on function telemetry.rule_is_of(telemetry.rule, registry.terminal) to muster_jobs;
+
+do $policies$
+declare
+    owners constant text := '(select registry.scope_everything())
+        or region_code between (select registry.scope_region_low()) and (select registry.scope_region_high())
+        or group_client_id in (select registry.visible_group_clients())';
+    relation text;
+begin
+    foreach relation in array array['rule', 'alarm'] loop
+        execute format('alter table telemetry.%I enable row level security, force row level security', relation);
+        execute format('drop policy if exists scoped on telemetry.%I', relation);
+        execute format('create policy scoped on telemetry.%I to muster_api, muster_reader using (%s) with check (%s)', relation, owners, owners);
+        execute format('drop policy if exists everybody on telemetry.%I', relation);
+        execute format('create policy everybody on telemetry.%I to muster_owner, muster_jobs, muster_inspect using (true)', relation);
+    end loop;
+end
+$policies$;
+revoke all on telemetry.rule, telemetry.rule_standing, telemetry.alarm, telemetry.alarm_note
+    from muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
+grant select on telemetry.rule, telemetry.alarm to muster_api, muster_jobs, muster_inspect;
+grant select on telemetry.rule_standing, telemetry.alarm_note to muster_jobs, muster_inspect;
+grant insert, update, delete on telemetry.rule_standing to muster_jobs;
+grant insert, update on telemetry.rule to muster_api;
+grant insert, update on telemetry.alarm to muster_jobs;
+grant update (acknowledged_at, acknowledged_by, assignee, shelved_until, cleared_at, cleared_because, cleared_by, version)
+    on telemetry.alarm to muster_api;
+
+do $audited$
+begin
+    perform registry.audit_changes('telemetry.rule', 'r.id::text', part => 'r.name', owner => 'r.group_client_id');
+end
+$audited$;

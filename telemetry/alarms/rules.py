@@ -1,0 +1,176 @@
+"""Rules in scope: made, changed, held against readings or not. `judge` does the holding."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict, Unpack
+
+from psycopg.types.json import Jsonb
+
+from foundation import queries
+from foundation.database import Connection
+from foundation.errors import Invalid, Refused
+from registry import collections, group_clients, keyset, profiles, regions, terminals
+from registry.conditions import SEVERITIES
+from registry.model import Page, RegionCode
+from registry.scope import Right, Scope
+from telemetry.alarms import rule_model
+from telemetry.alarms.rule_model import Rule, RuleInvalid, RuleNotFound
+
+sql = queries.load("telemetry", "alarms/rules.sql")
+
+MOST_SECONDS = 604_800
+
+
+class RuleOwnerMissing(Invalid):
+    """Whose the rule is to be is not clear."""
+
+    code = "rule_owner_missing"
+    remedy = "Name one of your group clients."
+
+
+class RuleChanged(Refused):
+    """Somebody else has changed the rule since it was read."""
+
+    code = "rule_changed"
+    remedy = "Read it again and decide anew."
+
+
+class Change(TypedDict, total=False):
+    """What can be changed of a rule; what is not named stays."""
+
+    name: str
+    severity: str
+    criterion: Mapping[str, Any]
+    for_seconds: int
+    enabled: bool
+
+
+async def define(
+    conn: Connection,
+    scope: Scope,
+    *,
+    name: str,
+    profile: str,
+    criterion: Mapping[str, Any],
+    severity: str = "major",
+    for_seconds: int = 0,
+    group_client: str | None = None,
+    region: RegionCode | None = None,
+    collection: int | None = None,
+    terminal: str | None = None,
+) -> Rule:
+    """A new rule, not yet enabled, of a client's terminals or of those installed in a region.
+
+    Without either, of the one client or the region of whoever makes it.
+    """
+    scope.require(Right.RULES_CHANGE)
+    of = await profiles.find(conn, scope, profile)
+    watched = rule_model.read(criterion)
+    rule_model.check(watched, of)
+    _check(severity, for_seconds)
+    given = {
+        "name": name,
+        "profile": of.id,
+        "severity": severity,
+        "criterion": Jsonb(rule_model.written(watched)),
+        "for_seconds": for_seconds,
+        "collection": None,
+        "terminal": None,
+        **await _owner(conn, scope, group_client, region),
+    }
+    if collection is not None:
+        given["collection"] = (await collections.find(conn, scope, collection)).id
+    if terminal is not None:
+        given["terminal"] = (await terminals.find(conn, scope, terminal)).id
+    row = await (await conn.execute(sql.insert_rule, given)).fetchone()
+    assert row is not None
+    return await find(conn, scope, row["id"])
+
+
+async def _owner(
+    conn: Connection, scope: Scope, group_client: str | None, region: RegionCode | None
+) -> dict[str, int | None]:
+    if group_client is not None and region is not None:
+        raise RuleOwnerMissing("A rule is of one client or of one region.", field="region")
+    if group_client is not None:
+        owner = (await group_clients.find(conn, scope, group_client)).id
+        return {"group_client": owner, "region": None}
+    if region is not None:
+        if not scope.everything and scope.region is None:
+            raise RuleOwnerMissing(field="group_client")
+        return {"group_client": None, "region": (await regions.find(conn, scope, region)).code}
+    if scope.everything or scope.region is not None:
+        return {"group_client": None, "region": scope.region.low if scope.region else None}
+    if len(scope.group_clients) != 1:
+        raise RuleOwnerMissing(field="group_client")
+    return {"group_client": next(iter(scope.group_clients)), "region": None}
+
+
+def _check(severity: str, for_seconds: int) -> None:
+    if severity not in SEVERITIES:
+        raise RuleInvalid(f"A severity is one of {', '.join(SEVERITIES)}.", field="severity")
+    if not 0 <= for_seconds <= MOST_SECONDS:
+        raise RuleInvalid(f"A rule waits 0 to {MOST_SECONDS} seconds.", field="for_seconds")
+
+
+async def find(conn: Connection, scope: Scope, number: int) -> Rule:
+    """The rule of that number; RuleNotFound when there is none in scope."""
+    scope.require(Right.RULES_READ)
+    page = await _read(conn, scope, id=number)
+    if not page.items:
+        raise RuleNotFound(f"There is no rule {number}.")
+    return page.items[0]
+
+
+async def list_page(
+    conn: Connection,
+    scope: Scope,
+    *,
+    profile: str | None = None,
+    enabled: bool | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> Page[Rule]:
+    """One page of the rules in scope, by number."""
+    scope.require(Right.RULES_READ)
+    number = 0 if after is None else keyset.number(after)
+    return await _read(conn, scope, profile=profile, enabled=enabled, after=number, limit=limit)
+
+
+async def change(
+    conn: Connection, scope: Scope, number: int, version: int, **changed: Unpack[Change]
+) -> Rule:
+    """Let a rule be otherwise; RuleChanged where it is not of that version any more.
+
+    What it raised is over when it watches for something else, or is not enabled any more.
+    """
+    scope.require(Right.RULES_CHANGE)
+    found = await find(conn, scope, number)
+    watched = rule_model.read(changed["criterion"]) if "criterion" in changed else found.watched
+    rule_model.check(watched, await profiles.find(conn, scope, found.profile))
+    given: dict[str, Any] = {
+        "id": number,
+        "version": version,
+        "name": changed.get("name", found.name),
+        "severity": changed.get("severity", found.severity),
+        "criterion": Jsonb(rule_model.written(watched)),
+        "for_seconds": changed.get("for_seconds", found.for_seconds),
+        "enabled": changed.get("enabled", found.enabled),
+    }
+    _check(given["severity"], given["for_seconds"])
+    cursor = await conn.execute(sql.change_rule, scope.parameters() | given)
+    if await cursor.fetchone() is None:
+        raise RuleChanged
+    return await find(conn, scope, number)
+
+
+async def _read(conn: Connection, scope: Scope, limit: int = 1, **wanted: Any) -> Page[Rule]:
+    asked = {"after": 0, "id": None, "profile": None, "enabled": None, **wanted}
+    asked["rows"] = keyset.rows_asked_for(limit)
+    rows = await (await conn.execute(sql.list_rules, scope.parameters() | asked)).fetchall()
+    return keyset.page(rows, limit, _rule, lambda row: str(row["id"]))
+
+
+def _rule(row: Mapping[str, Any]) -> Rule:
+    told = dict(row)
+    watched = rule_model.read(told.pop("criterion"))
+    return Rule(watched=watched, **told)
