@@ -20,6 +20,7 @@ from api.limits import Limits
 from api.metrics import ApiMetrics
 from api.problems import Problem
 from api.routes import (
+    alarms,
     api_keys,
     assignments,
     audit,
@@ -43,6 +44,7 @@ from api.routes import (
     profiles,
     quarantine,
     regions,
+    rules,
     search,
     sessions,
     sims,
@@ -68,7 +70,7 @@ log = get_logger(__name__)
 _NOUNS = (regions, tiers, packages, group_clients, client_files, standpoints, assignments, book,
           profiles, decoding, search, terminals, lives, certificates, collections, sims, bindings,
           transfers, telemetry, fleet_series, fleet_latest, completeness, presence, quarantine,
-          supervision, sessions, me, users, api_keys, audit, imports)  # fmt: skip
+          supervision, alarms, rules, sessions, me, users, api_keys, audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

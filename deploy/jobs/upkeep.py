@@ -39,6 +39,7 @@ from telemetry import (
     supervision_days,
     watch,
 )
+from telemetry.alarms import judge
 
 log = get_logger(__name__)
 
@@ -48,6 +49,7 @@ IDLE_SECONDS = 0.2
 WATCH_SECONDS = 2
 ACCOUNT_SECONDS = 2
 SWEEP_SECONDS = 60
+TIDY_SECONDS = 2
 PERIODS_SECONDS = 5
 COUNT_SECONDS = 15
 SUPERVISE_SECONDS = 60
@@ -105,9 +107,15 @@ async def _leadership(dsn: str, stop: asyncio.Event) -> AsyncIterator[asyncio.Ev
 
 
 async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event) -> None:
+    judging = judge.Judge()
+
     async def follow_latest() -> float:
-        async with transaction(pool, SYSTEM.settings()) as conn:
-            taken = await latest.catch_up(conn)
+        try:
+            async with transaction(pool, SYSTEM.settings()) as conn:
+                taken = await latest.catch_up(conn, judging.turn)
+        except MusterError:
+            judging.forget()
+            raise
         shown.batches.labels(latest.FOLLOWER).inc(taken)
         return 0 if taken else IDLE_SECONDS
 
@@ -144,6 +152,11 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             taken = await conditions.catch_up(conn)
         shown.batches.labels(conditions.FOLLOWER).inc(taken)
         return 0 if taken >= conditions.MOST_BATCHES else IDLE_SECONDS
+
+    async def tidy_alarms() -> float:
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            await judging.tidy(conn)
+        return TIDY_SECONDS
 
     async def sweep() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:

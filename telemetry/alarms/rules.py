@@ -7,7 +7,7 @@ from psycopg.types.json import Jsonb
 
 from foundation import queries
 from foundation.database import Connection
-from foundation.errors import Invalid, Refused
+from foundation.errors import Invalid
 from registry import collections, group_clients, keyset, profiles, regions, terminals
 from registry.conditions import SEVERITIES
 from registry.model import Page, RegionCode
@@ -25,13 +25,6 @@ class RuleOwnerMissing(Invalid):
 
     code = "rule_owner_missing"
     remedy = "Name one of your group clients."
-
-
-class RuleChanged(Refused):
-    """Somebody else has changed the rule since it was read."""
-
-    code = "rule_changed"
-    remedy = "Read it again and decide anew."
 
 
 class Change(TypedDict, total=False):
@@ -136,20 +129,18 @@ async def list_page(
     return await _read(conn, scope, profile=profile, enabled=enabled, after=number, limit=limit)
 
 
-async def change(
-    conn: Connection, scope: Scope, number: int, version: int, **changed: Unpack[Change]
-) -> Rule:
-    """Let a rule be otherwise; RuleChanged where it is not of that version any more.
+async def change(conn: Connection, scope: Scope, number: int, **changed: Unpack[Change]) -> Rule:
+    """Let a rule be otherwise.
 
     What it raised is over when it watches for something else, or is not enabled any more.
     """
     scope.require(Right.RULES_CHANGE)
+    await conn.execute(sql.hold_rule, {"id": number})
     found = await find(conn, scope, number)
     watched = rule_model.read(changed["criterion"]) if "criterion" in changed else found.watched
     rule_model.check(watched, await profiles.find(conn, scope, found.profile))
     given: dict[str, Any] = {
         "id": number,
-        "version": version,
         "name": changed.get("name", found.name),
         "severity": changed.get("severity", found.severity),
         "criterion": Jsonb(rule_model.written(watched)),
@@ -157,9 +148,7 @@ async def change(
         "enabled": changed.get("enabled", found.enabled),
     }
     _check(given["severity"], given["for_seconds"])
-    cursor = await conn.execute(sql.change_rule, scope.parameters() | given)
-    if await cursor.fetchone() is None:
-        raise RuleChanged
+    await conn.execute(sql.change_rule, scope.parameters() | given)
     return await find(conn, scope, number)
 
 

@@ -20,13 +20,16 @@ where r.id > %(after)s and (%(id)s::int4 is null or r.id = %(id)s)
     and (%(enabled)s::boolean is null or r.enabled = %(enabled)s)
 order by r.id limit %(rows)s;
 
+-- name: hold_rule
+-- A rule stays as it is until this transaction ends.
+select from telemetry.rule where id = %(id)s for update;
+
 -- name: change_rule
 -- Another name, severity or criterion, or held against readings or not. The rule was found in scope.
 update telemetry.rule r set version = r.version + 1, changed_at = clock_timestamp(), name = %(name)s, severity = %(severity)s,
     held_since = case when (r.criterion, r.for_seconds, r.enabled) = (%(criterion)s, %(for_seconds)s, %(enabled)s)
         then r.held_since else clock_timestamp() end,
     criterion = %(criterion)s, for_seconds = %(for_seconds)s, enabled = %(enabled)s
-where r.id = %(id)s and r.version = %(version)s
+where r.id = %(id)s
     and (%(everything)s or r.region_code between %(region_low)s and %(region_high)s
-        or r.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
-returning r.id;
+        or r.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])));

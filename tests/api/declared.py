@@ -6,6 +6,7 @@ kind that it names, and about what is not there. A route without a line fails th
 
 from registry.scope import Right
 from tests.api import (
+    declared_alarms,
     declared_bindings,
     declared_files,
     declared_lives,
@@ -160,6 +161,7 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"GET {_SAID}/telemetry?format=csv&{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/telemetry?step=60&{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     *declared_measured.MEASURED,
+    *declared_alarms.ALARMED,
     Ask(f"GET {_SAID}/events?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/events?format=csv&{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/presence", Right.TELEMETRY_READ, TERMINAL),

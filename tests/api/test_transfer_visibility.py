@@ -25,7 +25,7 @@ from registry.identifiers import Iccid, TerminalCode
 from registry.model import TerminalState
 from registry.scope import Role
 from registry.transfer_model import Offer, Side
-from tests.api import asked, declared, declared_bindings, declared_serving
+from tests.api import asked, declared, declared_alarms, declared_bindings, declared_serving
 from tests.api.asked import Door
 from tests.api.asks import OPEN, Ask
 from tests.api.conftest import asking
@@ -47,6 +47,7 @@ ASIDE = (
     declared.CERTIFICATE_OF_AWAY,
     declared_bindings.REQUEST,
     declared_serving.PACKAGE,
+    declared_alarms.RULE,
 )
 # Within the windows that the doors are asked for, which `declared` fixed when it was imported.
 NOW = minutes_ago(0)
@@ -106,6 +107,7 @@ class Story:
     items: list[str] = field(default_factory=list)
     deals: list[str] = field(default_factory=list)
     entries: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +186,10 @@ async def _lived(
         story.items = [_speak(plain, code, moment) for moment in story.moments]
         deals = plain.execute(_DEALS.encode(), (code,)).fetchall()
         entries = plain.execute(_ENTRIES.encode(), (code,)).fetchall()
+        alarms = plain.execute(_ALARMS.encode(), (code,)).fetchall()
     story.deals = [str(row[0]) for row in deals]
     story.entries = [str(row[0]) for row in entries]
+    story.alarms = [str(row[0]) for row in alarms]
     return story
 
 
@@ -229,6 +233,8 @@ def _speak(plain: psycopg.Connection[tuple[object, ...]], code: str, moment: Mom
 _DEALS = "select distinct transfer_id from registry.transfer_terminal where terminal_code = %s"
 _ENTRIES = """select distinct on (tenant, action) id from registry.audit where %s = any (keys)
     order by tenant, action, id desc"""
+_ALARMS = """select a.id from telemetry.alarm a join registry.terminal t on t.id = a.terminal_id
+    where t.code = %s"""
 _TERMINAL = "(select id from registry.terminal where code = %(code)s)"
 _KEPT = (
     f"""insert into telemetry.smart_meter (time, terminal_id, delay_seconds, voltage_a)
@@ -245,6 +251,12 @@ _KEPT = (
     f"""insert into telemetry.gap
     (kind, bridge, terminal_id, begins_at, ends_at, boot, first_seq, last_seq)
     values ('given_up', 'bridge-1', {_TERMINAL}, %(at)s, %(at)s, %(given)s, 1, 1)""",
+    f"""insert into telemetry.alarm (rule_version, rule_name, terminal_id, group_client_id,
+    region_code, severity, raised_at, last_at)
+    select 1, %(given)s, o.terminal_id, o.group_client_id, t.region_code, 'major', %(at)s, %(at)s
+    from registry.ownership o join registry.terminal t on t.id = o.terminal_id
+    where o.terminal_id = {_TERMINAL} and o.valid_from <= %(at)s
+        and coalesce(o.valid_to, 'infinity') > %(at)s""",
     f"insert into telemetry.receipt values ({_TERMINAL}, %(missing)s, '{{[2,2]}}', %(at)s)",
     f"""insert into telemetry.completeness
     select %(at)s::date, {_TERMINAL}, o.valid_from, %(count)s, %(count)s, 0, 0, 0, 1
@@ -273,6 +285,7 @@ def named(ask: Ask, story: Story) -> Sequence[str | None]:
         declared.SIM.name: [str(story.card)],
         declared.TRANSFER.name: story.deals,
         declared.ENTRY.name: story.entries,
+        declared_alarms.ALARM.name: story.alarms,
         declared.PROFILE.name: ["smart_meter"],
         declared.REGION.name: [str(SUZHOU)],
     }

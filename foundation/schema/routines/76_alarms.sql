@@ -37,12 +37,25 @@ begin
         execute format('drop policy if exists everybody on telemetry.%I', relation);
         execute format('create policy everybody on telemetry.%I to muster_owner, muster_jobs, muster_inspect using (true)', relation);
     end loop;
+    -- What was is shown as far back as the asker's tier lets see; what is, is shown.
+    drop policy if exists reaching_back on telemetry.alarm;
+    create policy reaching_back on telemetry.alarm as restrictive for select to muster_api
+        using (cleared_at is null or raised_at >= (select registry.scope_history_from()));
+    alter table telemetry.alarm_note enable row level security, force row level security;
+    drop policy if exists scoped on telemetry.alarm_note;
+    create policy scoped on telemetry.alarm_note to muster_api
+        using (exists (select from telemetry.alarm a where a.id = alarm_id))
+        with check (exists (select from telemetry.alarm a where a.id = alarm_id));
+    drop policy if exists everybody on telemetry.alarm_note;
+    create policy everybody on telemetry.alarm_note to muster_owner, muster_inspect using (true);
 end
 $policies$;
 revoke all on telemetry.rule, telemetry.rule_standing, telemetry.alarm, telemetry.alarm_note
     from muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
 grant select on telemetry.rule, telemetry.alarm to muster_api, muster_jobs, muster_inspect;
-grant select on telemetry.rule_standing, telemetry.alarm_note to muster_jobs, muster_inspect;
+grant select on telemetry.rule_standing to muster_jobs, muster_inspect;
+grant select, insert on telemetry.alarm_note to muster_api;
+grant select on telemetry.alarm_note to muster_inspect;
 grant insert, update, delete on telemetry.rule_standing to muster_jobs;
 grant insert, update on telemetry.rule to muster_api;
 grant insert, update on telemetry.alarm to muster_jobs;

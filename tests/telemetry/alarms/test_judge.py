@@ -101,7 +101,7 @@ async def held(field: Ground, criterion: Mapping[str, Any], for_seconds: int = 0
             conn, everything, name="a rule", profile="tracker", criterion=criterion,
             group_client="power-js", for_seconds=for_seconds,
         )  # fmt: skip
-        return await rules.change(conn, everything, rule.id, rule.version, enabled=True)
+        return await rules.change(conn, everything, rule.id, enabled=True)
 
 
 def walked(criterion: Mapping[str, Any], for_seconds: int, said: list[Said]) -> list[Any]:
@@ -204,13 +204,13 @@ async def test_what_is_held_otherwise_is_over(field: Ground) -> None:
     await field.judged(judge)
     async with transaction(field.pool, everything.settings()) as conn:
         other = RULES["threshold"] | {"above": 8.5}
-        rule = await rules.change(conn, everything, rule.id, rule.version, criterion=other)
+        rule = await rules.change(conn, everything, rule.id, criterion=other)
     await field.say(("M-1", 2, {"speed": 9.0}), ("M-2", 2, {"speed": 7.0}))
     await field.judged(judge)
     assert field.alarms("raised", "cleared_because") == [(1, "rule"), (2, None)]
 
     async with transaction(field.pool, everything.settings()) as conn:
-        await rules.change(conn, everything, rule.id, rule.version, name="another name")
+        await rules.change(conn, everything, rule.id, name="another name")
     await field.say(("M-1", 3, {"speed": 9.0}))
     await field.judged(judge)
     assert field.alarms("raised", "last", "cleared_because")[-1] == (2, 3, None)

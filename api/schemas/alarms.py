@@ -1,0 +1,163 @@
+"""Rules and alarms on their way in and out."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from api.schemas.shapes import Answer, Body, Instant, Utc
+from registry.conditions import Severity
+from telemetry.alarms.rule_model import Watched
+from telemetry.alarms.rules import MOST_SECONDS
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+Patience = Annotated[int, Field(ge=0, le=MOST_SECONDS)]
+
+_PATIENCE = "For how long it must have been so, in seconds."
+_WATCHED = "What is wrong, by its `kind`."
+
+
+class RuleBody(Body):
+    """A rule of the terminals of a profile that a client owns, or that a region has."""
+
+    name: Name = Field(examples=["Voltage too high"])
+    profile: str = Field(max_length=64, examples=["smart_meter"])
+    criterion: Watched = Field(
+        description=_WATCHED,
+        examples=[{"kind": "threshold", "metric": "voltage_a", "above": 250, "clear": 245}],
+    )
+    severity: Severity = "major"
+    for_seconds: Patience = Field(0, description=_PATIENCE)
+    group_client: str | None = Field(None, max_length=64, description="Whose; or `region`.")
+    region: int | None = Field(None, description="Where; without either, the caller's own.")
+    collection: int | None = Field(None, ge=1, lt=2**31, description="Of these by hand only.")
+    terminal: str | None = Field(None, max_length=64, description="Of this one only.")
+
+
+class RuleChange(Body):
+    """What is to be changed of a rule; what is not named stays."""
+
+    name: Name | None = None
+    criterion: Watched | None = Field(None, description=_WATCHED)
+    severity: Severity | None = None
+    for_seconds: Patience | None = Field(None, description=_PATIENCE)
+    enabled: bool | None = Field(None, description="Whether readings are held against it.")
+
+
+class RuleAnswer(Answer):
+    """A rule; `version` is its ETag."""
+
+    id: int
+    name: str
+    profile: str = Field(examples=["smart_meter"])
+    criterion: Watched = Field(validation_alias="watched", description=_WATCHED)
+    severity: Severity
+    for_seconds: int = Field(description=_PATIENCE)
+    group_client: str | None
+    region: int | None
+    collection: int | None
+    terminal: str | None
+    enabled: bool
+    created_at: Utc
+    changed_at: Utc
+    version: int
+
+
+class MostAlarms(Answer):
+    """A terminal, and how many alarms it would have had."""
+
+    terminal: str
+    alarms: int
+
+
+class TrialAnswer(Answer):
+    """What a rule would have raised, held against what was."""
+
+    start: Utc = Field(serialization_alias="from")
+    end: Utc = Field(serialization_alias="to")
+    terminals: int
+    is_sample: bool = Field(description="Whether the rule is of more terminals than these.")
+    readings: int
+    is_cut: bool = Field(description="Whether there are more readings than were looked at.")
+    alarms: int
+    open_at_the_end: int
+    most: list[MostAlarms]
+
+
+class AlarmAnswer(Answer):
+    """An alarm, open until `cleared_at`; `raised_at` and `last_at` are the terminal's time."""
+
+    id: int
+    rule: int | None
+    rule_name: str
+    terminal: str = Field(examples=["METER-1"])
+    group_client: str | None
+    region: int
+    severity: Severity
+    metric: str | None
+    value: float | None
+    raised_at: Utc
+    told_at: Utc = Field(description="When it was raised by our clock.")
+    last_at: Utc
+    count: int
+    cleared_at: Utc | None
+    cleared_because: Literal["reading", "transfer", "state", "rule", "person"] | None
+    cleared_by: str | None
+    acknowledged_at: Utc | None
+    acknowledged_by: str | None
+    assignee: str | None
+    shelved_until: Utc | None
+    version: int
+
+
+class NoteAnswer(Answer):
+    """What somebody did or said about an alarm."""
+
+    at: Utc
+    by: str
+    deed: str = Field(examples=["acknowledged"])
+    text: str | None
+
+
+class AlarmWithNotes(AlarmAnswer):
+    """An alarm, and what was done and said about it, in order."""
+
+    notes: list[NoteAnswer]
+
+
+class NoteBody(Body):
+    """Why, or what is to be known."""
+
+    note: Text | None = Field(None, examples=["The transformer is being looked at."])
+
+
+class AssignmentBody(NoteBody):
+    """Who is to look after it; null is nobody in particular."""
+
+    assignee: Annotated[str, Field(min_length=1, max_length=64)] | None
+
+
+class ShelvingBody(NoteBody):
+    """Until when it is out of sight; null brings it back."""
+
+    until: Instant | None
+
+
+class CommentBody(Body):
+    """Something to be known."""
+
+    text: Text
+
+
+class OpenAnswer(Answer):
+    """How many alarms of a severity are open, and of how many nobody has taken note."""
+
+    severity: Severity
+    alarms: int
+    unacknowledged: int
+
+
+class OpenAlarmsAnswer(Answer):
+    """What is open, the gravest first; shelved alarms are not counted."""
+
+    items: list[OpenAnswer]

@@ -1,0 +1,219 @@
+"""Alarms in scope, and who looks after them: acknowledged, assigned, shelved, cleared, noted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypedDict, Unpack
+
+from foundation import queries
+from foundation.database import Connection
+from foundation.errors import Invalid, NotFound, Refused
+from registry import keyset
+from registry.conditions import SEVERITIES
+from registry.model import GroupClientId, Page, RegionRange
+from registry.scope import Right, Scope
+
+sql = queries.load("telemetry", "alarms/alarms.sql")
+
+LONGEST_SHELVED = timedelta(days=30)
+_NEWEST = 2**63 - 1
+
+
+class AlarmNotFound(NotFound):
+    """There is no such alarm in the scope."""
+
+    code = "alarm_not_found"
+
+
+class AlarmOver(Refused):
+    """The alarm is over: nothing more is to be done about it."""
+
+    code = "alarm_over"
+    remedy = "Look at its terminal for what is open now."
+
+
+class AlarmInvalid(Invalid):
+    """What is asked of an alarm cannot be."""
+
+    code = "alarm_invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """Something that was wrong with a terminal, or is, as long as it is not `cleared_at`.
+
+    `raised_at` and `last_at` are the terminal's time, `told_at` is ours. Kept with it are what its
+    rule was called and how grave it was then.
+    """
+
+    id: int
+    rule: int | None
+    rule_name: str
+    terminal: str
+    group_client: str | None
+    region: int
+    severity: str
+    metric: str | None
+    value: float | None
+    raised_at: datetime
+    told_at: datetime
+    last_at: datetime
+    count: int
+    cleared_at: datetime | None
+    cleared_because: str | None
+    cleared_by: str | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    assignee: str | None
+    shelved_until: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody did or said about an alarm."""
+
+    at: datetime
+    by: str
+    deed: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """How many alarms of a severity are open, and of how many nobody has taken note."""
+
+    severity: str
+    alarms: int
+    unacknowledged: int
+
+
+class Wanted(TypedDict, total=False):
+    """What a list of alarms is narrowed to; `terminal` is a code, `rule` a number."""
+
+    open: bool | None
+    acknowledged: bool | None
+    shelved: bool | None
+    severity: str | None
+    terminal: str | None
+    rule: int | None
+    group_client: GroupClientId | None
+    region: RegionRange | None
+
+
+async def list_page(
+    conn: Connection,
+    scope: Scope,
+    *,
+    after: str | None = None,
+    limit: int = 50,
+    **wanted: Unpack[Wanted],
+) -> Page[Alarm]:
+    """One page of the alarms in scope, the last raised first."""
+    scope.require(Right.ALARMS_READ)
+    if (severity := wanted.get("severity")) is not None and severity not in SEVERITIES:
+        raise AlarmInvalid(f"A severity is one of {', '.join(SEVERITIES)}.", field="severity")
+    before = _NEWEST if after is None else keyset.number(after)
+    rows = await _read(conn, scope, before, keyset.rows_asked_for(limit), **wanted)
+    return keyset.page(rows, limit, lambda row: Alarm(**row), lambda row: str(row["id"]))
+
+
+async def find(conn: Connection, scope: Scope, number: int) -> Alarm:
+    """The alarm of that number; AlarmNotFound when there is none in scope."""
+    scope.require(Right.ALARMS_READ)
+    rows = await _read(conn, scope, _NEWEST, 1, id=number)
+    if not rows:
+        raise AlarmNotFound(f"There is no alarm {number}.")
+    return Alarm(**rows[0])
+
+
+async def _read(
+    conn: Connection, scope: Scope, before: int, rows: int, **wanted: Any
+) -> Sequence[dict[str, Any]]:
+    region = wanted.pop("region", None)
+    asked = dict.fromkeys(
+        ("id", "open", "acknowledged", "shelved", "severity", "terminal", "rule", "group_client")
+    )
+    asked |= {"low": None, "high": None} if region is None else region._asdict()
+    asked |= scope.parameters() | wanted | {"after": before, "rows": rows}
+    return await (await conn.execute(sql.list_alarms, asked)).fetchall()
+
+
+async def count_open(conn: Connection, scope: Scope) -> Sequence[Open]:
+    """How many are open of each severity, the gravest first; shelved ones are not counted."""
+    scope.require(Right.ALARMS_READ)
+    found = {row["severity"]: row async for row in await conn.execute(
+        sql.count_open, scope.parameters()
+    )}  # fmt: skip
+    return [Open(**found[severity]) for severity in SEVERITIES if severity in found]
+
+
+async def list_notes(conn: Connection, scope: Scope, number: int) -> Sequence[Note]:
+    """What was done and said about an alarm, in order, up to a thousand."""
+    scope.require(Right.ALARMS_READ)
+    await find(conn, scope, number)
+    return [Note(**row) async for row in await conn.execute(sql.list_notes, {"id": number})]
+
+
+async def acknowledge(
+    conn: Connection, scope: Scope, number: int, note: str | None = None
+) -> Alarm:
+    """Somebody has taken note; the first who does is kept."""
+    scope.require(Right.ALARMS_TEND)
+    return await _tend(conn, scope, number, "acknowledged", note, acknowledge=True)
+
+
+async def assign(
+    conn: Connection, scope: Scope, number: int, assignee: str | None, note: str | None = None
+) -> Alarm:
+    """Somebody is to look after it, or (None) nobody in particular."""
+    scope.require(Right.ALARMS_TEND)
+    await _open(conn, scope, number)
+    return await _tend(
+        conn, scope, number, "assigned", note or assignee, assign=True, assignee=assignee
+    )
+
+
+async def shelve(
+    conn: Connection, scope: Scope, number: int, until: datetime | None, note: str | None = None
+) -> Alarm:
+    """Out of sight until then, thirty days at most; None brings it back."""
+    scope.require(Right.ALARMS_TEND)
+    await _open(conn, scope, number)
+    now = datetime.now(UTC)
+    if until is not None and not now < until <= now + LONGEST_SHELVED:
+        why = f"An alarm is shelved for {LONGEST_SHELVED.days} days at most."
+        raise AlarmInvalid(why, field="until", remedy="Name a time to come within them.")
+    deed = "unshelved" if until is None else "shelved"
+    return await _tend(conn, scope, number, deed, note, shelve=True, until=until)
+
+
+async def clear(conn: Connection, scope: Scope, number: int, note: str | None = None) -> Alarm:
+    """It is over because somebody says so; the next reading that is bad raises another."""
+    scope.require(Right.ALARMS_TEND)
+    await _open(conn, scope, number)
+    return await _tend(conn, scope, number, "cleared", note, clear=True)
+
+
+async def comment(conn: Connection, scope: Scope, number: int, text: str) -> Alarm:
+    """Say something about it."""
+    scope.require(Right.ALARMS_TEND)
+    return await _tend(conn, scope, number, "commented", text)
+
+
+async def _open(conn: Connection, scope: Scope, number: int) -> None:
+    if (await find(conn, scope, number)).cleared_at is not None:
+        raise AlarmOver
+
+
+async def _tend(
+    conn: Connection, scope: Scope, number: int, deed: str, text: str | None, **deeds: Any
+) -> Alarm:
+    asked: dict[str, Any] = dict.fromkeys(("acknowledge", "assign", "shelve", "clear"), False)
+    asked |= {"assignee": None, "until": None, "id": number, "by": scope.actor}
+    asked |= scope.parameters() | deeds
+    cursor = await conn.execute(sql.tend_alarm, asked)
+    if await cursor.fetchone() is None:
+        raise AlarmNotFound(f"There is no alarm {number}.")
+    await conn.execute(sql.note_alarm, asked | {"deed": deed, "text": text})
+    return await find(conn, scope, number)

@@ -1,0 +1,48 @@
+"""The parted country's rules and alarms: whose they are, and the words by which they are told."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+
+from registry.scope import Right
+from tests.api.dealing import Word
+from tests.api.world import minutes_ago
+
+Viewers = Mapping[str, frozenset[str]]
+
+_PAST = 2 * 24 * 60  # minutes
+
+_RULES = """insert into telemetry.rule
+    (id, name, group_client_id, region_code, profile_id, severity, criterion)
+    overriding system value
+    select c.id, 'ruled ' || c.id, c.group_client_id, c.region_code, p.id, 'major',
+        '{"kind": "threshold", "metric": "voltage_a", "above": 250}'
+    from registry.collection c, registry.profile p where p.code = 'smart_meter'"""
+_ALARM = """insert into telemetry.alarm (id, rule_version, rule_name, terminal_id, group_client_id,
+    region_code, severity, raised_at, last_at)
+    overriding system value
+    select %(id)s, 1, %(word)s, t.id, o.group_client_id, t.region_code, 'major', %(at)s, %(at)s
+    from registry.terminal t join registry.ownership o on o.terminal_id = t.id
+        and o.valid_from <= %(at)s and coalesce(o.valid_to, 'infinity') > %(at)s
+    where t.code = %(code)s"""
+
+
+def alarms(terminals: Viewers) -> Viewers:
+    """Who sees the alarm of each terminal, by its number, and that of MOVED-1 before it moved."""
+    of_each = {f"300000{k}": viewers for k, viewers in enumerate(terminals.values())}
+    return of_each | {"3000011": frozenset({"zhejiang", "jiangsu", "power"})}
+
+
+def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers) -> list[Word]:
+    """Bring rules in, owned as the collections of their numbers are, and the alarms."""
+    conn.execute(_RULES)
+    words = [Word(f"ruled {n}", viewers, Right.RULES_READ) for n, viewers in collections.items()]
+    told = alarms(terminals)
+    of = (*((code, 10) for code in terminals), ("MOVED-1", _PAST))
+    for (number, viewers), (code, minutes) in zip(told.items(), of, strict=True):
+        word = f"alarmed {number}"
+        given = {"id": number, "word": word, "at": minutes_ago(minutes), "code": code}
+        conn.execute(_ALARM, given)
+        words.append(Word(word, viewers, Right.ALARMS_READ))
+    return words
