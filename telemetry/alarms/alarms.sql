@@ -12,6 +12,8 @@ from telemetry.alarm a join registry.ownership t0 on t0.terminal_id = a.terminal
 cross join lateral (select t0.terminal_code as code) t
 left join registry.group_client c on c.id = a.group_client_id
 where a.id < %(after)s and (%(id)s::int8 is null or a.id = %(id)s)
+    -- What was is shown as far back as the asker's tier lets see; what is, is shown.
+    and (a.cleared_at is null or a.raised_at >= (select registry.scope_history_from()))
     and
     -- with: in_scope
     and (%(open)s::boolean is null or (a.cleared_at is null) = %(open)s)

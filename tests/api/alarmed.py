@@ -44,5 +44,7 @@ def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers)
         word = f"alarmed {number}"
         given = {"id": number, "word": word, "at": minutes_ago(minutes), "code": code}
         conn.execute(_ALARM, given)
+        conn.execute("insert into telemetry.alarm_note values (%s, 1, now(), 'user:x', 'commented',"
+                     " %s)", (number, word))  # fmt: skip
         words.append(Word(word, viewers, Right.ALARMS_READ))
     return words

@@ -63,6 +63,9 @@ def undone(parted_country: Parted) -> Iterator[Plain]:
         conn.transaction(force_rollback=True),
     ):
         conn.execute("grant all on all tables in schema registry to muster_api")
+        conn.execute(
+            "grant all on telemetry.rule, telemetry.alarm, telemetry.alarm_note to muster_api"
+        )
         yield conn
 
 
@@ -143,7 +146,7 @@ def guarded(conn: Plain) -> list[str]:
     """Every relation whose rows are somebody's: under policies, or a view over such."""
     found = conn.execute(
         "select relnamespace::regnamespace || '.' || relname from pg_class"
-        " where relnamespace = 'registry'::regnamespace and relrowsecurity"
+        " where relnamespace::regnamespace::text in ('registry', 'telemetry') and relrowsecurity"
         " or relnamespace = 'visible'::regnamespace order by 1"
     ).fetchall()
     return [name for (name,) in found]

@@ -37,10 +37,6 @@ begin
         execute format('drop policy if exists everybody on telemetry.%I', relation);
         execute format('create policy everybody on telemetry.%I to muster_owner, muster_jobs, muster_inspect using (true)', relation);
     end loop;
-    -- What was is shown as far back as the asker's tier lets see; what is, is shown.
-    drop policy if exists reaching_back on telemetry.alarm;
-    create policy reaching_back on telemetry.alarm as restrictive for select to muster_api
-        using (cleared_at is null or raised_at >= (select registry.scope_history_from()));
     alter table telemetry.alarm_note enable row level security, force row level security;
     drop policy if exists scoped on telemetry.alarm_note;
     create policy scoped on telemetry.alarm_note to muster_api
@@ -65,5 +61,8 @@ grant update (acknowledged_at, acknowledged_by, assignee, shelved_until, cleared
 do $audited$
 begin
     perform registry.audit_changes('telemetry.rule', 'r.id::text', part => 'r.name', owner => 'r.group_client_id');
+    -- What people do about alarms; what readings do is no news of that kind.
+    perform registry.audit_changes('telemetry.alarm_note', 't.code', part => 'a.rule_name', owner => 'a.group_client_id',
+        joined => 'join telemetry.alarm a on a.id = r.alarm_id join registry.terminal t on t.id = a.terminal_id');
 end
 $audited$;
