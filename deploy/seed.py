@@ -9,7 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from deploy import reference, seed_accounts, seed_fleet, seed_sims, seed_transfers
+from deploy import (
+    reference,
+    seed_accounts,
+    seed_fleet,
+    seed_rules,
+    seed_sims,
+    seed_transfers,
+)
 from deploy.reference import Reference
 from foundation.database import Connection, open_pool, transaction
 from registry import (
@@ -62,6 +69,7 @@ async def seed(dsn: str, home: Path, *, fleet: int) -> dict[str, Any]:
             customers = await _customers(conn)
             accounts = await seed_accounts.ensure(conn, scope, kept, customers)
             if fleet:
+                await seed_rules.hold(conn, scope)
                 await seed_transfers.waiting(conn, scope, customers)
                 await seed_sims.stock(conn, scope, country, customers)
         # Not before the commit: a file must not name a terminal that is not on the roll.

@@ -18,10 +18,11 @@ sql = queries.load("telemetry", "gauges.sql")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts by (sector, province code[, state]), by reason, and lag in seconds by follower."""
+    """Counts by (sector, province code[, state or severity]), by reason; seconds by follower."""
 
     terminals: dict[tuple[str, int, str], int]
     online: dict[tuple[str, int], int]
+    alarms: dict[tuple[str, int, str], int]
     quarantine: dict[str, int]
     lag_seconds: dict[str, float]
 
@@ -36,8 +37,10 @@ async def count(conn: Connection) -> Figures:
             heard[part.sector, part.province_code] += part.terminals
     refused = await conn.execute(sql.count_quarantine_rows)
     items = {r["reason"]: r["items"] async for r in refused}
+    found = await conn.execute(sql.count_alarms)
+    alarms = {(r["sector"], r["province"], r["severity"]): r["alarms"] async for r in found}
     lags = await conn.execute(sql.measure_lag)
-    return Figures(counted, heard, items, {r["follower"]: r["seconds"] async for r in lags})
+    return Figures(counted, heard, alarms, items, {r["follower"]: r["seconds"] async for r in lags})
 
 
 async def supervise(conn: Connection) -> Mapping[str, Counts]:

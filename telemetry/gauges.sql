@@ -19,3 +19,10 @@ from registry.industry i cross join file f left join customer c on c.industry_co
 union all
 select 'tier', t.code, f.file, count(c.file)
 from registry.tier t cross join file f left join customer c on c.tier_code = t.code and c.file = f.file group by 2, 3;
+
+-- name: count_alarms
+-- Open alarms by sector, province and severity, shelved ones too.
+select p.sector, case r.level when 'city' then r.parent_code else r.code end as province, a.severity, count(*) as alarms
+from telemetry.alarm a join registry.terminal t on t.id = a.terminal_id join registry.profile p on p.id = t.profile_id
+join registry.region r on r.code = a.region_code
+where a.cleared_at is null group by 1, 2, 3;

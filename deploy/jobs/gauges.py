@@ -59,6 +59,12 @@ class Gauges:
             ["sector", "province"],
             registry=self.registry,
         )
+        self._alarms = Gauge(
+            "muster_alarms_active",
+            "Alarms that are open, acknowledged and shelved ones too.",
+            ["sector", "province", "severity"],
+            registry=self.registry,
+        )
         self._quarantine = Gauge(
             "muster_quarantine_rows",
             "Refused messages in quarantine.",
@@ -152,6 +158,9 @@ class Gauges:
         for sector, province, _ in figures.terminals:
             count = figures.online.get((sector, province), 0)
             self._online.labels(sector, province).set(count)
+        self._alarms.clear()
+        for (sector, province, severity), count in figures.alarms.items():
+            self._alarms.labels(sector, province, severity).set(count)
         for reason in Reason:
             self._quarantine.labels(reason.value).set(figures.quarantine.get(reason.value, 0))
         for follower, seconds in figures.lag_seconds.items():
