@@ -29,6 +29,7 @@ from api.console.pages import (
     packages,
     profiles,
     quarantine,
+    sign_on,
     sims,
     standpoints,
     supervision,
@@ -41,10 +42,10 @@ from api.problems import Problem
 from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFactorPending
 
 router = APIRouter(include_in_schema=False)
-for subject in (account, own, actions, files, overview, supervision, terminal_list, terminals,
-                lives, certificates, collections, sims, bindings, book, hand_overs, clients,
-                client_files, client_tiers, packages, standpoints, profiles, decoding, events,
-                quarantine, transfers, imports, users, api_keys, audit):  # fmt: skip
+for subject in (account, sign_on, own, actions, files, overview, supervision, terminal_list,
+                terminals, lives, certificates, collections, sims, bindings, book, hand_overs,
+                clients, client_files, client_tiers, packages, standpoints, profiles, decoding,
+                events, quarantine, transfers, imports, users, api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
