@@ -4,19 +4,19 @@ Who they are is the provider's `subject`, never their name: an account of ours i
 somebody who is called the same. The first verbs come before a scope, as those of `sessions`.
 """
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from foundation import queries
 from foundation.database import Connection, attempt
 from foundation.errors import NotFound, NotPermitted
-from registry import group_mapping, users
+from registry import group_mapping, sessions, users
 from registry.assignment_errors import StillServes
 from registry.errors import LastAdmin, UserNameTaken
 from registry.group_mapping import GroupRule, Mapping
 from registry.model import RegionCode
 from registry.scope import SERVING_ROLES, Right, Scope
+from registry.sessions import hash_of
 from registry.users import User
 
 sql = queries.load("registry", "identity.sql")
@@ -78,13 +78,13 @@ class Person:
 
 async def begin(conn: Connection, secret: str, return_to: str) -> None:
     """Keep a sign-in that leaves for the provider; `secret` is the browser's alone."""
-    kept = {"token_hash": _hash_of(secret), "return_to": return_to, "seconds": SECONDS}
+    kept = {"token_hash": hash_of(secret), "return_to": return_to, "seconds": SECONDS}
     await conn.execute(sql.begin_sign_on, kept)
 
 
 async def take(conn: Connection, secret: str) -> str | None:
     """Where somebody who comes back wanted to go, once; None when it is over or was never begun."""
-    cursor = await conn.execute(sql.take_sign_on, {"token_hash": _hash_of(secret)})
+    cursor = await conn.execute(sql.take_sign_on, {"token_hash": hash_of(secret)})
     row = await cursor.fetchone()
     return row["return_to"] if row else None
 
@@ -113,8 +113,7 @@ async def turn_away(conn: Connection, scope: Scope, person: Person) -> None:
     scope.require(Right.USERS_APPOINT)
     name = await _name_of(conn, person)
     if name is not None:
-        user = await users.find(conn, scope, name)
-        await conn.execute(sql.end_sessions, {"user_id": user.id, "id": None, "but_hash": None})
+        await sessions.end_of(conn, scope, name)
 
 
 async def _name_of(conn: Connection, person: Person) -> str | None:
@@ -172,7 +171,3 @@ async def _keep_in_step(conn: Connection, scope: Scope, user: User, rule: GroupR
         )
     except (LastAdmin, StillServes) as error:
         raise SignOnRefused(f"Your role cannot change now: {error}", remedy=error.hint) from error
-
-
-def _hash_of(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()

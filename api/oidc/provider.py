@@ -12,7 +12,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote_plus, urlsplit
 
 import httpx
@@ -94,19 +94,25 @@ class Provider:
             headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         answer = await self._ask("POST", description.token_endpoint, form=form, headers=headers)
         token, access = answer.get("id_token"), answer.get("access_token")
-        if not isinstance(token, str):
+        if not _is_plain(token):
             raise ProviderUnusable("The identity provider gave no ID token.")
-        return token, access if isinstance(access, str) else None
+        return token, access if _is_plain(access) else None
 
     async def claims(self, token: str, expected: Expected) -> dict[str, Any]:
         """What an ID token says, once it is believed; an unknown key is looked for anew."""
-        key = tokens.key_of(token, await self._known_keys())
-        if key is None:
-            self._keys = None
+        try:
             key = tokens.key_of(token, await self._known_keys())
-        if key is None:
-            raise TokenRefused("The provider's token is signed with a key that it does not show.")
-        return tokens.claims_of(token, key, expected)
+            if key is None:
+                self._keys = None
+                key = tokens.key_of(token, await self._known_keys())
+            if key is None:
+                raise TokenRefused(
+                    "The provider's token is signed with a key that it does not show."
+                )
+            return tokens.claims_of(token, key, expected)
+        except TokenRefused:
+            self._keys = None  # the next one is judged by what the provider shows then
+            raise
 
     async def more_claims(self, access: str, subject: str) -> dict[str, Any]:
         """What the provider tells of that person beside the ID token, if it tells more."""
@@ -146,7 +152,7 @@ class Provider:
 
     def _address(self, told: Mapping[str, Any], name: str) -> str:
         address = told.get(name)
-        if not isinstance(address, str) or not is_safe_address(address.partition("?")[0]):
+        if not _is_plain(address) or not is_safe_address(address.partition("?")[0]):
             raise ProviderUnusable(f"The identity provider names no usable {name}.")
         if urlsplit(address).netloc not in self._hosts:
             raise ProviderUnusable(
@@ -166,7 +172,7 @@ class Provider:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 status, body = await self._exchange(method, address, form, headers)
-        except (httpx.HTTPError, TimeoutError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
             log.warning("identity provider away", address=address, error=repr(error))
             raise ProviderAway from error
         try:
@@ -207,6 +213,11 @@ def _trust(ca_file: Path | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise SettingsInvalid([f"MUSTER_OIDC_CA_FILE does not work: {error}"]) from error
+
+
+def _is_plain(text: object) -> TypeGuard[str]:
+    """Whether it is a text that can be sent as it stands."""
+    return isinstance(text, str) and text.isascii() and text.isprintable()
 
 
 def _error_of(told: object) -> str | None:

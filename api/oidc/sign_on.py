@@ -21,7 +21,7 @@ from api.witness import trace
 from foundation.database import Pool, transaction
 from foundation.errors import Unavailable
 from foundation.settings import PREFIX, Settings, SettingsInvalid
-from registry import group_mapping, sessions, sign_on
+from registry import group_mapping, sessions, sign_on, users
 from registry.group_mapping import Mapping as GroupMapping
 from registry.scope import Scope
 from registry.sessions import Opened
@@ -112,7 +112,8 @@ class SignOn:
         if return_to is None:
             raise SignOnStale
         person = await self._person(secret, answer)
-        request.state.tried = f"user:{person.name}"
+        if users.is_name(person.name):
+            request.state.tried = f"user:{person.name}"
         return await self._open(pool, request, person), return_to
 
     async def farewell(self, issuer: str | None) -> str | None:

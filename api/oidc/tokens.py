@@ -30,7 +30,7 @@ class Expected:
 
 
 def key_of(token: str, keys: Iterable[Mapping[str, Any]]) -> jwt.PyJWK | None:
-    """The provider's key that a token names; None when it has none such, TokenRefused for nonsense.
+    """The provider's key that a token names; None where it has none such that can be used.
 
     A token that names none is taken where only one key can be meant.
     """
@@ -46,8 +46,8 @@ def key_of(token: str, keys: Iterable[Mapping[str, Any]]) -> jwt.PyJWK | None:
         return None
     try:
         return jwt.PyJWK(dict(named[0]), str(algorithm))
-    except jwt.PyJWTError as error:
-        raise TokenRefused("The provider's key cannot be used.") from error
+    except jwt.PyJWTError:
+        return None
 
 
 def claims_of(token: str, key: jwt.PyJWK, expected: Expected) -> dict[str, Any]:
@@ -78,9 +78,12 @@ def _faults(claims: Mapping[str, Any], expected: Expected) -> Iterable[str]:
         yield "it is for several, and does not say for which"
     if party is not None and party != expected.client_id:
         yield "it was given to somebody else"
-    if time.time() - claims["iat"] > _OLDEST_SECONDS + LEEWAY_SECONDS:
+    if type(claims["iat"]) not in (int, float):
+        yield "it does not say when it was made"
+    elif time.time() - claims["iat"] > _OLDEST_SECONDS + LEEWAY_SECONDS:
         yield "it is too old"
-    if not 1 <= len(claims["sub"]) <= 255:
+    subject = claims["sub"]
+    if not (1 <= len(subject) <= 255 and subject.isascii() and subject.isprintable()):
         yield "its subject is none"
     if expected.acr is not None and claims.get("acr") != expected.acr:
         yield f"you did not sign in at the level {expected.acr}"

@@ -2,12 +2,13 @@
 
 import asyncio
 import base64
+import copy
 import hashlib
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -71,6 +72,13 @@ class Provider:
         lies = {"none": "", "HS256": str(self.keys[0].get("n"))}  # with what everybody knows
         key = (PRIVATE | lies)[self.algorithm]
         return jwt.encode(said, key, self.algorithm, headers={"kid": self.kid})
+
+    @contextmanager
+    def lying(self) -> Iterator[None]:
+        """Be as before when the block is over."""
+        before = copy.deepcopy({n: v for n, v in vars(self).items() if not n.startswith("_")})
+        yield
+        vars(self).update(before)
 
     async def answer(self, request: Request) -> Response:
         """Whatever it is asked, at any of its addresses."""

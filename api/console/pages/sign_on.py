@@ -11,6 +11,9 @@ from api.errors import NoSuchAddress
 from api.oidc.errors import SignOnStale
 from api.oidc.sign_on import CALLBACK, Answer, SignOn
 from foundation.errors import MusterError
+from foundation.logs import get_logger
+
+log = get_logger(__name__)
 
 router = APIRouter()
 
@@ -50,6 +53,7 @@ async def come_back(
     try:
         opened, return_to = await _sign_on(request).complete(request.app.state.pool, request, told)
     except MusterError as refused:
+        log.info("sign-on refused", code=refused.code, why=str(refused))
         answer = show_form(request, error=refused)
         is_over = not isinstance(refused, SignOnStale)  # another one may be under way
     else:
