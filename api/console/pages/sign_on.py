@@ -26,9 +26,9 @@ async def leave(
     request: Request, return_to: Annotated[str, Query(max_length=2000)] = "/"
 ) -> Response:
     """Off to the provider; or the form with why not."""
-    wanted = local(return_to)
+    sign_on, wanted = _sign_on(request), local(return_to)
     try:
-        leaving = await _sign_on(request).begin(request.app.state.pool, request, wanted)
+        leaving = await sign_on.begin(request.app.state.pool, request, wanted)
     except MusterError as error:
         return show_form(request, return_to=wanted, error=error)
     answer = RedirectResponse(leaving.address, 303)
@@ -47,11 +47,11 @@ async def come_back(
     """A new session, and on from a page of our own: a browser keeps its Strict cookie from a
     request that another site began, and shows it with the next.
     """
-    told = Answer(state, code, error, iss)
+    sign_on, told = _sign_on(request), Answer(state, code, error, iss)
     answer: Response
     is_over = True
     try:
-        opened, return_to = await _sign_on(request).complete(request.app.state.pool, request, told)
+        opened, return_to = await sign_on.complete(request.app.state.pool, request, told)
     except MusterError as refused:
         log.info("sign-on refused", code=refused.code, why=str(refused))
         answer = show_form(request, error=refused)
