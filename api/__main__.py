@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.heads import CappedHttp
+from api.oidc.sign_on import mapping_faults
 from foundation import logs, settings
 from foundation.errors import MusterError, Refused
 from foundation.logs import get_logger
@@ -30,7 +31,7 @@ class AddressTaken(Refused):
 def main() -> int:
     """Run the process; 0 after a clean stop, 1 failed, 2 bad settings, 3 the address is taken."""
     try:
-        chosen = settings.load().require("database_url")
+        chosen = settings.load(beside=mapping_faults).require("database_url")
     except SettingsInvalid as error:
         sys.stderr.write(f"{error}\n{error.hint}\n")
         return 2

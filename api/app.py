@@ -18,6 +18,7 @@ from api.console.rendering import Renderer
 from api.guard import Guard
 from api.limits import Limits
 from api.metrics import ApiMetrics
+from api.oidc.sign_on import SignOn
 from api.problems import Problem
 from api.routes import (
     alarms,
@@ -90,6 +91,8 @@ def create_app(settings: Settings) -> FastAPI:
                 yield
         finally:
             await app.state.pool.close()
+            if app.state.sign_on is not None:
+                await app.state.sign_on.provider.close()
 
     app = FastAPI(
         **openapi.DESCRIPTION,
@@ -108,6 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.uploads = Uploads()
     app.state.renderer = Renderer.prepare(assets.load())
     secret = settings.secret_key.get_secret_value().encode() if settings.secret_key else None
+    app.state.sign_on = SignOn.of(settings)
     app.state.sign_in = SignIn(Throttle(), Devices(secret))
     for noun in _NOUNS:
         app.include_router(noun.router, responses=openapi.PROBLEMS)

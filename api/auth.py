@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
 from fastapi import Request, Response
 
@@ -12,8 +11,9 @@ from api.errors import InsecureChannel, TooManyAttempts
 from api.limits import origin
 from api.throttle import Devices, Throttle
 from api.witness import trace
+from foundation.addresses import is_loopback
 from foundation.database import Connection, Pool, transaction
-from registry import api_keys, sessions
+from registry import api_keys, sessions, sign_on
 from registry.errors import CodeWrong, NotSignedIn, PasswordWrong
 from registry.rules import Rules
 from registry.scope import Scope
@@ -25,6 +25,8 @@ PLAIN_COOKIE = "muster_session"
 _SECURE_DEVICE_COOKIE = "__Host-muster_device"
 _PLAIN_DEVICE_COOKIE = "muster_device"
 _DEVICE_SECONDS = 90 * 24 * 3600
+_SECURE_SIGN_ON_COOKIE = "__Host-muster_sign_on"
+_PLAIN_SIGN_ON_COOKIE = "muster_sign_on"
 
 _LONGEST_NAME = 64
 _SIGN_INS_AT_ONCE = 2
@@ -88,7 +90,7 @@ class SignIn:
                         conn,
                         name,
                         password,
-                        source=_address(request),
+                        source=address_of(request),
                         user_agent=request.headers.get("user-agent"),
                         rules=request.app.state.rules,
                     )
@@ -148,19 +150,34 @@ def forget(response: Response, request: Request) -> None:
     )
 
 
+def sign_on_of(request: Request) -> str | None:
+    """The secret of the sign-in that this browser began at the identity provider, if any."""
+    return request.cookies.get(_sign_on(request))
+
+
+def remember_sign_on(response: Response, request: Request, secret: str) -> None:
+    """Have the browser show the secret when it comes back: Lax, for it comes from another site."""
+    response.set_cookie(
+        _sign_on(request),
+        secret,
+        sign_on.SECONDS,
+        path="/",
+        secure=_is_tls(request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def forget_sign_on(response: Response, request: Request) -> None:
+    """Take it out of the browser."""
+    response.delete_cookie(
+        _sign_on(request), path="/", secure=_is_tls(request), httponly=True, samesite="lax"
+    )
+
+
 def is_private_channel(request: Request) -> bool:
     """Whether nobody on a network can read along: TLS, or an address of the machine itself."""
     return _is_tls(request) or is_loopback(request.url.hostname)
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host's name or address is this machine's own."""
-    if host is None:
-        return False
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _cookie(request: Request) -> str:
@@ -171,9 +188,14 @@ def _device(request: Request) -> str:
     return _SECURE_DEVICE_COOKIE if _is_tls(request) else _PLAIN_DEVICE_COOKIE
 
 
+def _sign_on(request: Request) -> str:
+    return _SECURE_SIGN_ON_COOKIE if _is_tls(request) else _PLAIN_SIGN_ON_COOKIE
+
+
 def _is_tls(request: Request) -> bool:
     return request.url.scheme == "https"
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """Where a request comes from, as far as we believe it."""
     return request.client.host if request.client else ""

@@ -12,12 +12,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import auth, broker_door, entrance, limits, problems, uploads
+from api import broker_door, entrance, limits, problems, uploads
 from api.errors import CrossSite
 from api.limits import Limits
 from api.line import Line
 from api.metrics import ApiMetrics
 from api.problems import Problem
+from foundation.addresses import is_loopback
 from foundation.errors import MusterError
 from foundation.logs import get_logger
 
@@ -137,7 +138,7 @@ class Guard:
 def _is_watchman(request: Request) -> bool:
     """Whether it asks, on the machine itself, how this process is: that is never limited."""
     host = request.client.host if request.client else None
-    return request.url.path.startswith(("/health/", "/metrics")) and auth.is_loopback(host)
+    return request.url.path.startswith(("/health/", "/metrics")) and is_loopback(host)
 
 
 def is_cross_site(method: str, headers: Headers) -> bool:

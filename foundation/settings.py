@@ -5,7 +5,7 @@ A secret may stand in the environment or, better, in a file named by `MUSTER_<NA
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from foundation import sealing
 from foundation.errors import Invalid
 from foundation.known_secrets import opens_to_everybody
+from foundation.provider_settings import ProviderSettings
 
 PREFIX = "MUSTER_"
 _KNOWN_SECRET = "has a password that everybody knows; give that server a random one"  # noqa: S105
@@ -41,7 +42,7 @@ Allowance = Annotated[str, Field(pattern=r"^(off|[1-9]\d{0,6}/[1-9]\d{0,4})$")]
 """`<requests>/<seconds>`: so many at once, filled again evenly within so many seconds; or `off`."""
 
 
-class Settings(BaseSettings):
+class Settings(ProviderSettings):
     """What a process of Muster needs to know; unknown `MUSTER_*` names are refused."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
@@ -305,8 +306,15 @@ class Settings(BaseSettings):
         return self
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process, or `SettingsInvalid` with every fault in one sentence."""
+def load(
+    environment: Mapping[str, str] | None = None,
+    *,
+    beside: Callable[[Mapping[str, str]], list[str]] = lambda values: [],
+) -> Settings:
+    """The settings of this process, or `SettingsInvalid` with every fault in one sentence.
+
+    `beside` gives the faults that only this process can see in the values.
+    """
     given = os.environ if environment is None else environment
     values: dict[str, str] = {}
     faults: list[str] = []
@@ -328,6 +336,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
                 faults.append(f"{name} cannot be read ({error.strerror})")
         else:
             faults.append(f"{name} is not a setting of Muster")
+    faults += beside(values)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:

@@ -324,6 +324,13 @@ class KeyReused(Invalid):
     remedy = "Take a new key for each creation; the same one only to send the same request again."
 
 
+class SignsInElsewhere(Refused):
+    """An identity provider signs this person in, and its groups decide what they may do."""
+
+    code = "signs_in_elsewhere"
+    remedy = "Have it changed there: their groups, their password, their second factor."
+
+
 _REFUSALS: dict[str, type[MusterError]] = {
     "hardware_interval_is_ordered": IntervalEmpty,
     "installation_interval_is_ordered": IntervalEmpty,

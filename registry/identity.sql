@@ -6,7 +6,7 @@ values (%(name)s, %(password_hash)s, %(role)s, %(region)s, %(group_client_ids)s:
 -- name: list_users
 -- One page of the users in scope, by name, or one of them.
 select u.id, u.name, u.role, u.region_code, s.ids as group_client_ids, u.created_at, u.created_by, u.disabled_at, u.password_changed_at,
-    u.must_change_password, u.second_factor_at, u.version,
+    u.must_change_password, u.second_factor_at, u.version, u.issuer,
     array(select c.code from registry.group_client c where c.id = any (s.ids) order by c.code) as group_client_codes
 from registry.user_account u cross join lateral registry.reach_of_person(u.name, u.role, u.group_client_ids) s(ids)
 where (%(everything)s or u.role in ('client_admin', 'client_viewer') and u.region_code is null and cardinality(u.group_client_ids) > 0
@@ -78,7 +78,7 @@ select registry.open_session(%(user_id)s, %(token_hash)s, %(lifetime_seconds)s, 
 -- name: find_session
 -- Whose session it is, if it is still open, and what was proven in it.
 select name, role, region_low, region_high, group_client_ids, password_changed_at, must_change_password, has_second_factor,
-    second_factor_given
+    second_factor_given, issuer
 from registry.find_session(%(token_hash)s, %(idle_seconds)s, %(pending_seconds)s);
 
 -- name: renew_session
@@ -87,7 +87,25 @@ select registry.renew_session(%(old_hash)s, %(new_hash)s, %(code_given)s) as ren
 
 -- name: close_session
 -- End a session, and forget those that are over.
-select registry.close_session(%(token_hash)s);
+select registry.close_session(%(token_hash)s) as issuer;
+
+-- name: begin_sign_on
+-- Keep a sign-in that leaves for the identity provider, by the hash of its browser's secret.
+select registry.begin_sign_on(%(token_hash)s, %(return_to)s, %(seconds)s);
+
+-- name: take_sign_on
+-- Take a sign-in that came back, if it is there and not too old.
+select registry.take_sign_on(%(token_hash)s) as return_to;
+
+-- name: find_signed_on
+-- The account of somebody whom an identity provider signs in.
+select name from registry.user_account where issuer = %(issuer)s and subject = %(subject)s;
+
+-- name: insert_signed_on
+-- Give somebody whom an identity provider signs in an account, unless another request just did.
+insert into registry.user_account (name, issuer, subject, role, region_code, group_client_ids, created_by)
+values (%(name)s, %(issuer)s, %(subject)s, %(role)s, %(region)s, %(group_client_ids)s::int4[], %(actor)s)
+on conflict on constraint sign_on_is_one_persons do nothing;
 
 -- name: own_user_id
 -- The number of who asks, if it is a person.

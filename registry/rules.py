@@ -62,8 +62,14 @@ class Rules:
         second_factor_given: bool,
         must_change_password: bool,
         password_changed_at: datetime,
+        signs_in_elsewhere: bool = False,
     ) -> Awaits | None:
-        """What a person has to do first, one thing after the other; None when all is done."""
+        """What a person has to do first, one thing after the other; None when all is done.
+
+        Of whom an identity provider signs in, that one has asked all there is to ask.
+        """
+        if signs_in_elsewhere:
+            return None
         if has_second_factor and not second_factor_given:
             return Awaits.SECOND_FACTOR
         age = datetime.now(UTC) - password_changed_at

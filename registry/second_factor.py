@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from foundation import queries
 from foundation.database import Connection
-from registry import sessions
+from registry import sessions, users
 from registry.errors import CodeWrong, NotAPerson, SecondFactorAbsent, SecondFactorThere
 from registry.rules import Rules
 from registry.scope import Right, Scope
@@ -41,9 +41,11 @@ class Enrolment:
 async def begin(conn: Connection, scope: Scope, rules: Rules) -> Enrolment:
     """A new secret for the asker's app, of no force until `confirm`.
 
-    Raises SecondFactorThere, and SecretKeyMissing where the deployment cannot keep one.
+    Raises SecondFactorThere, SecretKeyMissing where the deployment cannot keep one, and
+    SignsInElsewhere for whom an identity provider signs in: a second factor is its business.
     """
     scope.require(Right.ACCOUNT_ENROL)
+    await users.require_own_password(conn, scope)
     row = await _own(conn)
     secret = secrets.token_bytes(_SECRET_BYTES)
     sealed = rules.sealing.seal(secret, _place(row["user_id"]))

@@ -73,11 +73,23 @@ async def open(  # noqa: A001 - sessions.open
     if fresh is not None:
         rehashed = {"user_id": row["id"], "old_hash": kept, "new_hash": fresh}
         await conn.execute(sql.rehash_password, rehashed)
+    return await begin(conn, row["id"], source=source, user_agent=user_agent, rules=rules)
+
+
+async def begin(
+    conn: Connection,
+    user_id: int,
+    *,
+    source: str | None = None,
+    user_agent: str | None = None,
+    rules: Rules = DEFAULT,
+) -> Opened:
+    """A session under a fresh token for a user who proved to be that one."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     await conn.execute(
         sql.open_session,
         {
-            "user_id": row["id"],
+            "user_id": user_id,
             "token_hash": hash_of(token),
             "lifetime_seconds": LIFETIME_SECONDS,
             "source": source,
@@ -106,13 +118,16 @@ async def authenticate(conn: Connection, token: str, rules: Rules = DEFAULT) -> 
         second_factor_given=row["second_factor_given"],
         must_change_password=row["must_change_password"],
         password_changed_at=row["password_changed_at"],
+        signs_in_elsewhere=row["issuer"] is not None,
     )
     return scope_of(f"user:{row['name']}", row).of_person(awaits)
 
 
-async def close(conn: Connection, token: str) -> None:
-    """Sign out; does nothing where the session is over."""
-    await conn.execute(sql.close_session, {"token_hash": hash_of(token)})
+async def close(conn: Connection, token: str) -> str | None:
+    """Sign out; the identity provider whose session it was, if any. Nothing where it is over."""
+    cursor = await conn.execute(sql.close_session, {"token_hash": hash_of(token)})
+    row = await cursor.fetchone()
+    return row["issuer"] if row else None
 
 
 async def change_password(
@@ -120,9 +135,10 @@ async def change_password(
 ) -> Opened:
     """Replace the own password; every other session ends, this one goes on under a new token.
 
-    Raises PasswordWrong, PasswordSame, or what the rules say of the new one.
+    Raises PasswordWrong, PasswordSame, SignsInElsewhere, or what the rules say of the new one.
     """
     scope.require(Right.ACCOUNT_SET_PASSWORD)
+    await users.require_own_password(conn, scope)
     row = await (await conn.execute(sql.own_password)).fetchone()
     matches, _ = await passwords.check(current, row["password_hash"] if row else None)
     if not matches:

@@ -16,6 +16,7 @@ from registry.errors import (
     NotAPerson,
     OwnAccount,
     ReachExceeded,
+    SignsInElsewhere,
     UserNameInvalid,
     UserNotFound,
 )
@@ -34,7 +35,8 @@ class User:
     """A person who may sign in while `disabled_at` is None.
 
     `created_by` is the actor who appointed them; `second_factor_at` None: no second factor;
-    `group_client_codes` are those that the asker may see; `version` counts changes from 1.
+    `group_client_codes` are those that the asker may see; `version` counts changes from 1. `issuer`
+    is the identity provider that signs them in; None: they have a password of ours.
     """
 
     id: int
@@ -50,6 +52,7 @@ class User:
     must_change_password: bool
     second_factor_at: datetime | None
     version: int
+    issuer: str | None
 
 
 async def appoint(
@@ -70,7 +73,7 @@ async def appoint(
     agent's clients are assigned to them from now on.
     """
     scope.require(Right.USERS_APPOINT)
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise UserNameInvalid(field="name")
     _may_give(scope, role)
     client_ids = await reach_of(conn, scope, f"user:{name}", role, region, group_clients)
@@ -109,6 +112,13 @@ async def find_own(conn: Connection, scope: Scope) -> User:
     return _user(row)
 
 
+async def require_own_password(conn: Connection, scope: Scope) -> None:
+    """Return if the asker signs in with a password of ours; SignsInElsewhere, NotAPerson."""
+    scope.require(Right.ACCOUNT_READ)
+    if (await find_own(conn, scope)).issuer is not None:
+        raise SignsInElsewhere
+
+
 async def list_page(
     conn: Connection,
     scope: Scope,
@@ -144,12 +154,14 @@ async def change(
     region: RegionCode | None = None,
     group_clients: Sequence[str] | None = None,
     disabled: bool | None = None,
+    by_provider: bool = False,
 ) -> User:
     """Another role or reach, out of force or in again; what is None stays. Ends their sessions.
 
     With a role its whole reach is given. Raises OwnAccount, LastAdmin, ReachExceeded, ScopeInvalid.
     Clients can be added to those whom an account manager or agent serves; the others are handed
-    over, by `assignments`: StillServes, too, where the role would change meanwhile.
+    over, by `assignments`: StillServes, too, where the role would change meanwhile. Roles and reach
+    that an identity provider's groups decide change `by_provider` only: SignsInElsewhere.
     """
     scope.require(Right.USERS_APPOINT)
     user = await _others(conn, scope, name)
@@ -157,6 +169,9 @@ async def change(
         new_role, new_region, client_ids = user.role, user.region_code, user.group_client_ids
     else:
         new_role, new_region = role or user.role, region
+        is_only_served = new_role is user.role and new_role in SERVING_ROLES
+        if user.issuer is not None and not (by_provider or is_only_served):
+            raise SignsInElsewhere
         _may_give(scope, new_role)
         found = await reach_of(
             conn, scope, f"user:{name}", new_role, new_region, group_clients or ()
@@ -196,6 +211,8 @@ async def set_password(
     """Replace somebody's password; all sessions that were opened with the old one end."""
     scope.require(Right.USERS_APPOINT)
     user = await _others(conn, scope, name)
+    if user.issuer is not None:
+        raise SignsInElsewhere
     password_hash = await passwords.hashed(password, rules, name)
     await conn.execute(
         sql.set_password,
@@ -217,6 +234,11 @@ async def any_there(conn: Connection, scope: Scope) -> bool:
     scope.require(Right.USERS_READ)
     row = await (await conn.execute(sql.any_user)).fetchone()
     return row is not None and bool(row["there"])
+
+
+def is_name(text: str) -> bool:
+    """Whether a user may be called so."""
+    return _NAME.fullmatch(text) is not None
 
 
 def may_give(scope: Scope) -> tuple[Role, ...]:

@@ -163,6 +163,10 @@ PROBLEMS = {
     "session_not_found": _("That session is over already."),
     "sim_is_elsewhere": _("This SIM is in another terminal at that time."),
     "sim_not_found": _("There is no such SIM in your part of the fleet."),
+    "signs_in_elsewhere": _(
+        "An identity provider signs this person in: have their groups, password or second factor"
+        " changed there."
+    ),
     "stands_there_already": _("The client stands there already: somebody else may have moved it."),
     "still_serves": _("This person serves clients: hand them over first."),
     "tag_invalid": _(
@@ -186,6 +190,46 @@ PROBLEMS = {
     "version_changed": _("Somebody else changed this meanwhile: look at it anew, then try again."),
     "wire_name_taken": _("Another terminal behind the same gateway calls itself so."),
     "wire_names_many": _("A terminal has 16 names at most."),
+}
+
+
+# What the page of the sign-in says; of all others that name and password do not fit.
+SIGN_IN_PROBLEMS = {
+    code: PROBLEMS[code]
+    for code in ("too_many_attempts", "insecure_channel", "rate_limited", "unavailable")
+} | {
+    "account_disabled": _("Your account is out of force: ask an administrator of Muster."),
+    "group_rule_unusable": _(
+        "The rule for your group cannot be applied: ask an administrator of Muster to mend it."
+    ),
+    "name_taken_here": _(
+        "Another account of Muster has your name: ask an administrator of Muster, so that one of"
+        " the two is called something else."
+    ),
+    "name_unusable": _(
+        "The name that the identity provider gives you cannot name an account: ask an administrator"
+        " of Muster to use another claim."
+    ),
+    "no_group_fits": _(
+        "None of your groups has a part in Muster: ask an administrator which one you need."
+    ),
+    "provider_away": _(
+        "The identity provider does not answer. Try again in a moment, or sign in with a password"
+        " of Muster."
+    ),
+    "provider_refused": _("The identity provider did not sign you in. Try again there."),
+    "provider_unusable": _(
+        "The identity provider's answer cannot be used. Try again in a moment, or sign in with a"
+        " password of Muster."
+    ),
+    "sign_on_refused": _(
+        "Muster does not let you in as your groups say now: ask an administrator of Muster."
+    ),
+    "sign_on_stale": _(
+        "This sign-in was begun in another browser, or too long ago, or is done already: begin"
+        " again."
+    ),
+    "token_refused": _("The identity provider's word about you is not believed: begin again."),
 }
 
 

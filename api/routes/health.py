@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from api import auth, openapi
 from api.strict import StrictRoute
+from foundation.addresses import is_loopback
 from foundation.database import transaction
 from foundation.errors import MusterError
 from registry.scope import Right
@@ -59,7 +60,7 @@ async def is_ready(request: Request) -> Response:
 async def _may_scrape(request: Request) -> None:
     """Let in who asks on the machine itself, and elsewhere whoever shows a scraper's key."""
     host = request.client.host if request.client else None
-    if auth.is_loopback(host) and auth.is_loopback(request.url.hostname):
+    if is_loopback(host) and is_loopback(request.url.hostname):
         return
     async with transaction(request.app.state.pool) as conn:
         caller = await auth.authenticate(conn, request)

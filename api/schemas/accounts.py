@@ -129,6 +129,10 @@ class UserAnswer(Answer):
     password_changed_at: Utc
     must_change_password: bool
     second_factor_at: Utc | None = Field(description="When the second factor was enrolled.")
+    issuer: str | None = Field(
+        description="Identity provider that signs them in; null: they have a password here.",
+        examples=["https://id.example.com"],
+    )
     version: int = Field(examples=[1])
 
 

@@ -33,6 +33,7 @@ COMMANDS = {
     "api": "processes",
     "jobs": "processes",
     "openapi": "processes",
+    "asyncapi": "processes",
     "doctor": "processes",
     "simulate": "simulate",
     "bench": "bench",

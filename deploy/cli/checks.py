@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 import deploy
-from deploy.embedded import check_tools, runtime
+from deploy.embedded import check_packages, check_tools, runtime
 from deploy.embedded.progress import Progress
 from foundation.errors import MusterError
 
@@ -39,6 +39,7 @@ def check(context: typer.Context) -> None:
     progress = Progress()
     runtime.ensure(progress=progress)
     tools = check_tools.ensure(progress=progress)
+    check_packages.ensure(_CHECKOUT, progress=progress)
     outcomes = {name: _passes(name, command) for name, command in _TOOLS.items()}
     outcomes["tests"] = _tests_pass(context.args, tools.environment())
     told = ", ".join(f"{name} {'ok' if ok else 'FAILED'}" for name, ok in outcomes.items())

@@ -228,6 +228,8 @@ def _reach(holder: User | ApiKey) -> str:
 def _standing(one: User) -> str:
     if one.disabled_at is not None:
         return f"disabled {day(one.disabled_at)}"
+    if one.issuer is not None:
+        return f"in force, signs in at {one.issuer}"
     waits = "has to change the password" if one.must_change_password else "in force"
     return f"{waits}, second factor" if one.second_factor_at else waits
 

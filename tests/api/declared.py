@@ -277,6 +277,8 @@ ROUTES: tuple[Ask, ...] = (
     # Pages
     Ask("GET /signin", OPEN, NOTHING),
     Ask("POST /signin", OPEN, NOTHING, form=_SIGN_IN, ok=303),
+    Ask("GET /signin/provider", OPEN, NOTHING, ok=404),
+    Ask("GET /signin/provider/callback", OPEN, NOTHING, ok=404),
     Ask("POST /signout", OPEN, NOTHING, ok=303),
     Ask("POST /preferences", OPEN, NOTHING, form={"language": "zh"}, ok=303),
     Ask("GET /assets/{digest}/{path:path}", OPEN, NOTHING,

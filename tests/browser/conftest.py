@@ -54,9 +54,13 @@ def address(house: World) -> Iterator[str]:  # noqa: F811
 
 
 @contextmanager
-def serving(house: World, **chosen: str) -> Iterator[str]:  # noqa: F811
+def serving(
+    house: World,  # noqa: F811
+    listen: str | None = None,
+    **chosen: str,
+) -> Iterator[str]:
     """An API process on the small world with these `MUSTER_*` settings; its address."""
-    listen = f"127.0.0.1:{free_port()}"
+    listen = listen or f"127.0.0.1:{free_port()}"
     settings = {
         "MUSTER_DATABASE_URL": house.database.api,
         "MUSTER_API_LISTEN": listen,
@@ -90,10 +94,11 @@ def opened(
     theme: str = "light",
     size: tuple[int, int] = DESKTOP,
     refused: int = 0,
+    refusal: str = REFUSED,
 ) -> Iterator[Page]:
     """A page of a fresh browser profile, signed in; any fault that it logs fails the test.
 
-    But for the forms that are to be refused, as many as are.
+    But for the forms that are to be refused, as many as are, which the browser logs so.
     """
     context = browser.new_context(
         base_url=address,
@@ -118,7 +123,7 @@ def opened(
         if user is not None:
             sign_in(page, user)
         yield page
-        assert faults == [REFUSED] * refused
+        assert faults == [refusal] * refused
     finally:
         context.close()
 

@@ -36,6 +36,8 @@ WITHOUT_SCOPE = {
     "registry.jobs.keep": "the same",
     "registry.jobs.take": "our own processes take everybody's jobs",
     "registry.sessions": "a session comes before its scope",
+    "registry.sign_on.begin": "a sign-in comes before its scope",
+    "registry.sign_on.take": "the same",
     "telemetry.batches": "our own processes follow the feed of everybody",
     "telemetry.events": "the bridge stores what came, whoever sent it",
     "telemetry.identities.hear": "the bridge keeps what everybody says",

@@ -33,6 +33,7 @@ TOLD_ELSEWHERE = {
     "audit": "is the telling",
     "audit_seal": "is the telling",
     "audit_head": "is the telling",
+    "sign_on": "a sign-in that is not done; the session that comes of it is told",
     "job": "says of an import how far it is",
     "import": "a file that is checked changes nothing; what it does is told as one link",
     "import_part": "the file itself",

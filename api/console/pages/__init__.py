@@ -31,6 +31,7 @@ from api.console.pages import (
     profiles,
     quarantine,
     readings,
+    sign_on,
     sims,
     standpoints,
     supervision,
@@ -43,10 +44,10 @@ from api.problems import Problem
 from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFactorPending
 
 router = APIRouter(include_in_schema=False)
-for subject in (account, own, actions, files, overview, supervision, terminal_list, terminals,
-                lives, certificates, collections, sims, bindings, book, hand_overs, clients,
-                client_files, client_tiers, packages, standpoints, profiles, decoding, events,
-                charts, readings, quarantine, transfers, imports, users, api_keys,
+for subject in (account, sign_on, own, actions, files, overview, supervision, terminal_list,
+                terminals, lives, certificates, collections, sims, bindings, book, hand_overs,
+                clients, client_files, client_tiers, packages, standpoints, profiles, decoding,
+                events, charts, readings, quarantine, transfers, imports, users, api_keys,
                 audit):  # fmt: skip
     router.include_router(subject.router)
 

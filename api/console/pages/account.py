@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api import auth, problems
 from api.console.rendering import LANGUAGE_COOKIE, THEME_COOKIE
+from api.oidc.sign_on import SignOn
 from api.witness import trace
 from foundation.database import transaction
 from foundation.errors import MusterError
@@ -23,9 +24,7 @@ async def show_sign_in(
     request: Request, return_to: Annotated[str, Query(max_length=2000)] = "/"
 ) -> Response:
     """The form."""
-    values = {"problem": None, "name": None, "return_to": local(return_to)}
-    page: Response = request.app.state.renderer.page(request, "signin.html", **values)
-    return page
+    return show_form(request, return_to=local(return_to))
 
 
 @router.post("/signin")
@@ -41,13 +40,7 @@ async def sign_in(
             request.app.state.pool, request, name, password
         )
     except MusterError as error:
-        problem = problems.of_error(error)
-        values = {"problem": problem, "name": name, "return_to": local(return_to)}
-        page: Response = request.app.state.renderer.page(
-            request, "signin.html", status=problem.status, **values
-        )
-        page.headers.update(problem.headers)
-        return page
+        return show_form(request, return_to=local(return_to), name=name, error=error)
     answer = RedirectResponse(local(return_to), 303)
     auth.remember(answer, request, opened.token)
     return answer
@@ -55,12 +48,20 @@ async def sign_in(
 
 @router.post("/signout")
 async def sign_out(request: Request) -> Response:
-    """Ends the session everywhere, not only in this browser."""
-    token = auth.token_of(request)
+    """Ends the session everywhere, not only in this browser, and leads on to the identity
+    provider of whose session it was.
+    """
+    token, issuer = auth.token_of(request), None
     if token is not None:
         async with transaction(request.app.state.pool, trace(request)) as conn:
-            await sessions.close(conn, token)
-    answer = RedirectResponse("/signin", 303)
+            issuer = await sessions.close(conn, token)
+    sign_on: SignOn | None = request.app.state.sign_on
+    elsewhere = await sign_on.farewell(issuer) if sign_on and issuer else None
+    answer: Response
+    if elsewhere is not None:  # by a page of ours: no form of ours may be sent on to elsewhere
+        answer = request.app.state.renderer.page(request, "onward.html", address=elsewhere)
+    else:
+        answer = RedirectResponse("/signin", 303)
     auth.forget(answer, request)
     return answer
 
@@ -85,6 +86,30 @@ async def prefer(
                 samesite="lax",
             )
     return answer
+
+
+def show_form(
+    request: Request,
+    *,
+    return_to: str = "/",
+    name: str | None = None,
+    error: MusterError | None = None,
+) -> Response:
+    """The form of the sign-in, with what went wrong before."""
+    problem = None if error is None else problems.of_error(error)
+    sign_on: SignOn | None = request.app.state.sign_on
+    page: Response = request.app.state.renderer.page(
+        request,
+        "signin.html",
+        status=problem.status if problem else 200,
+        problem=problem,
+        name=name,
+        return_to=return_to,
+        provider=sign_on.name if sign_on else None,
+    )
+    if problem is not None:
+        page.headers.update(problem.headers)
+    return page
 
 
 def local(address: str) -> str:

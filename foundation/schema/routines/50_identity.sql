@@ -13,7 +13,7 @@ declare
     rules constant jsonb := jsonb_build_object(
         'user_account', '(select registry.scope_everything()) or registry.is_clients_own(role, region_code, group_client_ids)',
         'api_key', '(select registry.scope_everything()) or registry.is_clients_own(role, region_code, group_client_ids)',
-        'user_session', 'false');
+        'user_session', 'false', 'sign_on', 'false');
     rule text;
 begin
     for relation, rule in select * from jsonb_each_text(rules) loop
@@ -28,7 +28,7 @@ $policies$;
 
 -- No secret can be read, by whatever query: neither hashes nor what is sealed.
 grant select (id, name, role, region_code, group_client_ids, created_at, created_by, disabled_at, password_changed_at,
-    must_change_password, second_factor_at, version) on registry.user_account to muster_api, muster_inspect;
+    must_change_password, second_factor_at, version, issuer, subject) on registry.user_account to muster_api, muster_inspect;
 grant insert, update on registry.user_account to muster_api;
 grant select (id, name, prefix, role, region_code, group_client_ids, created_at, created_by, expires_at, last_used_at, revoked_at)
     on registry.api_key to muster_api, muster_inspect;
@@ -62,7 +62,7 @@ end;
 -- A session whose user has a second factor that was not given in it waits for it, and not for long.
 create or replace function registry.find_session(wanted_hash bytea, idle_seconds int4, pending_seconds int4)
 returns table (name text, role text, region_low int4, region_high int4, group_client_ids int4[], password_changed_at timestamptz,
-    must_change_password boolean, has_second_factor boolean, second_factor_given boolean)
+    must_change_password boolean, has_second_factor boolean, second_factor_given boolean, issuer text)
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 begin atomic
     update registry.user_session s set last_seen_at = now()
@@ -72,7 +72,7 @@ begin atomic
             and due.last_seen_at between now() - make_interval(secs => idle_seconds) and now() - interval '1 minute'
         for no key update skip locked);
     select u.name, u.role, r.code, r.last_code, registry.reach_of_person(u.name, u.role, u.group_client_ids), u.password_changed_at, u.must_change_password,
-        u.second_factor_at is not null, s.second_factor_at is not null
+        u.second_factor_at is not null, s.second_factor_at is not null, u.issuer
     from registry.user_session s join registry.user_account u on u.id = s.user_id
     left join registry.region r on r.code = u.region_code
     where s.token_hash = wanted_hash and s.expires_at > now() and u.disabled_at is null
@@ -94,12 +94,33 @@ begin atomic
     values (new_hash, wanted_user_id, now() + make_interval(secs => lifetime_seconds), open_session.source, open_session.user_agent);
 end;
 
-create or replace function registry.close_session(wanted_hash bytea) returns void
+-- Gives the identity provider of whose session it was, if they have one.
+create or replace function registry.close_session(wanted_hash bytea) returns text
 language sql security definer set search_path = pg_catalog, pg_temp
 begin atomic
     select set_config('muster.actor', 'user:' || u.name, true)
     from registry.user_session s join registry.user_account u on u.id = s.user_id where s.token_hash = wanted_hash;
-    delete from registry.user_session where token_hash = wanted_hash or expires_at < now();
+    with closed as (
+        delete from registry.user_session where token_hash = wanted_hash or expires_at < now() returning token_hash, user_id)
+    select u.issuer from closed c join registry.user_account u on u.id = c.user_id where c.token_hash = wanted_hash;
+end;
+
+-- A sign-in leaves for the identity provider; some that never came back go.
+create or replace function registry.begin_sign_on(new_hash bytea, return_to text, seconds int4) returns void
+language sql security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    delete from registry.sign_on where token_hash in (
+        select s.token_hash from registry.sign_on s where s.expires_at < now() limit 100 for update skip locked);
+    insert into registry.sign_on (token_hash, return_to, expires_at)
+    values (new_hash, begin_sign_on.return_to, now() + make_interval(secs => seconds));
+end;
+
+-- It came back: once, and in time. Gives where its person wanted to go.
+create or replace function registry.take_sign_on(wanted_hash bytea) returns text
+language sql security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    with taken as (delete from registry.sign_on where token_hash = wanted_hash returning return_to, expires_at)
+    select t.return_to from taken t where t.expires_at > now();
 end;
 
 -- A password that was checked is kept as we hash today, if it was not changed meanwhile.
@@ -119,11 +140,12 @@ end;
 
 create or replace function registry.own_account()
 returns table (id int4, name text, role text, region_code int4, group_client_ids int4[], created_at timestamptz, created_by text,
-    disabled_at timestamptz, password_changed_at timestamptz, must_change_password boolean, second_factor_at timestamptz, version int4)
+    disabled_at timestamptz, password_changed_at timestamptz, must_change_password boolean, second_factor_at timestamptz, version int4,
+    issuer text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
     select u.id, u.name, u.role, u.region_code, registry.reach_of_person(u.name, u.role, u.group_client_ids), u.created_at, u.created_by,
-        u.disabled_at, u.password_changed_at, u.must_change_password, u.second_factor_at, u.version
+        u.disabled_at, u.password_changed_at, u.must_change_password, u.second_factor_at, u.version, u.issuer
     from registry.user_account u where u.id = registry.own_user_id();
 end;
 
@@ -239,7 +261,7 @@ begin
             'find_user', 'find_key', 'find_session', 'open_session', 'close_session', 'rehash_password', 'own_user_id', 'own_account',
             'own_password', 'change_own_password', 'own_second_factor', 'begin_second_factor', 'confirm_second_factor',
             'keep_recovery_codes', 'remove_second_factor', 'take_code', 'take_recovery_code', 'renew_session', 'sessions_of',
-            'end_sessions_of'])
+            'end_sessions_of', 'begin_sign_on', 'take_sign_on'])
     loop
         execute format('revoke all on function %s from public', routine);
         execute format('grant execute on function %s to muster_api', routine);
