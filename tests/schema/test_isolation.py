@@ -60,7 +60,8 @@ NOT_SCOPED = {
     "profile_metric": "global to read, the headquarters' to define",
     "change": "ids and times only",
 }
-SECRET = ("credential", "user_account", "api_key", "user_session", "group_client_lineage",
+SECRET = ("credential", "user_account", "api_key", "user_session", "sign_on",
+          "group_client_lineage",
           "broker_login", "broker_revocation", "idempotency", "audit_seal", "audit_head",
           "import_part", "import_secret", "import_link", "import_tally",
           "imported_terminal", "imported_sim", "imported_binding", "imported_client",
@@ -227,6 +228,7 @@ async def test_the_api_can_read_no_secret(pool: Pool, database: Database) -> Non
         "select password_hash from registry.user_account",
         "select hash from registry.api_key",
         "select * from registry.user_session",
+        "select * from registry.sign_on",
         "select * from registry.group_client_lineage",
         "select * from registry.broker_login",
         "select * from registry.broker_revocation",
