@@ -9,6 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from api import spreadsheets
 from api.apart import apart
+from foundation import tables
 
 NDJSON = "application/x-ndjson"
 JSON = "application/json"
@@ -80,16 +81,13 @@ def json_streamed(head: object, items: AsyncIterator[object]) -> StreamingRespon
 
 
 def _head(form: Form, header: Sequence[str]) -> bytes:
-    return spreadsheets.lines([header]).encode() if form == "csv" else b""
+    return tables.csv_lines([header]).encode() if form == "csv" else b""
 
 
 def _lines(form: Form, header: Sequence[str], rows: Rows) -> bytes:
     if form == "csv":
-        return spreadsheets.lines(rows).encode()
-    options = _OPTIONS | orjson.OPT_APPEND_NEWLINE
-    return b"".join(
-        orjson.dumps(dict(zip(header, row, strict=True)), option=options) for row in rows
-    )
+        return tables.csv_lines(rows).encode()
+    return tables.ndjson_lines(header, rows)
 
 
 def _media_type(form: Form) -> str:

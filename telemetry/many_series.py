@@ -19,20 +19,22 @@ sql = queries.load("telemetry", "many_series.sql")
 MOST_TERMINALS = 100
 
 
-async def find_all(conn: Connection, scope: Scope, codes: Sequence[str]) -> dict[str, int]:
+async def find_all(
+    conn: Connection, scope: Scope, codes: Sequence[str], *, most: int = MOST_TERMINALS
+) -> dict[str, int]:
     """The ids of terminals by code, each of which the scope sees some moment of.
 
     TerminalNotFound names all of which it sees none: who asks for many is not answered less.
     """
     scope.require(Right.TELEMETRY_READ)
-    if not 1 <= len(codes) <= MOST_TERMINALS:
-        raise TerminalsInvalid(f"Name 1 to {MOST_TERMINALS} terminals.", field="terminals")
+    if not 1 <= len(codes) <= most:
+        raise TerminalsInvalid(f"Name 1 to {most} terminals.", field="terminals")
     cursor = await conn.execute(
         sql.find_seen_terminals, scope.parameters() | {"codes": list(codes)}
     )
     found = {row["code"]: int(row["terminal_id"]) async for row in cursor}
     if missing := [code for code in codes if code not in found]:
-        raise TerminalNotFound(f"There is no terminal {', '.join(missing)}.")
+        raise TerminalNotFound(f"There is no terminal {', '.join(missing[:MOST_TERMINALS])}.")
     return {code: found[code] for code in codes}
 
 

@@ -20,6 +20,7 @@ from api.console.pages import (
     collections,
     decoding,
     events,
+    exports,
     files,
     hand_overs,
     imports,
@@ -44,7 +45,7 @@ router = APIRouter(include_in_schema=False)
 for subject in (account, own, actions, files, overview, supervision, terminal_list, terminals,
                 lives, certificates, collections, sims, bindings, book, hand_overs, clients,
                 client_files, client_tiers, packages, standpoints, profiles, decoding, events,
-                quarantine, transfers, imports, users, api_keys, audit):  # fmt: skip
+                exports, quarantine, transfers, imports, users, api_keys, audit):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
