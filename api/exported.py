@@ -11,7 +11,8 @@ from api import ranges
 from api.apart import apart
 from foundation.database import Connection, Pool, transaction
 from registry.scope import Scope
-from telemetry.exports import asking, parquet
+from telemetry import parquet
+from telemetry.exports import asking
 from telemetry.exports.model import FileFormat
 
 _GZIP = "application/gzip"

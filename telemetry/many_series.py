@@ -6,13 +6,14 @@ from datetime import datetime
 from foundation import queries
 from foundation.database import Connection
 from registry.errors import TerminalNotFound
+from registry.model import MetricType
 from registry.scope import Right, Scope
-from telemetry import series
+from telemetry import cost, series
 from telemetry.errors import MetricUnknown, TerminalsInvalid, TooManyReadings
 from telemetry.sampling import MOST_POINTS, Sampling
 from telemetry.series import Asked
 from telemetry.sight import check_window, profiles_in_window
-from telemetry.sources import Source
+from telemetry.sources import Source, wider
 
 sql = queries.load("telemetry", "many_series.sql")
 
@@ -71,7 +72,17 @@ async def prepare(
         prepared.append(asked)
         if sampling.step_seconds is None and wanted:
             values += await _values_of(conn, scope, asked, series.MOST_READ - values)
+    await cost.check(conn, scope, [part for asked in prepared for part in asked.stretches])
     return prepared
+
+
+def kinds_of(prepared: Sequence[Asked]) -> dict[str, MetricType]:
+    """The columns of all of them; one that two terminals take differently is as the wider."""
+    kinds: dict[str, MetricType] = {}
+    for asked in prepared:
+        for name, kind in asked.kinds.items():
+            kinds[name] = wider(kinds.get(name, kind), kind)
+    return kinds
 
 
 async def _values_of(conn: Connection, scope: Scope, asked: Asked, left: int) -> int:

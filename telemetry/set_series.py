@@ -9,7 +9,8 @@ from registry import profiles
 from registry.model import DeviceProfile, GroupClientId, MetricType
 from registry.scope import Right, Scope
 from registry.terminal_lists import Filters
-from telemetry import members
+from telemetry import cost, members
+from telemetry.cost import Stretch
 from telemetry.errors import AggregateImpossible, MetricUnknown, SetTooLarge, StepMissing
 from telemetry.filling import spread
 from telemetry.model import Across, Aggregate, Fill, SetSeries
@@ -83,6 +84,8 @@ async def together(
     terminals = members.count(listed)
     if terminals > MOST_TERMINALS or terminals * len(edges) > MOST_CELLS:
         raise SetTooLarge(field="step")
+    spans = [Stretch(found.code, member.since, member.until) for member in listed]
+    await cost.check(conn, scope, spans)
     asked = window | {
         "edges": edges,
         "ids": [member.terminal_id for member in listed],

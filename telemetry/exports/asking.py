@@ -8,9 +8,8 @@ from foundation.database import Connection
 from registry import collections, group_clients, jobs, keyset, profiles, regions
 from registry.model import Page
 from registry.scope import Right, Scope
-from telemetry import many_series
+from telemetry import many_series, parquet
 from telemetry.errors import MetricUnknown
-from telemetry.exports import parquet
 from telemetry.exports.model import (
     MOST_AT_WORK,
     MOST_CODES,

@@ -207,10 +207,3 @@ class ScopeChanged(Refused):
 
     code = "scope_changed"
     remedy = "Ask for it anew."
-
-
-class ParquetMissing(Invalid):
-    """This installation does not write Parquet."""
-
-    code = "parquet_missing"
-    remedy = "Ask for csv or ndjson, or have pyarrow installed (the platform engineer's guide)."

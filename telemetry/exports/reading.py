@@ -21,9 +21,9 @@ from registry.work import Work
 from telemetry import many_series, members
 from telemetry.errors import MetricUnknown
 from telemetry.exports.model import MOST_TERMINALS, Content, ExportTooWide, Wanted
-from telemetry.exports.parquet import Kinds
 from telemetry.exports.writing import Rows
 from telemetry.members import Member
+from telemetry.parquet import Kinds
 from telemetry.reader import without_cards
 from telemetry.sight import Profiles, profiles_in_window
 from telemetry.sources import Source

@@ -9,9 +9,9 @@ from typing import Protocol
 import orjson
 
 from foundation import tables
-from telemetry.exports import parquet
+from telemetry import parquet
 from telemetry.exports.model import FileFormat
-from telemetry.exports.parquet import Kinds
+from telemetry.parquet import Kinds
 
 Rows = Sequence[Sequence[object]]
 

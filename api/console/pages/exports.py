@@ -14,8 +14,9 @@ from api.problems import Problem
 from api.routes.exports import Number
 from foundation.errors import Invalid, NotFound, NotPermitted, Refused
 from registry.scope import Right
+from telemetry import parquet
 from telemetry.errors import TimesInvalid
-from telemetry.exports import asking, parquet
+from telemetry.exports import asking
 from telemetry.exports.model import UNFINISHED, Bounds, Content, FileFormat, Wanted
 
 router = APIRouter(prefix="/exports")

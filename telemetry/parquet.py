@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from registry.model import MetricType
-from telemetry.exports.model import ParquetMissing
+from telemetry.errors import ParquetMissing
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
 
