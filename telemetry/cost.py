@@ -39,7 +39,8 @@ async def check(conn: Connection, scope: Scope, stretches: Sequence[Stretch]) ->
     if _estimated(stretches, intervals, {}, now) <= MOST_READINGS:
         return
     rows = await (await conn.execute(sql.list_depths, {"codes": codes})).fetchall()
-    readings = _estimated(stretches, intervals, {r["code"]: r["since"] for r in rows}, now)
+    depths = dict.fromkeys(codes, now) | {row["code"]: row["since"] for row in rows}
+    readings = _estimated(stretches, intervals, depths, now)
     if readings > MOST_READINGS:
         raise _too_costly(stretches, readings)
 

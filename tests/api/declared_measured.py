@@ -30,6 +30,7 @@ MEASURED: tuple[Ask, ...] = (
     Ask(f"{_OF}/aggregate?group_client={{name}}&{_TOGETHER}", _READ, FILE),
     Ask(f"{_OF}/aggregate?collection={{name}}&{_TOGETHER}", _READ, COLLECTION),
     Ask(f"{_OF}/aggregate?region={{name}}&format=csv&{_TOGETHER}", _READ, REGION),
+    Ask(f"{_OF}/series?terminals={{name}}&format=parquet&{_WINDOW}", _READ, MOMENT),
     Ask(f"{_OF}/latest", _READ, NOTHING),
     Ask(f"{_OF}/latest?limit=10000&format=csv", _READ, NOTHING),
     Ask(f"{_OF}/latest?limit=10000&format=ndjson&profile=smart_meter", _READ, NOTHING),
@@ -43,4 +44,9 @@ MEASURED: tuple[Ask, ...] = (
     Ask(f"GET {_EXPORTS}/{{number}}", _READ, EXPORT),
     Ask(f"GET {_EXPORTS}/{{number}}/file", _READ, EXPORT),
     Ask(f"DELETE {_EXPORTS}/{{number}}", _READ, EXPORT),
+    Ask("GET /exports", _READ, NOTHING),
+    Ask("GET /exports/new", _READ, NOTHING),
+    Ask("POST /exports/new", _READ, MOMENT, form={"terminals": "{name}"}, ok=303),
+    Ask("GET /exports/{number}/file", _READ, EXPORT),
+    Ask("POST /exports/{number}/deletion", _READ, EXPORT, ok=303),
 )  # fmt: skip

@@ -16,16 +16,16 @@ from tests.jobs.test_imports import let_go
 from tests.jobs.test_jobs import running
 from tests.telemetry.exporting import Fleet, fleet_of, in_window, of_power_js, rows_of_csv
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
-_PATIENCE_SECONDS = 120
+_PATIENCE_SECONDS = 240
 
 
 def crowd(fleet: Fleet) -> int:
-    """Half a million readings of M-1 more; how many it has in the window then."""
+    """A hundred thousand readings of M-1 more; how many it has in the window then."""
     fleet.execute(
         "insert into telemetry.meter select '2026-11-20T12:00:00Z'::timestamptz"
-        " + n * interval '40 ms', t.id, 0, 180 + n %% 80, n from generate_series(1, 500000) n,"
+        " + n * interval '200 ms', t.id, 0, 180 + n %% 80, n from generate_series(1, 100000) n,"
         " registry.terminal t where t.code = 'M-1' on conflict do nothing"
     )
     [(rows,)] = rows_of(
@@ -64,7 +64,7 @@ async def test_a_process_killed_in_the_midst_leaves_no_half_file(database: Datab
         rows = crowd(fleet)
         asked = await fleet.ask(terminals=("M-1",))
         with running(database) as first:
-            await until(lambda: parts(database) > 1)
+            await until(lambda: parts(database) > 0)
             os.kill(first.process.pid, signal.SIGKILL)
             first.process.wait()
         between = state(database, asked.id)
