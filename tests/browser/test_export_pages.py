@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from tests.api.world import World, minutes_ago
 from tests.browser.conftest import PHONE, opened
 from tests.browser.looking import fit_a_phone, look_at_each
 
+A_MONTH = {
+    "content": "readings",
+    "from": "2026-10-01T00:00:00+00:00",
+    "to": "2026-11-01T00:00:00+00:00",
+    "group_client": "suzhou-power",
+}
 PAGES = {"exports": "/exports", "export-new": "/exports/new?terminal=METER-1"}
 
 
@@ -44,10 +51,7 @@ def exported(house: World) -> World:
             " from unnest(array['queued', 'running', 'done', 'failed', 'cancelled', 'expired'],"
             " array['csv', 'ndjson', 'parquet', 'csv', 'csv', 'csv']) with ordinality"
             " e(state, format, n)",
-            (
-                '{"content": "readings", "from": "2026-10-01T00:00:00+00:00",'
-                ' "to": "2026-11-01T00:00:00+00:00", "group_client": "suzhou-power"}',
-            ),
+            (json.dumps(A_MONTH),),
         )
     return house
 
