@@ -33,6 +33,7 @@ from api.routes import (
     collections,
     completeness,
     decoding,
+    exports,
     fleet_latest,
     fleet_series,
     group_clients,
@@ -70,8 +71,9 @@ log = get_logger(__name__)
 
 _NOUNS = (regions, tiers, packages, group_clients, client_files, standpoints, assignments, book,
           profiles, decoding, search, terminals, lives, certificates, collections, sims, bindings,
-          transfers, telemetry, fleet_series, fleet_latest, completeness, presence, quarantine,
-          supervision, alarms, rules, sessions, me, users, api_keys, audit, imports)  # fmt: skip
+          transfers, telemetry, fleet_series, fleet_latest, exports, completeness, presence,
+          quarantine, supervision, alarms, rules, sessions, me, users, api_keys, audit,
+          imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

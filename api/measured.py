@@ -1,5 +1,6 @@
-"""Tables of what was measured: JSON, CSV or NDJSON, written row by row with their own types."""
+"""Tables of what was measured: JSON, CSV, NDJSON or Parquet, with the types that values have."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Annotated, Any, Literal
 
@@ -9,30 +10,45 @@ from starlette.responses import Response, StreamingResponse
 
 from api import spreadsheets
 from api.apart import apart
+from foundation import tables
+from telemetry import parquet
+from telemetry.parquet import Kinds
 
 NDJSON = "application/x-ndjson"
 JSON = "application/json"
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_SERIALIZE_DATACLASS
 
-Form = Literal["json", "csv", "ndjson"]
-Chosen = Annotated[Form | None, Query(alias="format", description="Instead of the Accept header.")]
-AS_TABLE: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {
-            "text/csv": {"schema": {"type": "string"}},
-            NDJSON: {"schema": {"type": "string"}},
-        }
-    }
+Form = Literal["json", "csv", "ndjson", "parquet"]
+_INSTEAD = "Instead of the Accept header."
+Chosen = Annotated[
+    Literal["json", "csv", "ndjson"] | None, Query(alias="format", description=_INSTEAD)
+]
+ChosenOfSeries = Annotated[Form | None, Query(alias="format", description=_INSTEAD)]
+_TEXTS = {
+    "text/csv": {"schema": {"type": "string"}},
+    NDJSON: {"schema": {"type": "string"}},
 }
+_PARQUET = {parquet.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
+AS_TABLE: dict[int | str, dict[str, Any]] = {200: {"content": _TEXTS}}
+AS_SERIES: dict[int | str, dict[str, Any]] = {200: {"content": {**_TEXTS, **_PARQUET}}}
 
 Rows = Sequence[Sequence[object]]
 
 
-def wanted(request: Request, chosen: Form | None) -> Form:
-    """How the caller asks for it, by `format` or else by Accept."""
-    if chosen is not None:
-        return chosen
-    accepted = request.headers.get("accept", "")
+def wanted(request: Request, chosen: Form | None, *, of_series: bool = False) -> Form:
+    """How the caller asks for it, by `format` or else by Accept; series also come as Parquet.
+
+    Raises `ParquetMissing` where this installation cannot write it.
+    """
+    form = chosen or _accepted(request.headers.get("accept", ""), of_series=of_series)
+    if form == "parquet":
+        parquet.require()
+    return form
+
+
+def _accepted(accepted: str, *, of_series: bool) -> Form:
+    if of_series and parquet.MEDIA_TYPE in accepted:
+        return "parquet"
     if NDJSON in accepted:
         return "ndjson"
     return "csv" if "text/csv" in accepted else "json"
@@ -43,26 +59,36 @@ def as_json(thing: object) -> bytes:
     return orjson.dumps(thing, option=_OPTIONS)
 
 
-def table(
-    name: str, form: Form, header: Sequence[str], rows: Iterable[Sequence[object]]
-) -> Response:
+def table(name: str, form: Form, columns: Kinds, rows: Iterable[Sequence[object]]) -> Response:
     """A file of rows that are all there."""
     listed = list(rows)
-    text = _head(form, header) + _lines(form, header, listed)
+    if form == "parquet":
+        file = parquet.Writer(columns, {})
+        text = file.add(listed) + file.end()
+    else:
+        text = _head(form, list(columns)) + _lines(form, list(columns), listed)
     return Response(text, media_type=_media_type(form), headers=_named(name, form))
 
 
 def streamed(
-    name: str, form: Form, header: Sequence[str], batches: AsyncIterator[Rows]
+    name: str, form: Form, columns: Kinds, batches: AsyncIterator[Rows]
 ) -> StreamingResponse:
     """A file of rows that are read as they are sent."""
+    header = list(columns)
 
     async def lines() -> AsyncIterator[bytes]:
         yield _head(form, header)
         async for batch in apart(batches):
             yield _lines(form, header, batch)
 
-    return StreamingResponse(lines(), media_type=_media_type(form), headers=_named(name, form))
+    async def groups() -> AsyncIterator[bytes]:
+        file = parquet.Writer(columns, {})
+        async for batch in apart(batches):
+            yield await asyncio.to_thread(file.add, batch)
+        yield await asyncio.to_thread(file.end)
+
+    pieces = groups() if form == "parquet" else lines()
+    return StreamingResponse(pieces, media_type=_media_type(form), headers=_named(name, form))
 
 
 def json_streamed(head: object, batches: AsyncIterator[Sequence[object]]) -> StreamingResponse:
@@ -81,20 +107,18 @@ def json_streamed(head: object, batches: AsyncIterator[Sequence[object]]) -> Str
 
 
 def _head(form: Form, header: Sequence[str]) -> bytes:
-    return spreadsheets.lines([header]).encode() if form == "csv" else b""
+    return tables.csv_lines([header]).encode() if form == "csv" else b""
 
 
 def _lines(form: Form, header: Sequence[str], rows: Rows) -> bytes:
     if form == "csv":
-        return spreadsheets.lines(rows).encode()
-    options = _OPTIONS | orjson.OPT_APPEND_NEWLINE
-    return b"".join(
-        orjson.dumps(dict(zip(header, row, strict=True)), option=options) for row in rows
-    )
+        return tables.csv_lines(rows).encode()
+    return tables.ndjson_lines(header, rows)
 
 
 def _media_type(form: Form) -> str:
-    return spreadsheets.MEDIA_TYPE if form == "csv" else NDJSON
+    types = {"csv": spreadsheets.MEDIA_TYPE, "parquet": parquet.MEDIA_TYPE}
+    return types.get(form, NDJSON)
 
 
 def _named(name: str, form: Form) -> dict[str, str]:

@@ -45,6 +45,11 @@ _OF_HTTP = {
     400: ("body_unreadable", "The body cannot be read.", "Send it whole, as its type says."),
     404: (NoSuchAddress.code, "There is nothing at this address.", NoSuchAddress.remedy),
     405: ("method_not_allowed", "This address does not take this method.", "See /openapi.json."),
+    416: (
+        "range_unsatisfiable",
+        "The file has no such bytes.",
+        "See Content-Range for its length.",
+    ),
     413: ("body_too_large", "The body is larger than 1 MiB.", "Send it in smaller parts."),
 }
 _RETRY_SECONDS = 5

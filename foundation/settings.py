@@ -188,6 +188,15 @@ class Settings(ProviderSettings):
         description="Days whose sums of completeness are kept; of older ones those whose roll-ups"
         " are.",
     )
+    export_days: int = Field(
+        7, ge=1, le=365, description="Days after which the file of an export is deleted."
+    )
+    export_max_bytes: int = Field(
+        2 * 1024**3, ge=2**20, description="Bytes that the file of one export may have."
+    )
+    exports_max_bytes: int = Field(
+        8 * 1024**3, ge=2**20, description="Bytes of all files of exports, kept in the database."
+    )
     database_patience_seconds: float = Field(
         5, gt=0, le=600, description="Time after which messages go to the spool instead."
     )

@@ -50,9 +50,10 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One piece of work on a `subject` (an import's number): so much is `done` of `total`.
+    """One piece of work on a `subject`, the number of an import or of an export (`kind` says).
 
-    Bytes of a file that is read, rows of one that is applied or undone.
+    So much is `done` of `total`: bytes of a file that is read, rows of one that is applied or
+    undone, terminals of an export; None is not known yet.
     """
 
     id: int
@@ -69,7 +70,7 @@ class Job:
     problem: str | None
 
 
-async def ask(conn: Connection, scope: Scope, kind: str, subject: int, total: int) -> Job:
+async def ask(conn: Connection, scope: Scope, kind: str, subject: int, total: int | None) -> Job:
     """Have something done in `scope`; whoever asks for it is asked for the right by the verb."""
     low, high = scope.region or (None, None)
     asked = {
@@ -100,10 +101,11 @@ async def list_page(
     scope: Scope,
     *,
     subject: int | None = None,
+    area: str = "",
     after: str | None = None,
     limit: int = 50,
 ) -> Page[Job]:
-    """One page of the jobs in scope, newest first; of one subject, if it is named."""
+    """One page of the jobs in scope, newest first; of one subject, if it is named with its area."""
     scope.require(Right.JOBS_READ)
     if after is not None and not after.isdecimal():
         raise CursorInvalid
@@ -111,6 +113,7 @@ async def list_page(
         conn,
         scope,
         subject=subject,
+        area=area,
         after=int(after) if after else None,
         rows=keyset.rows_asked_for(limit),
     )
@@ -155,9 +158,10 @@ async def give_back(conn: Connection, job: Job, holder: UUID) -> None:
     await conn.execute(sql.give_back_job, {"id": job.id, "holder": holder})
 
 
-async def cancel(conn: Connection, scope: Scope, subject: int) -> None:
+async def cancel(conn: Connection, scope: Scope, area: str, subject: int) -> None:
     """End what is queued or runs of a subject; what it did not commit yet is undone."""
-    await conn.execute(sql.cancel_jobs, scope.parameters() | _asker(scope) | {"subject": subject})
+    wanted = {"area": area, "subject": subject}
+    await conn.execute(sql.cancel_jobs, scope.parameters() | _asker(scope) | wanted)
 
 
 def _asker(scope: Scope) -> dict[str, str]:
@@ -165,7 +169,7 @@ def _asker(scope: Scope) -> dict[str, str]:
 
 
 async def _read(conn: Connection, scope: Scope, **wanted: Any) -> list[dict[str, Any]]:
-    anything = {"id": None, "subject": None, "after": None, "rows": 1}
+    anything = {"id": None, "subject": None, "area": "", "after": None, "rows": 1}
     cursor = await conn.execute(
         sql.list_jobs, anything | wanted | scope.parameters() | _asker(scope)
     )

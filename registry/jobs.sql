@@ -10,7 +10,7 @@ select j.id, j.kind, j.subject, j.asked_by, j.asked_at, j.state, j.done, j.total
 from registry.job j
 where (%(everything)s or j.asked_by = %(actor)s or j.region_low >= %(region_low)s and j.region_high <= %(region_high)s)
     and (%(id)s::int8 is null or j.id = %(id)s)
-    and (%(subject)s::int8 is null or j.subject = %(subject)s)
+    and (%(subject)s::int8 is null or j.subject = %(subject)s and starts_with(j.kind, %(area)s))
     and (%(after)s::int8 is null or j.id < %(after)s)
 order by j.id desc limit %(rows)s;
 
@@ -49,5 +49,9 @@ where id = %(id)s and holder = %(holder)s and state = 'running';
 -- name: cancel_jobs
 -- End what is under way about a subject.
 update registry.job j set state = 'cancelled', holder = null, held_until = null, finished_at = now()
-where j.subject = %(subject)s and j.state in ('queued', 'running')
+where j.subject = %(subject)s and starts_with(j.kind, %(area)s) and j.state in ('queued', 'running')
     and (%(everything)s or j.asked_by = %(actor)s or j.region_low >= %(region_low)s and j.region_high <= %(region_high)s);
+
+-- name: account_in_force
+-- What an account may see now, if it is in force.
+select role, region_low, region_high, group_client_ids from registry.account_in_force(%(actor)s);

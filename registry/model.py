@@ -184,6 +184,8 @@ class Tier:
     bytes_per_second: int | None = None
     alarm_response_minutes: int | None = None
     series_cap: int | None = None
+    exports_per_day: int | None = None
+    export_bytes_per_day: int | None = None
     trial_days: int | None = None
     after_trial: str | None = None
 

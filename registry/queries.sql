@@ -28,14 +28,16 @@ on conflict (code) do update set title_zh = excluded.title_zh, title_en = exclud
 -- name: put_tier
 -- A service level as the reference data have it; one that somebody changed stays as they left it.
 insert into registry.tier (code, title_zh, title_en, offline_factor, history_days, terminal_quota, messages_per_second,
-    bytes_per_second, alarm_response_minutes, series_cap, trial_days, after_trial)
+    bytes_per_second, alarm_response_minutes, series_cap, exports_per_day, export_bytes_per_day, trial_days, after_trial)
 values (%(code)s, %(title_zh)s, %(title_en)s, %(offline_factor)s, %(history_days)s, %(terminal_quota)s, %(messages_per_second)s,
-    %(bytes_per_second)s, %(alarm_response_minutes)s, %(series_cap)s, %(trial_days)s, %(after_trial)s)
+    %(bytes_per_second)s, %(alarm_response_minutes)s, %(series_cap)s, %(exports_per_day)s, %(export_bytes_per_day)s,
+    %(trial_days)s, %(after_trial)s)
 on conflict (code) do update set title_zh = excluded.title_zh, title_en = excluded.title_en,
     offline_factor = excluded.offline_factor, history_days = excluded.history_days,
     terminal_quota = excluded.terminal_quota, messages_per_second = excluded.messages_per_second,
     bytes_per_second = excluded.bytes_per_second, alarm_response_minutes = excluded.alarm_response_minutes,
-    series_cap = excluded.series_cap, trial_days = excluded.trial_days, after_trial = excluded.after_trial
+    series_cap = excluded.series_cap, exports_per_day = excluded.exports_per_day,
+    export_bytes_per_day = excluded.export_bytes_per_day, trial_days = excluded.trial_days, after_trial = excluded.after_trial
 where registry.tier.version = 1;
 
 -- name: insert_group_client

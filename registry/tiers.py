@@ -26,6 +26,8 @@ class Change(TypedDict, total=False):
     verification_days: int
     alarm_response_minutes: int | None
     series_cap: int | None
+    exports_per_day: int | None
+    export_bytes_per_day: int | None
     trial_days: int | None
     after_trial: str | None
 

@@ -1,7 +1,7 @@
 -- name: list_tiers
 -- The tiers, or the one of a code.
 select code, title_zh, title_en, offline_factor, history_days, terminal_quota, messages_per_second, bytes_per_second,
-    file_policy, verification_days, alarm_response_minutes, series_cap, trial_days, after_trial, version
+    file_policy, verification_days, alarm_response_minutes, series_cap, exports_per_day, export_bytes_per_day, trial_days, after_trial, version
 from registry.tier where %(code)s::text is null or code = %(code)s order by code;
 
 -- name: hold_tiers
@@ -17,6 +17,7 @@ select code from registry.tier where after_trial = %(code)s order by code limit 
 update registry.tier set title_zh = %(title_zh)s, title_en = %(title_en)s, offline_factor = %(offline_factor)s,
     history_days = %(history_days)s, terminal_quota = %(terminal_quota)s, messages_per_second = %(messages_per_second)s,
     bytes_per_second = %(bytes_per_second)s, file_policy = %(file_policy)s, verification_days = %(verification_days)s,
-    alarm_response_minutes = %(alarm_response_minutes)s, series_cap = %(series_cap)s, trial_days = %(trial_days)s,
+    alarm_response_minutes = %(alarm_response_minutes)s, series_cap = %(series_cap)s,
+    exports_per_day = %(exports_per_day)s, export_bytes_per_day = %(export_bytes_per_day)s, trial_days = %(trial_days)s,
     after_trial = %(after_trial)s, version = version + 1
 where code = %(code)s;

@@ -42,7 +42,21 @@ class TooManyReadings(Invalid):
     """More would have to be read than one answer may take."""
 
     code = "too_many_readings"
-    remedy = "Ask for a shorter time, for fewer metrics or terminals, or for values by step."
+    remedy = "Ask for less or for values by step, or have it exported: /api/v1/telemetry/exports."
+
+
+class QueryTooCostly(Invalid):
+    """More would have to be read than one question may take."""
+
+    code = "query_too_costly"
+    remedy = "Ask for less, or have it exported."
+
+
+class ParquetMissing(Invalid):
+    """This installation does not write Parquet."""
+
+    code = "parquet_missing"
+    remedy = "Ask for csv or ndjson, or have pyarrow installed (the platform engineer's guide)."
 
 
 class TerminalsInvalid(Invalid):

@@ -6,33 +6,36 @@ from datetime import datetime
 from foundation import queries
 from foundation.database import Connection
 from registry.errors import TerminalNotFound
+from registry.model import MetricType
 from registry.scope import Right, Scope
-from telemetry import series
+from telemetry import cost, series
 from telemetry.errors import MetricUnknown, TerminalsInvalid, TooManyReadings
 from telemetry.sampling import MOST_POINTS, Sampling
 from telemetry.series import Asked
 from telemetry.sight import check_window, profiles_in_window
-from telemetry.sources import Source
+from telemetry.sources import Source, wider
 
 sql = queries.load("telemetry", "many_series.sql")
 
 MOST_TERMINALS = 100
 
 
-async def find_all(conn: Connection, scope: Scope, codes: Sequence[str]) -> dict[str, int]:
+async def find_all(
+    conn: Connection, scope: Scope, codes: Sequence[str], *, most: int = MOST_TERMINALS
+) -> dict[str, int]:
     """The ids of terminals by code, each of which the scope sees some moment of.
 
     TerminalNotFound names all of which it sees none: who asks for many is not answered less.
     """
     scope.require(Right.TELEMETRY_READ)
-    if not 1 <= len(codes) <= MOST_TERMINALS:
-        raise TerminalsInvalid(f"Name 1 to {MOST_TERMINALS} terminals.", field="terminals")
+    if not 1 <= len(codes) <= most:
+        raise TerminalsInvalid(f"Name 1 to {most} terminals.", field="terminals")
     cursor = await conn.execute(
         sql.find_seen_terminals, scope.parameters() | {"codes": list(codes)}
     )
     found = {row["code"]: int(row["terminal_id"]) async for row in cursor}
     if missing := [code for code in codes if code not in found]:
-        raise TerminalNotFound(f"There is no terminal {', '.join(missing)}.")
+        raise TerminalNotFound(f"There is no terminal {', '.join(missing[:MOST_TERMINALS])}.")
     return {code: found[code] for code in codes}
 
 
@@ -69,7 +72,17 @@ async def prepare(
         prepared.append(asked)
         if sampling.step_seconds is None and wanted:
             values += await _values_of(conn, scope, asked, series.MOST_READ - values)
+    await cost.check(conn, scope, [part for asked in prepared for part in asked.stretches])
     return prepared
+
+
+def kinds_of(prepared: Sequence[Asked]) -> dict[str, MetricType]:
+    """The columns of all of them; one that two terminals take differently is as the wider."""
+    kinds: dict[str, MetricType] = {}
+    for asked in prepared:
+        for name, kind in asked.kinds.items():
+            kinds[name] = wider(kinds.get(name, kind), kind)
+    return kinds
 
 
 async def _values_of(conn: Connection, scope: Scope, asked: Asked, left: int) -> int:

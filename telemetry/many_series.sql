@@ -13,7 +13,7 @@ from registry.ownership o
 where o.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[]))
     and o.valid_from < %(end)s and coalesce(o.valid_to, 'infinity') > %(start)s
     and (%(ids)s::int4[] is null or o.terminal_id = any (%(ids)s))
-    and (exists (select from registry.terminal_profile i where i.terminal_id = o.terminal_id and i.profile_id = %(profile_id)s
+    and (%(profile_id)s::int4 is null or exists (select from registry.terminal_profile i where i.terminal_id = o.terminal_id and i.profile_id = %(profile_id)s
             and i.valid_from < %(end)s and coalesce(i.valid_to, 'infinity') > %(start)s)
         or not exists (select from registry.terminal_profile i where i.terminal_id = o.terminal_id))
     -- with: seen

@@ -12,7 +12,8 @@ from psycopg import sql
 from foundation.database import Connection
 from registry.model import MetricType
 from registry.scope import Right, Scope
-from telemetry import filling, thinning
+from telemetry import cost, filling, thinning
+from telemetry.cost import Stretch
 from telemetry.errors import AggregateImpossible, FillImpossible, TooManyPoints, TooManyReadings
 from telemetry.model import Aggregate, Fill, Resolution, Series, Value, at
 from telemetry.sampling import MOST_POINTS, Sampling
@@ -76,6 +77,25 @@ class Asked:
         """The readings that it is made of."""
         return self.source.rows(list(self.wanted))
 
+    @property
+    def kinds(self) -> dict[str, MetricType]:
+        """What the values of each column are: those of a step are not always as the metric's."""
+        if self.sampling.step_seconds is None:
+            return dict(self.wanted)
+        aggregate = self.sampling.aggregate
+        if aggregate is Aggregate.COUNT:
+            return dict.fromkeys(self.wanted, MetricType.BIGINT)
+        whole = aggregate in (Aggregate.AVERAGE, Aggregate.SUM) or self.sampling.fill is Fill.LINEAR
+        return dict.fromkeys(self.wanted, MetricType.DOUBLE) if whole else dict(self.wanted)
+
+    @property
+    def stretches(self) -> list[Stretch]:
+        """What would have to be read for its steps; the rest is counted before it is read."""
+        if self.sampling.step_seconds is None:
+            return []
+        times = self.window["start"], self.window["end"]
+        return [Stretch(profile, *times) for profile in self.source.profiles]
+
 
 async def series(
     conn: Connection,
@@ -92,6 +112,21 @@ async def series(
     `FillImpossible`, `TimesInvalid`, what `Sampling.check` does, `TooManyPoints` beyond
     MOST_POINTS, and `TooManyReadings` where more than MOST_READ values were to be thinned.
     """
+    return await read(
+        conn, scope, await prepare(conn, scope, terminal_code, metrics, start, end, sampling)
+    )
+
+
+async def prepare(
+    conn: Connection,
+    scope: Scope,
+    terminal_code: str,
+    metrics: Sequence[str],
+    start: datetime,
+    end: datetime,
+    sampling: Sampling,
+) -> Asked:
+    """What `read` is then to read; nearly all refusals come now."""
     scope.require(Right.TELEMETRY_READ)
     terminal_id = await find_seen(conn, scope, terminal_code)
     check_window(start, end)
@@ -99,7 +134,9 @@ async def series(
     wanted = source.wanted(metrics)
     check(wanted, start, end, sampling)
     window = {"terminal_id": terminal_id, "start": start, "end": end}
-    return await read(conn, scope, Asked(terminal_code, source, wanted, window, sampling))
+    asked = Asked(terminal_code, source, wanted, window, sampling)
+    await cost.check(conn, scope, asked.stretches)
+    return asked
 
 
 def check(
@@ -168,7 +205,7 @@ def too_many_readings(terminal_code: str) -> TooManyPoints:
     return TooManyPoints(
         f"This window holds more than {MOST_POINTS} readings of {terminal_code}.",
         field="step",
-        remedy="Ask for a shorter time, for a step, or for points.",
+        remedy="Ask for a shorter time, for a step or points, or have it exported.",
     )
 
 

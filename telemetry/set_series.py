@@ -1,22 +1,16 @@
-"""One series of many terminals together: each one's value of a step first, then one over all.
+"""One series of many terminals together: each one's value of a step first, then one over all."""
 
-A client stands for what it, or one below it, owned at the time; a region for the terminals that are
-installed there now; a collection for those in it now, in its owner's time.
-"""
-
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from psycopg import sql
 
 from foundation.database import Connection
-from registry import profiles, terminal_lists
-from registry.keyset import MOST_ROWS
+from registry import profiles
 from registry.model import DeviceProfile, GroupClientId, MetricType
 from registry.scope import Right, Scope
 from registry.terminal_lists import Filters
-from telemetry import many_series
+from telemetry import cost, members
+from telemetry.cost import Stretch
 from telemetry.errors import AggregateImpossible, MetricUnknown, SetTooLarge, StepMissing
 from telemetry.filling import spread
 from telemetry.model import Across, Aggregate, Fill, SetSeries
@@ -78,15 +72,25 @@ async def together(
     query = _query(found, metric, sampling.aggregate, across)
     edges = sampling.edges(start, end)
     window = {"start": start, "end": end}
-    members = await _members(conn, scope, found, window, owned_by, among)
-    terminals = len({row["terminal_id"] for row in members})
+    listed = await members.list_all(
+        conn,
+        scope,
+        (start, end),
+        profile=found,
+        owned_by=owned_by,
+        among=among,
+        most=MOST_TERMINALS,
+    )
+    terminals = members.count(listed)
     if terminals > MOST_TERMINALS or terminals * len(edges) > MOST_CELLS:
         raise SetTooLarge(field="step")
+    spans = [Stretch(found.code, member.since, member.until) for member in listed]
+    await cost.check(conn, scope, spans)
     asked = window | {
         "edges": edges,
-        "ids": [row["terminal_id"] for row in members],
-        "since": [row["since"] for row in members],
-        "until": [row["until"] for row in members],
+        "ids": [member.terminal_id for member in listed],
+        "since": [member.since for member in listed],
+        "until": [member.until for member in listed],
     }
     rows = await (await conn.execute(query, asked)).fetchall()
     places = [row["k"] for row in rows]
@@ -131,33 +135,3 @@ def _query(
         m=name,
         across=sql.SQL(across),
     )
-
-
-async def _members(
-    conn: Connection,
-    scope: Scope,
-    profile: DeviceProfile,
-    window: dict[str, Any],
-    owned_by: GroupClientId | None,
-    among: Filters | None,
-) -> Sequence[dict[str, Any]]:
-    """Terminals with the time for which each counts; a few more than there may be at most."""
-    ids = None if among is None else await _listed(conn, scope, among | {"profile": profile.code})
-    if owned_by is None:
-        listed = [{"terminal_id": number} for number in ids or ()]
-        return [row | {"since": window["start"], "until": window["end"]} for row in listed]
-    asked = window | {"group_client": owned_by, "ids": ids, "profile_id": profile.id}
-    asked |= scope.parameters() | {"rows": 2 * MOST_TERMINALS + 1}
-    return await (await conn.execute(many_series.sql.list_owned, asked)).fetchall()
-
-
-async def _listed(conn: Connection, scope: Scope, filters: Filters) -> list[int]:
-    ids: list[int] = []
-    after: str | None = None
-    while len(ids) <= MOST_TERMINALS:
-        page = await terminal_lists.list_page(conn, scope, after=after, limit=MOST_ROWS, **filters)
-        ids += [terminal.id for terminal in page.items]
-        after = page.next_key
-        if after is None:
-            break
-    return ids

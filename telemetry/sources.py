@@ -22,6 +22,13 @@ _TYPES = {
 }
 
 
+def wider(one: MetricType, other: MetricType) -> MetricType:
+    """What both fit into: numbers are numbers, all else is text."""
+    if one is other:
+        return one
+    return MetricType.DOUBLE if {one, other} <= _NUMBERS else MetricType.TEXT
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """The raw readings of one terminal."""
@@ -34,9 +41,7 @@ class Source:
         kinds: dict[str, MetricType] = {}
         for shown in self.profiles.values():
             for name, kind in shown.items():
-                before = kinds.get(name, kind)
-                both = MetricType.DOUBLE if {before, kind} <= _NUMBERS else MetricType.TEXT
-                kinds[name] = kind if kind is before else both
+                kinds[name] = wider(kinds.get(name, kind), kind)
         return kinds
 
     def wanted(self, metrics: Sequence[str]) -> dict[str, MetricType]:

@@ -48,6 +48,8 @@ PROBLEMS = {
         "A client that has an account manager keeps one: hand it over to another one."
     ),
     "api_key_not_found": _("There is no such key in your part of the fleet."),
+    "asker_gone": _("The account that asked for it is not in force any more."),
+    "begun_too_often": _("It was begun again and again, and never came to its end."),
     "binding_request_closed": _("This request is decided, withdrawn or expired."),
     "binding_request_there": _("Another request for this SIM is open: have it decided first."),
     "binding_rule_invalid": _(
@@ -73,6 +75,18 @@ PROBLEMS = {
     "evidence_invalid": _("A document has a name and the 64 hexadecimal digits of its SHA-256."),
     "evidence_missing": _("Say where the client's consent stands: a letter, a contract, a ticket."),
     "evidence_there": _("This document is in the file already."),
+    "export_invalid": _("Name terminals, or one collection, group client or region."),
+    "export_not_done": _("There is no file: it is not ready yet, failed, or is over."),
+    "export_out_of_sight": _("This file holds what you may no longer see: ask for it anew."),
+    "export_quota_reached": _(
+        "Your tier allows no more exports within 24 hours: ask again tomorrow, or for less."
+    ),
+    "export_too_large": _(
+        "The file would be too large: ask for a shorter time, fewer terminals or fewer metrics."
+    ),
+    "export_too_wide": _("These are more than 100,000 terminals: ask for some of them."),
+    "exports_busy": _("Three exports of yours wait already: wait until one is ready."),
+    "exports_full": _("There is no room for another file: delete exports that nobody needs."),
     "file_closed": _("A closed file is not changed: have it reopened first."),
     "file_not_verified": _(
         "The owner's file is not verified, and its tier keeps terminals in testing until it is."
@@ -102,8 +116,10 @@ PROBLEMS = {
     "key_expiry_past": _("A key cannot have expired before it is made."),
     "last_admin": _("This is the last administrator in force: appoint another one first."),
     "location_half": _("A place is a latitude and a longitude, or neither."),
+    "metric_unknown": _("None of the terminals has such a metric."),
     "moment_ahead": _("What is put on record has happened: its time cannot be in the future."),
     "not_bound": _("The SIM is not bound: it may be put into any hardware."),
+    "not_permitted": _("Your role does not include it any more."),
     "not_served": _(
         "A client is not served by that person any more: open its page for who does now."
     ),
@@ -122,6 +138,7 @@ PROBLEMS = {
     "package_retired": _("This package is given to nobody any more."),
     "package_taken": _("There is a package of this code already."),
     "package_there": _("The client has this package already."),
+    "parquet_missing": _("This installation does not write Parquet: choose CSV or NDJSON."),
     "part_absent": _("There is none to take out."),
     "part_same": _("The terminal has this one already."),
     "password_same": _("The new password is the one you have: choose another one."),
@@ -147,6 +164,7 @@ PROBLEMS = {
     "replaced_too_early": _(
         "The present one has been there since a later time: give one after that."
     ),
+    "scope_changed": _("What you may see changed while it was read: ask for it anew."),
     "scope_invalid": _(
         "The role does not go with this: a region for operators and supervisors, group clients for"
         " account managers and agents, exactly one for a client's own people."
@@ -179,6 +197,7 @@ PROBLEMS = {
     "terminal_quota_reached": _("The client has as many terminals as its tier allows."),
     "terminal_retired": _("A retired terminal takes no hardware, SIM, name or gateway any more."),
     "tier_unchanged": _("The client is on this tier already."),
+    "times_invalid": _("The window ends before it begins."),
     "too_many_attempts": _("Too many attempts failed. Wait a moment, then try again."),
     "transfer_over": _("This transfer is over, or does not wait for consent any more."),
     "trial_end_invalid": _(
@@ -188,6 +207,7 @@ PROBLEMS = {
     "user_name_invalid": _("A name has 1 to 64 of: letters, digits and . _ @ -"),
     "user_name_taken": _("Another user has this name."),
     "version_changed": _("Somebody else changed this meanwhile: look at it anew, then try again."),
+    "window_too_long": _("A window is ten years long at most."),
     "wire_name_taken": _("Another terminal behind the same gateway calls itself so."),
     "wire_names_many": _("A terminal has 16 names at most."),
 }

@@ -18,6 +18,7 @@ from api.console import (
     access,
     binding_words,
     catalogue,
+    export_words,
     file_words,
     findings,
     records,
@@ -96,6 +97,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "file_words": file_words,
         "binding_words": binding_words,
         "supervision_words": supervision_words,
+        "export_words": export_words,
         "findings": findings,
         "asset": assets.address,
     }

@@ -14,6 +14,7 @@ from api.series_query import Metrics, Terminals, listed
 from api.strict import StrictRoute
 from foundation.database import Pool, transaction
 from registry import collections, group_clients, regions
+from registry.model import MetricType
 from registry.scope import Right, Scope
 from registry.terminal_lists import Filters
 from telemetry import latest_lists, many_series
@@ -89,8 +90,9 @@ async def latest_values_of_many(
     if form == "json":
         response = measured.json_streamed({"next": next_key}, values)
     else:
-        header = ("terminal", "metric", "time", "value")
-        response = measured.streamed("latest", form, header, _lines(values))
+        text = MetricType.TEXT  # values of all kinds stand in one column
+        columns = {"terminal": text, "metric": text, "time": None, "value": text}
+        response = measured.streamed("latest", form, columns, _lines(values))
     link_next(request, response, next_key)
     return response
 

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api import limits, measured
 from api.dependencies import LooksBack, Transaction
-from api.measured import AS_TABLE
+from api.measured import AS_SERIES
 from api.schemas.telemetry import SeriesOfManyAnswer, SetSeriesAnswer
 from api.series_query import From, Metrics, Sampled, Terminals, To, listed, window
 from api.strict import StrictRoute
 from foundation.database import Pool, transaction
 from registry import collections, group_clients, regions
+from registry.model import MetricType
 from registry.scope import Right, Scope
 from telemetry import many_series, series, set_series
 from telemetry.errors import SetInvalid
@@ -28,7 +29,7 @@ Reader = Annotated[Scope, LooksBack(Right.TELEMETRY_READ)]
     "/series",
     operation_id="read_series_of_many",
     response_model=SeriesOfManyAnswer,
-    responses=AS_TABLE,
+    responses=AS_SERIES,
 )
 @limits.expensive
 async def read_series_of_many(
@@ -40,7 +41,7 @@ async def read_series_of_many(
     metric: Metrics = None,
     start: From = None,
     end: To = None,
-    chosen: measured.Chosen = None,
+    chosen: measured.ChosenOfSeries = None,
 ) -> Response:
     """The series of up to 100 terminals, each as `read_series` has it, in the order of their names.
 
@@ -52,12 +53,12 @@ async def read_series_of_many(
         conn, scope, listed(terminals), listed(metric), since, until, sampling
     )
     found = _read(request.app.state.pool, scope, prepared)
-    form = measured.wanted(request, chosen)
+    form = measured.wanted(request, chosen, of_series=True)
     if form == "json":
         return measured.json_streamed({"from": since, "to": until}, found)
-    columns = list(dict.fromkeys(name for asked in prepared for name in asked.wanted))
-    header = ["terminal", "time", *columns]
-    return measured.streamed("telemetry", form, header, _lines(found, columns))
+    values = many_series.kinds_of(prepared)
+    columns = {"terminal": MetricType.TEXT, "time": None, **values}
+    return measured.streamed("telemetry", form, columns, _lines(found, list(values)))
 
 
 async def _read(
@@ -83,7 +84,7 @@ async def _lines(
     "/aggregate",
     operation_id="read_aggregate",
     response_model=SetSeriesAnswer,
-    responses=AS_TABLE,
+    responses=AS_SERIES,
 )
 @limits.expensive
 async def read_aggregate(
@@ -103,7 +104,7 @@ async def read_aggregate(
     ] = Across.AVERAGE,
     start: From = None,
     end: To = None,
-    chosen: measured.Chosen = None,
+    chosen: measured.ChosenOfSeries = None,
 ) -> Response:
     """One value a step over all terminals of a collection, of a client or of a region.
 
@@ -134,8 +135,10 @@ async def read_aggregate(
         owned_by=owner,
         among=among,
     )
-    form = measured.wanted(request, chosen)
+    form = measured.wanted(request, chosen, of_series=True)
     if form != "json":
         rows = zip(found.times, *found.columns.values(), strict=True)
-        return measured.table(f"{profile}-{metric}", form, ["time", *found.columns], rows)
+        counts = dict.fromkeys(("readings", "terminals"), MetricType.BIGINT)
+        columns = {"time": None, "value": MetricType.DOUBLE, **counts}
+        return measured.table(f"{profile}-{metric}", form, columns, rows)
     return Response(measured.as_json(found), media_type=measured.JSON)

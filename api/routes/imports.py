@@ -83,7 +83,7 @@ async def send_file(
             defaults=parted(defaults),
         )
     response.headers["Location"] = f"/api/v1/imports/{found.id}"
-    last = await jobs.list_page(conn, scope, subject=found.id, limit=1)
+    last = await jobs.list_page(conn, scope, subject=found.id, area=files.AREA, limit=1)
     return ImportAnswer.of(found, last.items[0])
 
 
@@ -121,7 +121,7 @@ async def list_import_kinds(scope: Reader) -> KindsAnswer:
 async def find_import(scope: Reader, conn: Transaction, number: Number) -> ImportAnswer:
     """One import, with the last job about it."""
     # The job first: when it is over, so is what is read of the import after it.
-    last = await jobs.list_page(conn, scope, subject=number, limit=1)
+    last = await jobs.list_page(conn, scope, subject=number, area=files.AREA, limit=1)
     found = await files.find(conn, scope, number)
     return ImportAnswer.of(found, last.items[0] if last.items else None)
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api import limits, measured, spreadsheets
 from api.dependencies import LooksBack, Needs, Transaction
-from api.measured import AS_TABLE
+from api.measured import AS_SERIES
 from api.paging import After, Limit, link_next
 from api.schemas.shapes import PageOf
 from api.schemas.telemetry import EventAnswer, LatestValuesAnswer, SeriesAnswer
@@ -14,7 +14,7 @@ from api.series_query import From, Metrics, Sampled, To, listed, window
 from api.strict import StrictRoute
 from registry.conditions import Severity
 from registry.scope import Right, Scope
-from telemetry import reader
+from telemetry import reader, series
 
 router = APIRouter(prefix="/api/v1/terminals/{code}", tags=["telemetry"], route_class=StrictRoute)
 
@@ -33,7 +33,7 @@ async def latest_values(scope: Present, conn: Transaction, code: str) -> LatestV
 
 
 @router.get(
-    "/telemetry", operation_id="read_series", response_model=SeriesAnswer, responses=AS_TABLE
+    "/telemetry", operation_id="read_series", response_model=SeriesAnswer, responses=AS_SERIES
 )
 @limits.expensive
 async def read_series(
@@ -45,20 +45,22 @@ async def read_series(
     metric: Metrics = None,
     start: From = None,
     end: To = None,
-    chosen: measured.Chosen = None,
+    chosen: measured.ChosenOfSeries = None,
 ) -> Response:
     """The values of a terminal between two instants, by default of the last hour.
 
     Raw as they came; with `points` those of them that a chart needs; or, with a `step`, one
     `aggregate` for each step.
     """
-    series = await reader.series(conn, scope, code, listed(metric), *window(start, end), sampling)
-    form = measured.wanted(request, chosen)
+    form = measured.wanted(request, chosen, of_series=True)
+    asked = await series.prepare(conn, scope, code, listed(metric), *window(start, end), sampling)
+    found = await series.read(conn, scope, asked)
     if form != "json":
-        rows = zip(series.times, *series.columns.values(), strict=True)
-        return measured.table(f"{code}-telemetry", form, ["time", *series.columns], rows)
+        rows = zip(found.times, *found.columns.values(), strict=True)
+        columns = {"time": None, **asked.kinds}
+        return measured.table(f"{code}-telemetry", form, columns, rows)
     # Ten thousand points pass as they are: checking each again would cost more than reading them.
-    return Response(measured.as_json(series), media_type=measured.JSON)
+    return Response(measured.as_json(found), media_type=measured.JSON)
 
 
 @router.get(

@@ -210,6 +210,12 @@ class TierChange(Body):
     series_cap: int | None = Field(
         None, ge=0, le=2**31 - 1, description="Kept for metrics of clients, not yet there."
     )
+    exports_per_day: int | None = Field(
+        None, ge=0, le=2**31 - 1, description="Of all its people and keys; null: no limit."
+    )
+    export_bytes_per_day: int | None = Field(
+        None, ge=0, le=2**53 - 1, description="In their files; null: no limit of its own."
+    )
     trial_days: int | None = Field(
         None, ge=1, le=3650, description="For how long it is tried; null: it is for good."
     )
@@ -225,6 +231,8 @@ class TierChange(Body):
             "bytes_per_second",
             "alarm_response_minutes",
             "series_cap",
+            "exports_per_day",
+            "export_bytes_per_day",
             "trial_days",
             "after_trial",
         }
@@ -248,6 +256,8 @@ class TierAnswer(Answer):
     verification_days: int = Field(description="For how long a file is verified.")
     alarm_response_minutes: int | None = Field(description="Not yet acting.")
     series_cap: int | None = Field(description="Not yet acting.")
+    exports_per_day: int | None = Field(description="Of all its people and keys.")
+    export_bytes_per_day: int | None = Field(description="Null is no limit of its own.")
     trial_days: int | None = Field(examples=[90], description="Null: it is for good.")
     after_trial: str | None = Field(examples=["bronze"])
     version: int

@@ -49,7 +49,7 @@ async def _opened(dsn: str, stop: asyncio.Event) -> "AsyncConnectionPool[Connect
     """A pool, as soon as the database answers; None when told to stop before."""
     while not stop.is_set():
         try:
-            return await open_pool(dsn, name="jobs", max_size=4)
+            return await open_pool(dsn, name="jobs", max_size=6)
         except Unavailable as error:
             log.warning("waiting for the database", reason=str(error))
             await paused(stop, upkeep.RETRY_SECONDS)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.process_collector import ProcessCollector
 
+from telemetry.exports.model import ExportState
 from telemetry.gauges import Figures
 from telemetry.model import Reason
 from telemetry.supervision_model import Counts
@@ -79,7 +80,15 @@ class Gauges:
             ["days"],
             registry=self.registry,
         )
-
+        self._exports = Gauge(
+            "muster_exports",
+            "Exports that are remembered, by what became of them.",
+            ["state"],
+            registry=self.registry,
+        )
+        self._export_bytes = Gauge(
+            "muster_exports_bytes", "Bytes of the files of all exports.", registry=self.registry
+        )
         self._customers = Gauge(
             "muster_customers",
             "Group clients that are customers, by where they are supervised.",
@@ -148,6 +157,12 @@ class Gauges:
         """Put these in place, by days."""
         for days, count in terminals.items():
             self._ending.labels(str(days)).set(count)
+
+    def show_exports(self, exports: Mapping[str, tuple[int, int]]) -> None:
+        """Put these in place, by state: how many, and how many bytes."""
+        for state in ExportState:
+            self._exports.labels(state.value).set(exports.get(state.value, (0, 0))[0])
+        self._export_bytes.set(sum(size for _, size in exports.values()))
 
     def show(self, figures: Figures) -> None:
         """Put these figures in place of all earlier ones: what is gone goes from here too."""

@@ -25,7 +25,7 @@ from registry import (
     idempotency,
     sims,
 )
-from registry.imports import running
+from registry.imports import running as importing
 from registry.scope import Scope
 from telemetry import (
     batches,
@@ -40,6 +40,7 @@ from telemetry import (
     watch,
 )
 from telemetry.alarms import judge
+from telemetry.exports import running as exporting
 
 log = get_logger(__name__)
 
@@ -172,7 +173,8 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
                 most_bytes=given.quarantine_max_bytes,
             )
             await idempotency.forget(conn, SYSTEM)
-        await running.sweep(pool)
+        await importing.sweep(pool)
+        await exporting.sweep(pool)
         return SWEEP_SECONDS
 
     async def end_sim_periods() -> float:
@@ -199,8 +201,10 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
         async with transaction(pool, SYSTEM.settings()) as conn:
             figures = await gauges.count(conn)
             ending = await certificates.count_ending(conn, SYSTEM, ENDING_DAYS)
+            exports = await exporting.count(conn, SYSTEM)
         shown.show(figures)
         shown.show_ending(ending)
+        shown.show_exports(exports)
         return COUNT_SECONDS
 
     async def count_bindings() -> float:

@@ -241,6 +241,8 @@ def _tier(row: Row) -> Tier:
         bytes_per_second=_bound(row.get("bytes_per_second")),
         alarm_response_minutes=_bound(row.get("alarm_response_minutes")),
         series_cap=_bound(row.get("series_cap")),
+        exports_per_day=_bound(row.get("exports_per_day")),
+        export_bytes_per_day=_bound(row.get("export_bytes_per_day")),
         trial_days=_bound(row.get("trial_days")),
         after_trial=row.get("after_trial") or None,
     )

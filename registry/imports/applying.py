@@ -56,7 +56,7 @@ async def _apply_by_portion(work: Work, kind: Kind, position: int, last: int) ->
         low, high = bounds_of(position + 1)
         for race in range(1, _MOST_RACES + 1):
             try:
-                async with work.transaction("apply") as conn:
+                async with work.telling("apply") as conn:
                     await _apply_portion(conn, work, kind, low, high)
                     work.done += await _rows_in(conn, work, low, min(high, last))
                 break
@@ -71,7 +71,7 @@ async def _apply_whole(work: Work, kind: Kind, last: int) -> None:
     for race in range(1, _MOST_RACES + 1):
         work.done = 0
         try:
-            async with work.transaction("apply") as conn:
+            async with work.telling("apply") as conn:
                 for low in range(1, last + 1, bounds_of(1)[1]):
                     high = bounds_of(low)[1]
                     await _apply_portion(conn, work, kind, low, high)

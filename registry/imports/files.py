@@ -33,7 +33,8 @@ from registry.scope import Right, Scope
 
 sql = queries.load("registry.imports")
 
-CHECK, APPLY, UNDO = "import.check", "import.apply", "import.undo"
+AREA = "import."
+CHECK, APPLY, UNDO = f"{AREA}check", f"{AREA}apply", f"{AREA}undo"
 _PART_BYTES = 512 * 1024
 _S = ImportState
 
@@ -169,7 +170,7 @@ async def cancel(conn: Connection, scope: Scope, import_id: int) -> Import:
     scope.require(Right.IMPORTS_RUN)
     states = {_S.WAITING, _S.CHECKING, _S.CHECKED, _S.UNREADABLE, _S.REFUSED}
     await _held(conn, scope, import_id, states)
-    await jobs.cancel(conn, scope, import_id)
+    await jobs.cancel(conn, scope, AREA, import_id)
     await _set_state(conn, import_id, _S.CANCELLED)
     await _tell(conn, import_id, "cancel")
     return await find(conn, scope, import_id)

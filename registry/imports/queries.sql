@@ -194,10 +194,6 @@ where r.import_id = %(import_id)s and r.row > %(after)s
     and (not %(kept)s or m.kept is not null and not m.undone)
 order by r.row limit %(rows)s;
 
--- name: account_in_force
--- What an account may see now, if it is in force.
-select role, region_low, region_high, group_client_ids from registry.account_in_force(%(actor)s);
-
 -- name: sweep_secrets
 -- Passwords that nobody fetched in time.
 delete from registry.import_secret s using registry.import i where i.id = s.import_id and i.secrets_until < now();

@@ -1,24 +1,20 @@
 """One import job after the other, as a process of background work does them."""
 
-import asyncio
 from uuid import UUID
 
 from foundation import queries
-from foundation.database import Pool, transaction
-from foundation.errors import MusterError, Unavailable
-from foundation.logs import get_logger
+from foundation.database import Connection, Pool, transaction
+from foundation.errors import MusterError
 from foundation.sealing import Sealing
-from registry import jobs
+from registry import work
 from registry.imports import files
 from registry.imports.applying import apply
 from registry.imports.checking import check
 from registry.imports.model import KEPT_DAYS
 from registry.imports.undoing import Heard, undo
-from registry.imports.work import Work, asker
-from registry.jobs import JobLost
+from registry.imports.work import Work
 from registry.scope import Right, Scope
 
-log = get_logger(__name__)
 sql = queries.load("registry.imports")
 
 KINDS = (files.CHECK, files.APPLY, files.UNDO)
@@ -32,30 +28,15 @@ async def run_next(
     """Do the oldest job that nobody holds; says whether there was one.
 
     A new SIM whose IMSI is not at home is an error of its row where `foreign` ones are not taken.
-    Cancelled in the midst, it gives the job back for the next process.
     """
-    async with transaction(pool, _SYSTEM.settings()) as conn:
-        job = await jobs.take(conn, KINDS, holder)
+    job = await work.take_next(pool, KINDS, holder)
     if job is None:
         return False
-    work = Work(pool, job, holder, _SYSTEM, seal, foreign=foreign)
-    try:
-        async with transaction(pool, _SYSTEM.settings()) as conn:
-            work.scope = await asker(conn, job.asked_by)
-        work.scope.require(Right.IMPORTS_RUN)
-        async with work.held():
-            await _do(work, heard)
-    except JobLost:
-        log.warning("a job is not ours any more", job=job.id)
-    except (Unavailable, asyncio.CancelledError):
-        await work.give_back()
-        raise
-    except MusterError as error:
-        log.warning("a job failed", job=job.id, reason=str(error))
-        await _fail(work, error.code)
-    except Exception:
-        log.exception("a job failed", job=job.id)
-        await _fail(work, MusterError.code)
+
+    async def do(taken: Work) -> None:
+        await _do(taken, heard)
+
+    await work.finish(Work(pool, job, holder, seal, foreign=foreign), Right.IMPORTS_RUN, do, _fail)
     return True
 
 
@@ -74,18 +55,16 @@ async def sweep(pool: Pool) -> None:
             await conn.execute(sql.end_sweep, swept)
 
 
-async def _do(work: Work, heard: Heard) -> None:
-    match work.job.kind:
+async def _do(taken: Work, heard: Heard) -> None:
+    match taken.job.kind:
         case files.CHECK:
-            await check(work)
+            await check(taken)
         case files.APPLY:
-            await apply(work)
+            await apply(taken)
         case files.UNDO:
-            await undo(work, heard)
+            await undo(taken, heard)
 
 
-async def _fail(work: Work, problem: str) -> None:
-    work.scope = _SYSTEM
-    failed = {"import_id": work.import_id, "kind": work.job.kind, "problem": problem}
-    async with work.last_transaction(problem=problem) as conn:
-        await conn.execute(sql.fail_import, failed)
+async def _fail(conn: Connection, taken: Work, error: MusterError) -> None:
+    failed = {"import_id": taken.import_id, "kind": taken.job.kind, "problem": error.code}
+    await conn.execute(sql.fail_import, failed)

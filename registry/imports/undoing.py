@@ -39,7 +39,7 @@ async def undo(work: Work, heard: Heard) -> None:
 async def _undo_stretch(work: Work, kind: Kind, heard: Heard, low: int, high: int) -> None:
     """A stretch of rows; halved where something that we do not know of refers to one of them."""
     try:
-        async with work.transaction("undo") as conn:
+        async with work.telling("undo") as conn:
             await _undo_rows(conn, work, kind, heard, low, high)
     except Refused:
         if low < high:
@@ -47,7 +47,7 @@ async def _undo_stretch(work: Work, kind: Kind, heard: Heard, low: int, high: in
             await _undo_stretch(work, kind, heard, middle + 1, high)
             await _undo_stretch(work, kind, heard, low, middle)
             return
-        async with work.transaction("undo") as conn:
+        async with work.telling("undo") as conn:
             keep = {"import_id": work.import_id, "row": low}
             await conn.execute(sql.keep_row, keep)
 

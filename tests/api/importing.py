@@ -1,4 +1,4 @@
-"""Files that were imported into the parted country, and the jobs that did it."""
+"""Files that were imported into the parted country or exported, and the jobs that did it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +16,8 @@ APPLIED: Mapping[str, frozenset[str]] = {"3000003": frozenset({"jiangsu"})}
 JOBS: Mapping[str, frozenset[str]] = {
     number.replace("3", "4", 1): viewers for number, viewers in {**IMPORTS, **APPLIED}.items()
 }
+# An export that was asked for by a user who is none of the callers.
+EXPORTS: Mapping[str, frozenset[str]] = {"5000001": frozenset()}
 
 _OTHER_CELLS = len(TERMINALS.columns) - 1
 _PARTS = {
@@ -52,3 +54,14 @@ def settle(conn: psycopg.Connection[Any], regions: Mapping[str, int]) -> None:
             conn.execute(
                 f"insert into registry.{relation} values (%s, {values})".encode(), (number,)
             )
+    for number in EXPORTS:
+        conn.execute(
+            "with made as (insert into registry.export (id, asked_by, wanted, format, state,"
+            " size_bytes, sha256, expires_at) overriding system value values (%s, 'user:x',"
+            ' \'{"content": "readings", "from": "2026-01-01T00:00:00+00:00",'
+            ' "to": "2026-01-02T00:00:00+00:00", "region": 0}\', \'csv\', \'done\', 1,'
+            " sha256('x'), now() + interval '1 day') returning id), stretch as (insert into"
+            " registry.export_stretch select id, 1, '-infinity', now() from made)"
+            " insert into registry.export_part select id, 0, 'x' from made",
+            (number,),
+        )

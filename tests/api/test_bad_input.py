@@ -114,6 +114,25 @@ TOO_MUCH = (
     "terminals/METER-1/telemetry?from=0000-00-00T00:00:00Z",
     "terminals/METER-1/telemetry?from=2026-11-23T00:00:00Z&to=2026-11-22T00:00:00Z",
     "terminals/METER-1/telemetry?metric=" + ",".join(f"m{n}" for n in range(2000)),
+    *(f"telemetry/{of}&{rest}" for of in (
+        "series?terminals=METER-1", "aggregate?region=0&profile=smart_meter&metric=voltage_a")
+      for rest in ("from=1926-01-01T00:00:00Z&step=366d", "from=2026-01-01T00:00:00Z&step=1",
+                   "step=0", "step=-1", "step=1.5", "step=1w", "step=99999999999", "step=367d",
+                   "from=9999-01-01T00:00:00Z&step=1d", "step=1h&timezone=Nowhere/City",
+                   "step=1h&to=2026-11-22T00:00:00Z&from=2026-11-23T00:00:00Z",
+                   # B47: a time has a form, and an offset
+                   "step=1h&from=2026-11-22T00:00:00", "step=1h&from=2026-11-22",
+                   "step=1h&from=2026-11-22T24:00:00Z", "step=1h&from=1,5", "step=1h&from=now",
+                   "step=1h&from=1790000000", "step=1h&from=2026-02-30T00:00:00Z",
+                   "step=1h&from=22.11.2026")),
+    "telemetry/series?terminals=" + ",".join(f"T-{n}" for n in range(101)),
+    "telemetry/series?terminals=" + ",".join(f"T-{n}" for n in range(1000)),
+    "telemetry/series?terminals=", "telemetry/series?terminals=METER-1&points=2",
+    "telemetry/series?terminals=METER-1&points=1000000000",
+    "telemetry/latest?terminals=" + ",".join(f"T-{n}" for n in range(1000)),
+    "telemetry/latest?limit=0", "telemetry/latest?limit=1000000000", "telemetry/latest?after=x",
+    "telemetry/exports?limit=0", "telemetry/exports?limit=1000000000", "telemetry/exports?after=x",
+    "telemetry/exports?after=-1", "telemetry/exports?page=2", "telemetry/exports?state=nearly",
 )  # fmt: skip
 
 

@@ -3,14 +3,16 @@
 import asyncio
 import csv
 import io
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import psycopg
 import pytest
 from fastapi import FastAPI
+from pyarrow.parquet import read_table
 
+from telemetry import parquet
 from tests.api.conftest import asking
 from tests.api.served import served
 from tests.api.test_limits import limited, until
@@ -37,7 +39,7 @@ def start(house: World) -> datetime:
     return begin
 
 
-def within(start: datetime, minutes: int = 10, **more: object) -> dict[str, Any]:
+def within(start: datetime, minutes: int = 10, **more: Any) -> dict[str, Any]:
     return {"from": stamp(start), "to": stamp(start + minutes * MINUTE), **more}
 
 
@@ -83,6 +85,41 @@ async def test_many_come_as_json_csv_and_lines(house: World, app: FastAPI, start
     told = list(csv.DictReader(io.StringIO(table.text)))
     assert told == [{name: str(value) for name, value in row.items()} for row in flat]
     assert "attachment" in table.headers["content-disposition"]
+
+
+@pytest.mark.parametrize("by_accept", [True, False])
+async def test_series_come_as_parquet_with_their_types(
+    house: World, app: FastAPI, start: datetime, by_accept: bool
+) -> None:
+    """Of one, of many, and of all together: the very values of the JSON, typed by the metric."""
+    accept = {"accept": parquet.MEDIA_TYPE} if by_accept else {}
+    more: dict[str, Any] = {} if by_accept else {"format": "parquet"}
+    one = within(start, metric="voltage_a", **more)
+    counted = one | {"step": "10m", "aggregate": "count"}
+    together = one | {"group_client": POWER, "profile": "smart_meter", "step": "5m"}
+    async with asking(app, house.keys["power"]) as client:
+        raw, counts, many, all_of_them = [
+            await client.get(address, params=params, headers=accept)
+            for address, params in (
+                (ONE, one),
+                (ONE, counted),
+                (SERIES, one | {"terminals": "METER-1,METER-2"}),
+                (TOGETHER, together),
+            )
+        ]
+        rest = await client.get(LATEST, params={"format": "parquet"})
+    tables = [read_table(io.BytesIO(a.content)) for a in (raw, counts, many, all_of_them)]
+
+    assert raw.headers["content-type"] == parquet.MEDIA_TYPE
+    assert [str(table.schema.field(-1).type) for table in tables] == [
+        "double", "int64", "double", "int64",
+    ]  # fmt: skip
+    assert tables[0].column("voltage_a").to_pylist() == [230.0, 231.0, 232.0, 233.0, 234.0]
+    assert sum(tables[1].column("voltage_a").to_pylist()) == 5
+    assert tables[2].column("terminal").to_pylist() == ["METER-1"] * 5 + ["METER-2"] * 2
+    assert tables[0].column("time").to_pylist()[0].astimezone(UTC) == start
+    assert tables[3].column_names == ["time", "value", "readings", "terminals"]
+    assert rest.status_code == 422
 
 
 async def test_a_fleet_s_sum_is_of_each_one_s_average(

@@ -25,7 +25,14 @@ from registry.identifiers import Iccid, TerminalCode
 from registry.model import TerminalState
 from registry.scope import Role
 from registry.transfer_model import Offer, Side
-from tests.api import asked, declared, declared_alarms, declared_bindings, declared_serving
+from tests.api import (
+    asked,
+    declared,
+    declared_alarms,
+    declared_bindings,
+    declared_measured,
+    declared_serving,
+)
 from tests.api.asked import Door
 from tests.api.asks import OPEN, Ask
 from tests.api.conftest import asking
@@ -46,6 +53,7 @@ ASIDE = (
     declared.JOB,
     declared.CERTIFICATE_OF_AWAY,
     declared_bindings.REQUEST,
+    declared_measured.EXPORT,
     declared_serving.PACKAGE,
     declared_alarms.RULE,
 )

@@ -30,7 +30,6 @@ LONGEST = 400
 WITHOUT_SCOPE = {
     "registry.api_keys.authenticate": "a key comes before its scope",
     "registry.audit.tell_refusal": "who is refused may be nobody whom we know",
-    "registry.imports.work.asker": "it finds the scope of who asked",
     "registry.jobs.finish": "a process's hold on a job that was asked for in scope",
     "registry.jobs.give_back": "the same",
     "registry.jobs.keep": "the same",
@@ -38,6 +37,7 @@ WITHOUT_SCOPE = {
     "registry.sessions": "a session comes before its scope",
     "registry.sign_on.begin": "a sign-in comes before its scope",
     "registry.sign_on.take": "the same",
+    "registry.work.asker": "it finds the scope of who asked",
     "telemetry.batches": "our own processes follow the feed of everybody",
     "telemetry.events": "the bridge stores what came, whoever sent it",
     "telemetry.identities.hear": "the bridge keeps what everybody says",

@@ -50,6 +50,8 @@ SCOPED = ("group_client", "assignment", "terminal", "terminal_card", "terminal_p
           "client_package")  # fmt: skip
 # Under the policy of their import, which `tests/registry/test_imports.py` has its say about.
 OF_AN_IMPORT = ("import_row", "import_finding", "import_made")
+# An export is its asker's own; `tests/telemetry/test_exports.py` has its say about them.
+OWN = ("export", "export_part")
 NOT_SCOPED = {
     "region": "reference data",
     "industry": "reference data",
@@ -63,7 +65,7 @@ NOT_SCOPED = {
 SECRET = ("credential", "user_account", "api_key", "user_session", "sign_on",
           "group_client_lineage",
           "broker_login", "broker_revocation", "idempotency", "audit_seal", "audit_head",
-          "import_part", "import_secret", "import_link", "import_tally",
+          "export_stretch", "import_part", "import_secret", "import_link", "import_tally",
           "imported_terminal", "imported_sim", "imported_binding", "imported_client",
           "imported_assignment", "imported_client_change",
           "imported_assignment_change")  # fmt: skip
@@ -133,7 +135,9 @@ def test_every_relation_of_the_registry_is_spoken_for(database: Database) -> Non
             " and relkind in ('r', 'v', 'p', 'm')"
         ).fetchall()
 
-    assert {name for (name,) in found} == {*SCOPED, *OF_AN_IMPORT, *NOT_SCOPED, *SECRET}
+    assert {name for (name,) in found} == {
+        *SCOPED, *OF_AN_IMPORT, *OWN, *NOT_SCOPED, *SECRET,
+    }  # fmt: skip
 
 
 async def test_without_a_scope_there_are_no_rows(pool: Pool) -> None:

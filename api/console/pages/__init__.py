@@ -21,6 +21,7 @@ from api.console.pages import (
     collections,
     decoding,
     events,
+    exports,
     files,
     hand_overs,
     imports,
@@ -47,7 +48,7 @@ router = APIRouter(include_in_schema=False)
 for subject in (account, sign_on, own, actions, files, overview, supervision, terminal_list,
                 terminals, lives, certificates, collections, sims, bindings, book, hand_overs,
                 clients, client_files, client_tiers, packages, standpoints, profiles, decoding,
-                events, charts, readings, quarantine, transfers, imports, users, api_keys,
+                events, charts, readings, exports, quarantine, transfers, imports, users, api_keys,
                 audit):  # fmt: skip
     router.include_router(subject.router)
 

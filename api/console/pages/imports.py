@@ -214,7 +214,7 @@ async def _show(
     screen: Screen, number: int, only: str, after: str | None, problem: problems.Problem | None
 ) -> Response:
     # The job first: when it is over, so is what is read of the import after it.
-    last = await jobs.list_page(screen.conn, screen.scope, subject=number, limit=1)
+    last = await jobs.list_page(screen.conn, screen.scope, subject=number, area=files.AREA, limit=1)
     found = await files.find(screen.conn, screen.scope, number)
     job = last.items[0] if last.items else None
     page = await files.list_rows(

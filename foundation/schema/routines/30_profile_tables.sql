@@ -34,7 +34,7 @@ begin
             and r.time >= o.valid_from and (o.valid_to is null or r.time < o.valid_to)
         where r.time >= (select registry.scope_history_from())', profile.code, shown);
     execute format('alter view visible.%I owner to muster_reader', profile.code);
-    execute format('grant select on visible.%I to muster_api, muster_inspect', profile.code);
+    execute format('grant select on visible.%I to muster_api, muster_inspect, muster_jobs', profile.code);
 end $$;
 revoke all on function telemetry.ensure_profile_table(int4) from public;
 grant execute on function telemetry.ensure_profile_table(int4) to muster_api;

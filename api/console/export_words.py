@@ -1,0 +1,37 @@
+"""Exports as people read of them.
+
+`_` only marks, as in `words`.
+"""
+
+from telemetry.exports.model import Content, ExportState, FileFormat
+
+
+def _(text: str) -> str:
+    return text
+
+
+STATES = {
+    ExportState.QUEUED: _("waits"),
+    ExportState.RUNNING: _("is written"),
+    ExportState.DONE: _("ready"),
+    ExportState.FAILED: _("failed"),
+    ExportState.CANCELLED: _("cancelled"),
+    ExportState.EXPIRED: _("expired"),
+    ExportState.DELETED: _("deleted"),
+}
+TONES = {
+    ExportState.QUEUED: "mute",
+    ExportState.RUNNING: "warn",
+    ExportState.DONE: "ok",
+    ExportState.FAILED: "bad",
+    ExportState.CANCELLED: "mute",
+    ExportState.EXPIRED: "mute",
+    ExportState.DELETED: "mute",
+}
+CONTENTS = {Content.READINGS: _("Readings"), Content.EVENTS: _("Events")}
+FORMATS = {
+    FileFormat.CSV: "CSV (gzip)",
+    FileFormat.NDJSON: "NDJSON (gzip)",
+    FileFormat.PARQUET: "Parquet",
+}
+SPANS = {"1": _("24 hours"), "7": _("7 days"), "31": _("31 days"), "366": _("366 days")}
