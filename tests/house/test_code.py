@@ -159,8 +159,8 @@ def test_every_door_has_a_plate(package: ModuleType) -> None:
 
 PURE = ("registry.model", "registry.identifiers", "registry.sim_model", "registry.profile_document",
         "registry.reserved_names", "telemetry.model", "telemetry.tables", "telemetry.sampling",
-        "telemetry.filling", "telemetry.thinning", "broker_bridge.topics", "broker_bridge.batch",
-        "broker_bridge.decoders")  # fmt: skip
+        "telemetry.filling", "telemetry.thinning", "telemetry.resolution", "telemetry.pieces",
+        "broker_bridge.topics", "broker_bridge.batch", "broker_bridge.decoders")  # fmt: skip
 WORLDLY = {"asyncio", "psycopg", "psycopg_pool", "socket", "os", "pathlib", "threading", "time",
            "subprocess", "foundation.database", "foundation.settings"}  # fmt: skip
 

@@ -18,6 +18,14 @@ async def roll_up(database: Database, now: datetime) -> None:
             pass
 
 
+async def roll_all(database: Database, now: datetime) -> None:
+    """Roll up all that there is raw, whether the feed tells of it or not."""
+    async with connected(database.jobs) as conn:
+        await rollups.catch_up(conn, now)
+        await rollups.begin_anew(conn, None)
+    await roll_up(database, now)
+
+
 async def _turn(database: Database, now: datetime, what: str) -> int:
     async with connected(database.jobs) as conn:
         if what == "catch_up":
