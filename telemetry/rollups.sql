@@ -1,6 +1,6 @@
 -- name: lead
--- Whether this transaction is the only one that rolls up, until it ends.
-select pg_try_advisory_xact_lock(hashtextextended('muster rollups', 0)) as alone;
+-- Whether this transaction is the only one that rolls up, until it ends; it may take longer than a page.
+select pg_try_advisory_xact_lock(hashtextextended('muster rollups', 0)) as alone, set_config('statement_timeout', '600s', true) as patience;
 
 -- name: adopt_profiles
 -- Take up profiles that have not been rolled up yet; what there is of them is to be done.
@@ -60,13 +60,17 @@ select r.profile_id, p.code, coalesce(r.after_terminal, -1) as after, c.range_st
 from telemetry.rollup r join registry.profile p on p.id = r.profile_id
 left join lateral (
     select h.range_start, h.range_end from timescaledb_information.chunks h
-    where h.hypertable_schema = 'telemetry' and h.hypertable_name = p.code and h.range_start < r.complete_from
+    where h.hypertable_schema = 'telemetry' and h.hypertable_name = p.code and h.range_start < r.complete_from and h.range_start >= r.raw_from
     order by h.range_start desc limit 1) c on true
 where r.complete_from > '-infinity' order by r.profile_id limit 1;
 
 -- name: note_rolled
 -- How far a profile is rolled up; null is to its beginning.
 update telemetry.rollup set complete_from = coalesce(%(complete_from)s::timestamptz, '-infinity'), after_terminal = %(after)s where profile_id = %(profile_id)s;
+
+-- name: forget_raw
+-- Drop chunks of raw readings that end before, as far as their roll-ups are complete.
+select telemetry.forget_raw(%(profile_id)s, %(before)s) as chunks;
 
 -- name: measure_rollups
 -- Since when a bucket has been due, by grain, and how many profiles are not yet rolled up to their beginning.

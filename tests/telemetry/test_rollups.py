@@ -296,3 +296,35 @@ async def test_the_most_metrics_there_may_be_fit_into_a_bucket(database: Databas
     await roll_up(database, NOW)
     [row] = read(database, "select (m7).max, (m199).last from telemetry.wide_daily")
     assert row == {"max": 7.5, "last": 199.5}
+
+
+async def test_raw_readings_are_forgotten_only_where_roll_ups_stand_for_them(
+    database: Database, every_kind: DeviceProfile
+) -> None:
+    """No chunk goes in which something is due, unseen or not rolled up; what went stays rolled."""
+    dice = random.Random(6)
+    late = NOON_US - 10 * 24 * _HOUR_US
+
+    async def forget(before: datetime) -> int:
+        async with connected(database.jobs) as conn:
+            return await rollups.forget_raw(conn, every_kind, before)
+
+    async with writing(database) as writer:
+        await store(writer, rows_of(every_kind, drawn(dice, days=30)), [True] * 200)
+        assert await forget(NOW) == 0
+        await roll_up(database, NOW)
+        chunks = len(read(database, "select show_chunks('telemetry.every_kind')"))
+        await store(writer, rows_of(every_kind, [(1, late, {"voltage": 1.0})]))
+        unseen = await forget(NOW)
+        assert 0 < unseen < chunks - 1
+        async with connected(database.jobs) as conn:
+            assert await rollups.catch_up(conn, NOW) == 1
+        assert await forget(NOW) == 0
+        await roll_up(database, NOW)
+        kept = {grain: rolled(database, grain) for grain in _SPAN_US}
+        assert await forget(NOW) > 0
+    assert len(read(database, "select show_chunks('telemetry.every_kind')")) == 1
+    async with connected(database.jobs) as conn:
+        await rollups.begin_anew(conn, every_kind)
+    await roll_up(database, NOW)
+    assert {grain: rolled(database, grain) for grain in _SPAN_US} == kept
