@@ -21,6 +21,11 @@ class Cut(NamedTuple):
     at: datetime
 
 
+def may_be_rolled(sampling: Sampling) -> bool:
+    """Whether steps are whole hours; others are read raw."""
+    return sampling.step_seconds is not None and sampling.step_seconds % _HOUR_SECONDS == 0
+
+
 async def cuts(conn: Connection, terminal_ids: Sequence[int], window: Span) -> list[Cut]:
     """Where what is seen of these terminals begins or ends within a window."""
     given = {"ids": list(terminal_ids), "start": window[0], "end": window[1]}
@@ -35,8 +40,8 @@ async def plan_for(
     sampling: Sampling,
     cut_at: Sequence[datetime],
 ) -> Plan:
-    """How a series by step of these terminals is read; what does not fit hours is read raw."""
-    if sampling.step_seconds is None or sampling.step_seconds % _HOUR_SECONDS:
+    """How a series by step of these terminals is read, of whom what is seen is cut there."""
+    if not may_be_rolled(sampling):
         return Plan([window])
     given = {
         "profile": profile_code,

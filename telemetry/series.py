@@ -14,6 +14,7 @@ from registry.model import MetricType
 from registry.scope import Right, Scope
 from telemetry import filling, grounds, thinning
 from telemetry.errors import FillImpossible, TooManyPoints, TooManyReadings
+from telemetry.grounds import may_be_rolled
 from telemetry.model import Aggregate, Fill, Resolution, Series, Value, at
 from telemetry.partials import Partial
 from telemetry.resolution import resolution
@@ -171,9 +172,11 @@ async def _by_step(conn: Connection, asked: Asked) -> tuple[_Points, Resolution]
     sampling = asked.sampling
     window = (asked.window["start"], asked.window["end"])
     terminal_ids = [asked.window["terminal_id"]]
-    cut_at = [cut.at for cut in await grounds.cuts(conn, terminal_ids, window)]
+    cuts = await grounds.cuts(conn, terminal_ids, window) if may_be_rolled(sampling) else []
     plans = {
-        code: await grounds.plan_for(conn, code, terminal_ids, window, sampling, cut_at)
+        code: await grounds.plan_for(
+            conn, code, terminal_ids, window, sampling, [c.at for c in cuts]
+        )
         for code in asked.source.planned(asked.wanted)
     }
     partials = {
