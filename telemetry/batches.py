@@ -185,6 +185,7 @@ def entry(
         "times_us": times_us.astype("<i8", copy=False).tobytes(),
         "received_us": received_us.astype("<i8", copy=False).tobytes(),
         "columns": columns,
+        "first_us": int(times_us.min()) if len(times_us) else None,
     }
 
 
@@ -245,7 +246,11 @@ async def follow(
 
 async def advance(conn: Connection, follower: str, batches: Sequence[Batch]) -> None:
     """Note that this follower is done with these batches, which came from `follow`."""
-    reached = {batch.bridge: batch.n for batch in batches}
+    await skip_to(conn, follower, {batch.bridge: batch.n for batch in batches})
+
+
+async def skip_to(conn: Connection, follower: str, reached: Mapping[str, int]) -> None:
+    """Note that this follower wants no batch of these bridges up to these numbers any more."""
     await conn.execute(
         sql.advance_follower,
         {"follower": follower, "bridges": list(reached), "ns": list(reached.values())},

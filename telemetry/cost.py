@@ -17,14 +17,16 @@ sql = queries.load("telemetry", "cost.sql")
 
 MOST_READINGS = 20_000_000
 _LONG = timedelta(days=1)
+_HOUR_SECONDS = 3600  # of which there is a roll-up
 
 
 class Stretch(NamedTuple):
-    """A time of one terminal of a profile (its code) that is to be read."""
+    """A time of one terminal of a profile (its code) that is to be read, perhaps by the hour."""
 
     profile: str
     since: datetime
     until: datetime
+    rolled: bool = False
 
 
 async def check(conn: Connection, scope: Scope, stretches: Sequence[Stretch]) -> None:
@@ -52,15 +54,16 @@ def _estimated(
     now: datetime,
 ) -> int:
     readings = 0.0
-    for profile, since, until in stretches:
+    for profile, since, until, rolled in stretches:
         span = min(until, now) - max(since, depths.get(profile, since))
-        readings += max(span.total_seconds(), 0) / intervals[profile]
+        every = max(intervals[profile], _HOUR_SECONDS) if rolled else intervals[profile]
+        readings += max(span.total_seconds(), 0) / every
     return int(readings)
 
 
 def _too_costly(stretches: Sequence[Stretch], readings: int) -> QueryTooCostly:
     terminals = len(stretches)
-    longest = max(until - since for _, since, until in stretches)
+    longest = max(stretch.until - stretch.since for stretch in stretches)
     is_long = longest > _LONG or terminals == 1
     how = "a shorter time" if is_long else "fewer terminals"
     if is_long and terminals > 1:

@@ -174,10 +174,12 @@ class Fill(StrEnum):
 
 
 class Resolution(StrEnum):
-    """What one point of a series stands for: a reading, or a step."""
+    """Of what a series is made: raw readings, roll-ups by hour or by day, or several of these."""
 
     RAW = "raw"
-    STEP = "step"
+    HOURLY = "hourly"
+    DAILY = "daily"
+    MIXED = "mixed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +226,7 @@ class SetSeries:
     across: Across
     fill: Fill
     timezone: str | None
+    resolution: Resolution
     terminals: int
     readings: int
     times: Sequence[datetime]

@@ -33,9 +33,9 @@ values (%(kind)s, %(bridge)s, 'epoch'::timestamptz + %(begins_us)s::int8 * inter
 -- name: write_feed
 -- The rows of one committed batch, one entry a profile, and the number that the bridge has come to.
 with fed as (
-    insert into telemetry.batch (bridge, n, profile_id, rows, terminal_ids, times_us, received_us, columns)
+    insert into telemetry.batch (bridge, n, profile_id, rows, terminal_ids, times_us, received_us, columns, first_us)
     select %(bridge)s, %(n)s, p.* from unnest(%(profile_ids)s::int4[], %(rows)s::int4[], %(terminal_ids)b::bytea[],
-        %(times_us)b::bytea[], %(received_us)b::bytea[], %(columns)b::bytea[]) p)
+        %(times_us)b::bytea[], %(received_us)b::bytea[], %(columns)b::bytea[], %(firsts_us)s::int8[]) p)
 update telemetry.bridge set last_n = %(n)s where name = %(bridge)s;
 
 -- name: insert_events

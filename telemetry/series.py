@@ -12,34 +12,20 @@ from psycopg import sql
 from foundation.database import Connection
 from registry.model import MetricType
 from registry.scope import Right, Scope
-from telemetry import cost, filling, thinning
+from telemetry import cost, filling, grounds, thinning
 from telemetry.cost import Stretch
-from telemetry.errors import AggregateImpossible, FillImpossible, TooManyPoints, TooManyReadings
+from telemetry.errors import FillImpossible, TooManyPoints, TooManyReadings
+from telemetry.grounds import may_be_rolled
 from telemetry.model import Aggregate, Fill, Resolution, Series, Value, at
+from telemetry.partials import Partial
+from telemetry.resolution import resolution
 from telemetry.sampling import MOST_POINTS, Sampling
 from telemetry.sight import check_window, find_seen, profiles_in_window
-from telemetry.sources import Source
+from telemetry.sources import Source, beside
 from telemetry.tables import POSTGRES_EPOCH_US
 
 MOST_READ = 1_000_000
 
-_NUMERIC = {
-    Aggregate.AVERAGE: "avg({m})",
-    Aggregate.MINIMUM: "min({m})",
-    Aggregate.MAXIMUM: "max({m})",
-    Aggregate.SUM: "sum({m})",
-}
-_BOOLEAN = {
-    Aggregate.AVERAGE: "avg({m}::int)",
-    Aggregate.MINIMUM: "bool_and({m})",
-    Aggregate.MAXIMUM: "bool_or({m})",
-    Aggregate.SUM: "sum({m}::int)",
-}
-_ANY = {
-    Aggregate.COUNT: "count({m})",
-    Aggregate.FIRST: "public.first({m}, time) filter (where {m} is not null)",
-    Aggregate.LAST: "public.last({m}, time) filter (where {m} is not null)",
-}
 _COUNTED_BOOLEAN = frozenset({Aggregate.AVERAGE, Aggregate.SUM})
 
 # Time and value of each row, packed: a million of them weigh 16 MB and are no objects.
@@ -94,7 +80,8 @@ class Asked:
         if self.sampling.step_seconds is None:
             return []
         times = self.window["start"], self.window["end"]
-        return [Stretch(profile, *times) for profile in self.source.profiles]
+        rolled = may_be_rolled(self.sampling)
+        return [Stretch(profile, *times, rolled) for profile in self.source.profiles]
 
 
 async def series(
@@ -147,7 +134,7 @@ def check(
     if sampling.step_seconds is None:
         return
     for name, kind in wanted.items():
-        aggregated(name, kind, sampling.aggregate)
+        Partial(name, kind, sampling.aggregate)
         if sampling.fill is Fill.LINEAR and not _is_number(kind, sampling.aggregate):
             raise FillImpossible(f"Between two values of {name} there is nothing.", field="fill")
 
@@ -169,8 +156,9 @@ async def read(conn: Connection, scope: Scope, asked: Asked) -> Series:
     sampling = asked.sampling
     thinned, by_step = False, sampling.step_seconds is not None
     found: _Points = ([], {}, 0)
+    made_of = Resolution.RAW
     if by_step and asked.wanted:
-        found = await _by_step(conn, asked)
+        found, made_of = await _by_step(conn, asked)
     elif sampling.points is not None and asked.wanted:
         found, thinned = await _thinned(conn, scope, asked, sampling.points)
     elif asked.wanted:
@@ -178,7 +166,7 @@ async def read(conn: Connection, scope: Scope, asked: Asked) -> Series:
     times, columns, readings = found
     return Series(
         terminal=asked.terminal,
-        resolution=Resolution.STEP if by_step else Resolution.RAW,
+        resolution=made_of,
         step_seconds=sampling.step_seconds,
         aggregate=sampling.aggregate if by_step else None,
         fill=sampling.fill,
@@ -218,21 +206,34 @@ async def _raw(conn: Connection, asked: Asked) -> _Points:
     return [row["time"] for row in rows], columns, len(rows)
 
 
-async def _by_step(conn: Connection, asked: Asked) -> _Points:
+async def _by_step(conn: Connection, asked: Asked) -> tuple[_Points, Resolution]:
     sampling = asked.sampling
-    edges = sampling.edges(asked.window["start"], asked.window["end"])
+    window = (asked.window["start"], asked.window["end"])
+    terminal_ids = [asked.window["terminal_id"]]
+    cuts = await grounds.cuts(conn, terminal_ids, window) if may_be_rolled(sampling) else []
+    plans = {
+        code: await grounds.plan_for(
+            conn, code, terminal_ids, window, sampling, [c.at for c in cuts]
+        )
+        for code in asked.source.planned(asked.wanted)
+    }
+    partials = {
+        name: Partial(name, kind, sampling.aggregate) for name, kind in asked.wanted.items()
+    }
     values = [
-        sql.SQL("{} as {}").format(aggregated(name, kind, sampling.aggregate), sql.Identifier(name))
-        for name, kind in asked.wanted.items()
+        sql.SQL("{} as {}").format(
+            partial.joined(sql.Identifier(name), sql.Identifier(beside(name))), sql.Identifier(name)
+        )
+        for name, partial in partials.items()
     ]
     query = sql.SQL(
-        'select width_bucket(time, %(edges)s::timestamptz[]) - 1 as "#k",'
-        ' count(*) as "#n", {values} from ({rows}) r group by 1 order by 1'
-    ).format(values=sql.SQL(", ").join(values), rows=asked.rows)
+        'select "#k", sum("#n")::bigint as "#n", {values} from ({parts}) p group by 1 order by 1'
+    ).format(values=sql.SQL(", ").join(values), parts=asked.source.parts(partials, plans))
+    edges = sampling.edges(*window)
     rows = await (await conn.execute(query, {**asked.window, "edges": edges})).fetchall()
     columns: _Columns = {name: [plain(row[name]) for row in rows] for name in asked.wanted}
     times, columns = complete(edges, [row["#k"] for row in rows], columns, sampling)
-    return times, columns, sum(row["#n"] for row in rows)
+    return (times, columns, sum(row["#n"] for row in rows)), resolution(plans.values())
 
 
 def complete(
@@ -298,15 +299,6 @@ async def _changes(
     query = sql.SQL(_CHANGES).format(m=sql.Identifier(name), rows=asked.source.rows([name]))
     rows = await (await conn.execute(query, {**asked.window, "points": points})).fetchall()
     return {row["time"]: row[name] for row in rows}, rows[0]["#all"] if rows else 0
-
-
-def aggregated(name: str, kind: MetricType, aggregate: Aggregate) -> sql.Composed:
-    """The values of a metric put together; AggregateImpossible where that means nothing."""
-    forms = {MetricType.BOOLEAN: _BOOLEAN, MetricType.TEXT: {}}.get(kind, _NUMERIC)
-    form = _ANY.get(aggregate) or forms.get(aggregate)
-    if form is None:
-        raise AggregateImpossible(f"{name} is text: {aggregate} means nothing.", field="aggregate")
-    return sql.SQL(form).format(m=sql.Identifier(name))
 
 
 def plain(value: Any) -> Value | None:

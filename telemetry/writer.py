@@ -221,6 +221,7 @@ class Transaction:
                 "times_us": [e["times_us"] for e in entries],
                 "received_us": [e["received_us"] for e in entries],
                 "columns": [e["columns"] for e in entries],
+                "firsts_us": [e["first_us"] for e in entries],
             },
         )
         return n

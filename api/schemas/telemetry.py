@@ -7,6 +7,8 @@ from telemetry.model import Across, Aggregate, Fill, Resolution
 
 Value = bool | int | float | str
 
+_MADE_OF = "Of what it is made: raw readings, roll-ups by hour or by day, or several of these."
+
 
 class LatestAnswer(Answer):
     """The newest value of one metric, by the device's clock."""
@@ -38,7 +40,7 @@ class SeriesAnswer(Answer):
     """
 
     terminal: str = Field(examples=["METER-1"])
-    resolution: Resolution
+    resolution: Resolution = Field(description=_MADE_OF)
     step_seconds: int | None = Field(examples=[None])
     aggregate: Aggregate | None = Field(description="Null where values are raw.")
     fill: Fill
@@ -75,6 +77,7 @@ class SetSeriesAnswer(Answer):
     across: Across
     fill: Fill
     timezone: str | None = Field(examples=["Asia/Shanghai"])
+    resolution: Resolution = Field(description=_MADE_OF)
     terminals: int = Field(examples=[7])
     readings: int = Field(examples=[360])
     times: list[Utc]

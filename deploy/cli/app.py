@@ -23,6 +23,7 @@ COMMANDS = {
     "publish": "terminals",
     "decode": "decoding",
     "audit": "audit",
+    "rollups": "rollups",
     "provision": "provision",
     "user": "people",
     "key": "people",

@@ -8,6 +8,7 @@ from prometheus_client.process_collector import ProcessCollector
 from telemetry.exports.model import ExportState
 from telemetry.gauges import Figures
 from telemetry.model import Reason
+from telemetry.rollups import Lag
 from telemetry.supervision_model import Counts
 
 
@@ -46,6 +47,23 @@ class Gauges:
             "muster_feed_lag_seconds",
             "Age of the oldest batch that a follower has not seen.",
             ["follower"],
+            registry=self.registry,
+        )
+        self.rolled = Counter(
+            "muster_rollup_buckets_total",
+            "Hours and days of terminals that were rolled up after readings came into them.",
+            ["grain"],
+            registry=self.registry,
+        )
+        self._rollup_lag = Gauge(
+            "muster_rollup_lag_seconds",
+            "How long the oldest hour or day of a terminal has been due to be rolled up.",
+            ["grain"],
+            registry=self.registry,
+        )
+        self._unrolled = Gauge(
+            "muster_rollup_incomplete_profiles",
+            "Device profiles of which not all readings are rolled up yet.",
             registry=self.registry,
         )
         self._terminals = Gauge(
@@ -163,6 +181,12 @@ class Gauges:
         for state in ExportState:
             self._exports.labels(state.value).set(exports.get(state.value, (0, 0))[0])
         self._export_bytes.set(sum(size for _, size in exports.values()))
+
+    def show_rollups(self, lag: Lag) -> None:
+        """Put these in place."""
+        self._rollup_lag.labels("hourly").set(lag.hourly)
+        self._rollup_lag.labels("daily").set(lag.daily)
+        self._unrolled.set(lag.incomplete)
 
     def show(self, figures: Figures) -> None:
         """Put these figures in place of all earlier ones: what is gone goes from here too."""

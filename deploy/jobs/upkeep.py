@@ -36,6 +36,7 @@ from telemetry import (
     quarantine,
     receipts,
     roll_call,
+    rollups,
     supervision_days,
     watch,
 )
@@ -49,6 +50,7 @@ FEED_KEPT_SECONDS = 3600
 IDLE_SECONDS = 0.2
 WATCH_SECONDS = 2
 ACCOUNT_SECONDS = 2
+ROLL_SECONDS = 1
 SWEEP_SECONDS = 60
 TIDY_SECONDS = 2
 PERIODS_SECONDS = 5
@@ -141,6 +143,21 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
         shown.batches.labels(completeness.FOLLOWER).inc(taken)
         return 0 if taken >= completeness.MOST_BATCHES else ACCOUNT_SECONDS
 
+    async def roll_up() -> float:
+        now = datetime.now(UTC)
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            taken = await rollups.catch_up(conn, now)
+        shown.batches.labels(rollups.FOLLOWER).inc(taken)
+        busy = taken >= rollups.MOST_BATCHES
+        for daily, grain in ((False, "hourly"), (True, "daily")):
+            async with transaction(pool, SYSTEM.settings()) as conn:
+                rolled = await rollups.roll(conn, now, daily=daily)
+            shown.rolled.labels(grain).inc(rolled)
+            busy |= rolled == rollups.MOST_BUCKETS
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            busy |= await rollups.fill_in(conn)
+        return 0 if busy else ROLL_SECONDS
+
     async def transfer() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             if await due_transfers.execute_next(conn, SYSTEM):
@@ -200,9 +217,11 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
     async def count() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:
             figures = await gauges.count(conn)
+            lag = await rollups.measure(conn)
             ending = await certificates.count_ending(conn, SYSTEM, ENDING_DAYS)
             exports = await exporting.count(conn, SYSTEM)
         shown.show(figures)
+        shown.show_rollups(lag)
         shown.show_ending(ending)
         shown.show_exports(exports)
         return COUNT_SECONDS
@@ -239,6 +258,7 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             call_roll,
             follow_completeness,
             follow_conditions,
+            roll_up,
             transfer,
             sweep,
             end_sim_periods,

@@ -27,6 +27,10 @@ MEASURED: tuple[Ask, ...] = (
     Ask(f"{_OF}/series?terminals={{name}}&format=ndjson&points=9&{_WINDOW}", _READ, MOMENT),
     Ask(f"{_OF}/series?terminals={{name}}&step=1d&timezone=Asia/Shanghai&fill=null"
         f"&aggregate=count&{_WINDOW}", _READ, MOMENT),
+    # From roll-ups, if there are any: what one of another owner's time would show.
+    *(Ask(f"{_OF}/series?terminals={{name}}&metric=voltage_a&step={step}&aggregate={aggregate}"
+          f"&{_WINDOW}", _READ, MOMENT)
+      for step, aggregate in (("1h", "min"), ("1h", "max"), ("1d", "first"), ("2d", "last"))),
     Ask(f"{_OF}/aggregate?group_client={{name}}&{_TOGETHER}", _READ, FILE),
     Ask(f"{_OF}/aggregate?collection={{name}}&{_TOGETHER}", _READ, COLLECTION),
     Ask(f"{_OF}/aggregate?region={{name}}&format=csv&{_TOGETHER}", _READ, REGION),

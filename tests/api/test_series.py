@@ -53,7 +53,7 @@ async def test_a_series_says_what_it_is(house: World, app: FastAPI, start: datet
     first, *_ = by_step.pop("times")
     columns = by_step.pop("columns")["voltage_a"]
     assert by_step == {
-        "terminal": "METER-1", "resolution": "step", "step_seconds": 300, "aggregate": "avg",
+        "terminal": "METER-1", "resolution": "raw", "step_seconds": 300, "aggregate": "avg",
         "fill": "null", "timezone": "Asia/Shanghai", "thinned": False, "readings": 5,
     }  # fmt: skip
     assert (first <= stamp(start), columns[-1]) == (True, None)

@@ -40,6 +40,7 @@ from tests.api.declared import ROUTES
 from tests.api.parted import Caller
 from tests.api.test_sign_in import sign_in
 from tests.api.world import PASSWORD, POWER, SUZHOU, SYSTEM, TRANSIT, World, minutes_ago
+from tests.telemetry.rolling import roll_all
 
 DOORS = [ask for ask in ROUTES if ask.method == "GET"]
 # Kinds that have nothing to do with one terminal: what `declared` names of them is asked for.
@@ -195,6 +196,7 @@ async def _lived(
         deals = plain.execute(_DEALS.encode(), (code,)).fetchall()
         entries = plain.execute(_ENTRIES.encode(), (code,)).fetchall()
         alarms = plain.execute(_ALARMS.encode(), (code,)).fetchall()
+    await roll_all(house.database, NOW)
     story.deals = [str(row[0]) for row in deals]
     story.entries = [str(row[0]) for row in entries]
     story.alarms = [str(row[0]) for row in alarms]
@@ -281,6 +283,8 @@ _REFUSED = f"""insert into telemetry.quarantine (received_at, last_received_at, 
     values (%(at)s, %(at)s, 'bridge-1', %(topic)s, {_TERMINAL}, %(reason)s, %(detail)s,
         %(payload)s, 9, sha256(%(payload)s)) returning id"""
 
+_ROLLED = re.compile('"resolution":"(?:hourly|daily|mixed)"')
+
 
 def named(ask: Ask, story: Story) -> Sequence[str | None]:
     """What to ask a door about: all there is of the kind that has to do with the terminal."""
@@ -328,6 +332,7 @@ async def test_neither_side_sees_the_others_time(
         measured = {w for m in story.moments if m.owner == client for w in m.measured}
         others = {w for m in story.moments if m.owner != client for w in m.words}
         seen: set[str] = set()
+        rolled = 0
         for ask in DOORS:
             for name in named(ask, story):
                 answer, request = await asked._ask(
@@ -338,4 +343,6 @@ async def test_neither_side_sees_the_others_time(
                 assert not leaked, f"{client} meets {leaked} at {request}, after {cuts}"
                 assert answer.status_code < 500 or ask.needs == OPEN, request
                 seen |= {word for word in mine if word in told}
+                rolled += len(_ROLLED.findall(told))
         assert measured <= seen, f"{client} misses {measured - seen}, after {cuts}"
+        assert rolled, "no door read roll-ups"

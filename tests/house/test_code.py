@@ -40,6 +40,7 @@ WITHOUT_SCOPE = {
     "registry.work.asker": "it finds the scope of who asked",
     "telemetry.batches": "our own processes follow the feed of everybody",
     "telemetry.events": "the bridge stores what came, whoever sent it",
+    "telemetry.grounds": "of terminals found in scope, under row-level security as what is read",
     "telemetry.identities.hear": "the bridge keeps what everybody says",
     "telemetry.identities.refuse": "the bridge holds what everybody says against the rules",
     "telemetry.gauges": "figures of the whole, never of somebody",
@@ -52,6 +53,7 @@ WITHOUT_SCOPE = {
     "telemetry.conditions.catch_up": "our own process reads what it needs of everybody's readings",
     "telemetry.gaps": "the bridge records what everybody may have lost",
     "telemetry.receipts": "the bridge keeps account for whoever sent it",
+    "telemetry.rollups": "our own process rolls up everybody's readings",
     "telemetry.supervision_days": "our own process takes everybody's days",
     "telemetry.watch": "our own process keeps everybody's presence",
     "telemetry.sight.profiles_in_window": "of a terminal that find_seen has found in scope",
@@ -161,8 +163,8 @@ def test_every_door_has_a_plate(package: ModuleType) -> None:
 
 PURE = ("registry.model", "registry.identifiers", "registry.sim_model", "registry.profile_document",
         "registry.reserved_names", "telemetry.model", "telemetry.tables", "telemetry.sampling",
-        "telemetry.filling", "telemetry.thinning", "broker_bridge.topics", "broker_bridge.batch",
-        "broker_bridge.decoders")  # fmt: skip
+        "telemetry.filling", "telemetry.thinning", "telemetry.resolution", "telemetry.pieces",
+        "broker_bridge.topics", "broker_bridge.batch", "broker_bridge.decoders")  # fmt: skip
 WORLDLY = {"asyncio", "psycopg", "psycopg_pool", "socket", "os", "pathlib", "threading", "time",
            "subprocess", "foundation.database", "foundation.settings"}  # fmt: skip
 

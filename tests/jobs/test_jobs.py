@@ -76,7 +76,8 @@ def feed(database: Database, profile: DeviceProfile, n: int, volts: float) -> No
         )
         conn.execute(
             "insert into telemetry.batch (bridge, n, profile_id, rows, terminal_ids, times_us,"
-            " received_us, columns) values ('bridge-1', %s, %s, %s, %s, %s, %s, %s)",
+            " received_us, columns, first_us)"
+            " values ('bridge-1', %s, %s, %s, %s, %s, %s, %s, %s)",
             (n, *row.values()),
         )
 

@@ -28,6 +28,8 @@ THE_SAME_FOR_ALL = {
 # The extension's own: names of tables, times and sizes of chunks, which everybody may read; never
 # a chunk itself.
 _OF_THE_EXTENSION = re.compile(r"_?timescaledb_\w+\.(?!_hyper|compress_hyper|_materialized)")
+# Schemas in which readings and their roll-ups lie.
+_UNDERNEATH = ("telemetry.", "rolled.", "_timescaledb")
 # What the API's role takes away for good; all else it ends, and it stays on record.
 DELETED = {
     "registry.assignment": "what has not begun yet is called off",
@@ -92,8 +94,7 @@ def test_telemetry_is_out_of_reach_but_through_ownership(parted_country: Parted)
     found = can_read(parted_country.world.database, everything.settings())
     seen = {name for name in found if not is_the_extensions(name)}
 
-    found = {name for name in seen if name.startswith(("telemetry.", "_timescaledb"))}
-    assert found == UNDER_POLICIES
+    assert {name for name in seen if name.startswith(_UNDERNEATH)} == UNDER_POLICIES
     assert {"visible.smart_meter", "visible.event", "visible.latest", "visible.quarantine"} <= seen
 
 

@@ -1,4 +1,4 @@
--- Make or extend the hypertable and the visible view of a profile. The DDL is built here, from the
+-- Make or extend the hypertable, the roll-ups and the visible views of a profile. The DDL is built here, from the
 -- registry, so that no caller can hand the owner a text to execute.
 create or replace function telemetry.ensure_profile_table(wanted_profile_id int4) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -35,15 +35,17 @@ begin
         where r.time >= (select registry.scope_history_from())', profile.code, shown);
     execute format('alter view visible.%I owner to muster_reader', profile.code);
     execute format('grant select on visible.%I to muster_api, muster_inspect, muster_jobs', profile.code);
+    perform telemetry.ensure_rollups(profile.id);
 end $$;
 revoke all on function telemetry.ensure_profile_table(int4) from public;
 grant execute on function telemetry.ensure_profile_table(int4) to muster_api;
 
--- Views that were made before reads were cut by tier are made anew.
+-- Views that were made before reads were cut by tier are made anew, and roll-ups where there are none.
 do $views$
 begin
     perform telemetry.ensure_profile_table(p.id) from registry.profile p
-    where pg_get_viewdef(to_regclass(format('visible.%I', p.code))) not like '%scope_history_from%';
+    where pg_get_viewdef(to_regclass(format('visible.%I', p.code))) not like '%scope_history_from%'
+        or to_regclass(format('rolled.%I', p.code || '_daily')) is null;
 end
 $views$;
 
