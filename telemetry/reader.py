@@ -122,14 +122,14 @@ async def list_events(
     rows = await cursor.fetchall()
     digests = [row.pop("digest") for row in rows]
     if Right.SIMS_READ not in scope.rights:
-        rows = [row | {"data": _without_cards(row["data"])} for row in rows]
+        rows = [row | {"data": without_cards(row["data"])} for row in rows]
     events = [StoredEvent(**row) for row in rows[:limit]]
     more = len(rows) > limit
     key = f"{unix_us(events[-1].time)}.{digests[limit - 1]}" if more else None
     return Page(events, key)
 
 
-def _without_cards(data: dict[str, Any] | None) -> dict[str, Any] | None:
+def without_cards(data: dict[str, Any] | None) -> dict[str, Any] | None:
     """What an event carries, without the numbers of the SIM that a hello has."""
     return data and {name: value for name, value in data.items() if name not in _CARD_NUMBERS}
 

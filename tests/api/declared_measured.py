@@ -12,6 +12,7 @@ COLLECTION = Kind("collection", COLLECTIONS)
 REGION = Kind("region", {"320500": EVERYBODY})
 
 _OF = "GET /api/v1/telemetry"
+_LIVE = "GET /api/v1/live"
 _RFC3339 = "%Y-%m-%dT%H:%M:%SZ"
 _WINDOW = f"from={minutes_ago(4 * A_DAY):{_RFC3339}}&to={minutes_ago(-1):{_RFC3339}}"
 _TOGETHER = f"profile=smart_meter&metric=voltage_a&step=1h&across=sum&{_WINDOW}"
@@ -33,4 +34,9 @@ MEASURED: tuple[Ask, ...] = (
     Ask(f"{_OF}/latest?group_client={{name}}", _READ, FILE),
     Ask(f"{_OF}/latest?collection={{name}}", _READ, COLLECTION),
     Ask(f"{_OF}/latest?region={{name}}&metric=voltage_a", _READ, REGION),
+    Ask(f"{_LIVE}?seconds=0", _READ, NOTHING),
+    Ask(f"{_LIVE}?seconds=0&terminals={{name}}", _READ, MOMENT),
+    Ask(f"{_LIVE}?seconds=0&group_client={{name}}", _READ, FILE),
+    Ask(f"{_LIVE}?seconds=0&collection={{name}}", _READ, COLLECTION),
+    Ask(f"{_LIVE}?seconds=0&region={{name}}&profile=smart_meter", _READ, REGION),
 )  # fmt: skip
