@@ -58,7 +58,7 @@ class Changes:
     """What has changed in the registry: which terminals, and whether profiles or clients have."""
 
     position: str
-    terminals: frozenset[int]
+    terminals: Int32s
     profiles: bool
     clients: bool
 
@@ -259,4 +259,6 @@ async def changes(conn: Connection, scope: Scope, since: str) -> Changes:
         await conn.execute(sql.read_changes, {"since": since})
     ).fetchone()
     assert row is not None
-    return Changes(row["position"], frozenset(row["terminals"]), row["profiles"], row["clients"])
+    return Changes(
+        row["position"], np.array(row["terminals"], np.int32), row["profiles"], row["clients"]
+    )

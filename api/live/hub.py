@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from math import ceil
 
+import numpy as np
+
 from api import auth
 from api.errors import ScopeChanged, Stopping, StreamDone, StreamsFull, TooManyStreams
 from api.limits import only_client
@@ -24,6 +26,7 @@ from foundation.database import Connection, Pool, transaction
 from foundation.errors import MusterError, Unavailable
 from foundation.logs import get_logger
 from foundation.settings import Settings
+from foundation.shutdown import paused
 from registry import profiles
 from registry.errors import NotSignedIn
 from registry.model import DeviceProfile
@@ -47,6 +50,7 @@ _TRUSTED_SECONDS = 600.0  # without the registry's changes; after that everythin
 _READY_SECONDS = 10.0
 _CATCHING_UP_AT_ONCE = 2
 _BEAT_SECONDS = 15.0
+_NOT_READ = "The feed of live streams is not read now."
 _SEND_SECONDS = 30.0
 
 
@@ -62,6 +66,7 @@ class Hub:
         self._attached: set[Stream] = set()
         self._following: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._nobody = asyncio.Event()
         self._turning = asyncio.Lock()
         self._catching_up = asyncio.Semaphore(_CATCHING_UP_AT_ONCE)
         self._end: Bookmark | None = None
@@ -98,17 +103,26 @@ class Hub:
         self._check_room(asked.scope)
         stream = Stream(asked, self._settings.live_waiting_bytes)
         self._streams.add(stream)
+        self._nobody.clear()
         self._metrics.streams.set(len(self._streams))
         if not self.is_following:
             self._ready.clear()
             self._following = asyncio.create_task(self._follow(), name="live feed")
+            self._following.add_done_callback(self._rested)
         try:
             yield stream
+        except MusterError as error:
+            stream.end(error)
+            raise
         finally:
             self._streams.discard(stream)
             self._attached.discard(stream)
             self._metrics.streams.set(len(self._streams))
             self._metrics.live_ended(stream.over.code if stream.over else "gone")
+            if not self._streams:
+                self._nobody.set()
+        if self._nobody.is_set() and self._following is not None:
+            await asyncio.wait({self._following}, timeout=_RETRY_SECONDS)
 
     async def begin(self, stream: Stream) -> bytes:
         """The first event of a stream; BookmarkInvalid where `after` is no place of ours."""
@@ -116,13 +130,13 @@ class Hub:
             async with asyncio.timeout(_READY_SECONDS):
                 await self._ready.wait()
         except TimeoutError:
-            raise Unavailable("The feed of live streams is not read now.") from None
+            raise Unavailable(_NOT_READ) from None
         assert self._end is not None
         if stream.bookmark is not None:
             async with transaction(self._open_pool(), SYSTEM.settings()) as conn:
                 live.check(stream.bookmark, await live.newest(conn, SYSTEM), "after")
         else:
-            await self._attach(stream)
+            await self._is_attached(stream)
         assert stream.bookmark is not None
         return frames.opening(len(stream.ids), stream.bookmark)
 
@@ -131,7 +145,7 @@ class Hub:
         seconds = stream.asked.seconds
         until = None if seconds is None else time.monotonic() + seconds
         try:
-            while stream.over is None and not await self._attach(stream):
+            while stream.over is None and not await self._is_attached(stream):
                 async with self._catching_up:
                     made = await self._catch_up(stream)
                 yield b"".join(made)
@@ -170,12 +184,14 @@ class Hub:
 
     # --- one stream --------------------------------------------------------------------------
 
-    async def _attach(self, stream: Stream) -> bool:
-        """Let a stream have what the next turns find, if it has come as far as they have."""
+    async def _is_attached(self, stream: Stream) -> bool:
+        """Whether a stream has what the next turns find, once it has come as far as they have."""
+        if stream in self._attached:
+            return True
         async with self._turning:
             end = self._end
             if end is None:
-                raise Unavailable("The feed of live streams is not read now.")
+                raise Unavailable(_NOT_READ)
             behind, ahead = _apart(stream.bookmark or end, end)
             if behind:
                 return False
@@ -207,15 +223,15 @@ class Hub:
     async def _look(self, stream: Stream) -> None:
         """See what a stream's scope sees of its terminals now."""
         async with transaction(self._open_pool(), stream.scope.settings()) as conn:
-            stream.moments = await moments.find(conn, stream.scope, sorted(stream.ids))
+            stream.moments = await moments.find(conn, stream.scope, stream.ids.tolist())
         stream.is_stale = False
 
     async def _list(self, stream: Stream) -> None:
         """Find a stream's terminals anew; it is over where it may not be asked any more."""
         try:
             async with transaction(self._open_pool(), stream.scope.settings()) as conn:
-                stream.ids = frozenset(await stream.asked.terminals(conn, stream.scope))
-                stream.moments = await moments.find(conn, stream.scope, sorted(stream.ids))
+                stream.ids = await stream.asked.terminals(conn, stream.scope)
+                stream.moments = await moments.find(conn, stream.scope, stream.ids.tolist())
         except Unavailable:
             raise
         except MusterError as error:
@@ -243,7 +259,7 @@ class Hub:
             except MusterError as error:
                 log.warning("live feed not read", reason=str(error))
                 wait = _RETRY_SECONDS
-            await asyncio.sleep(wait)
+            await paused(self._nobody, wait)
 
     async def _turn(self) -> bool:
         """Read what is new and give each stream its own; whether there is more already."""
@@ -256,7 +272,7 @@ class Hub:
             await self._check_credentials(conn)
         await self._learn_profiles(page, anew=changes.profiles)
         for stream in self._attached:
-            if changes.clients or not stream.ids.isdisjoint(changes.terminals):
+            if changes.clients or np.isin(changes.terminals, stream.ids).any():
                 stream.is_stale = True
         await self._refresh()
         streams = [stream for stream in self._attached if stream.over is None]
@@ -319,6 +335,13 @@ class Hub:
         if self._pool is None:
             raise Unavailable("This process does not serve yet.")
         return self._pool
+
+    def _rested(self, following: asyncio.Task[None]) -> None:
+        """Let nobody wait for a follower that has fallen."""
+        if not following.cancelled() and (error := following.exception()) is not None:
+            log.error("live feed not read", exc_info=error)
+            for stream in self._streams:
+                stream.end(Unavailable(_NOT_READ))
 
     async def _rest(self) -> None:
         if self._following is not None:

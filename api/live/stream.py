@@ -13,8 +13,9 @@ from foundation.errors import MusterError
 from registry.scope import Right, Scope
 from telemetry import moments
 from telemetry.bookmark import Bookmark
+from telemetry.rows import Int32s
 
-Terminals = Callable[[Connection, Scope], Awaitable[Sequence[int]]]
+Terminals = Callable[[Connection, Scope], Awaitable[Int32s]]
 """Finds the terminals (ids) that are followed; raises where they are not to be seen any more."""
 
 _CUT_SECONDS = 2.0
@@ -27,7 +28,7 @@ class Asked:
     scope: Scope
     credential: Credential
     terminals: Terminals
-    ids: Sequence[int]
+    ids: Int32s
     after: Bookmark | None
     seconds: int | None
 
@@ -38,7 +39,7 @@ class Stream:
     def __init__(self, asked: Asked, most_waiting_bytes: int) -> None:
         self.asked = asked
         self.scope = asked.scope
-        self.ids = frozenset(asked.ids)
+        self.ids = asked.ids
         self.moments = moments.NOTHING
         self.bookmark = asked.after
         self.listed_at = time.monotonic()
@@ -53,7 +54,7 @@ class Stream:
 
     def push(self, made: Sequence[bytes]) -> None:
         """Let these wait for the reader; if they are too many, the stream is over."""
-        if self.over is not None:
+        if self.over is not None or not made:
             return
         self._bytes += sum(map(len, made))
         if self._bytes > self._most:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from api import auth, limits
@@ -18,6 +19,7 @@ from registry.scope import Right, Scope
 from telemetry import bookmark, latest_lists, many_series
 from telemetry.bookmark import Bookmark
 from telemetry.errors import TooManyFollowed
+from telemetry.rows import Int32s
 
 router = APIRouter(prefix="/api/v1", tags=["telemetry"], route_class=StrictRoute)
 
@@ -73,12 +75,13 @@ async def follow_live(
 
 async def _find(
     codes: Sequence[str] | None, filtered: Listed, most: int, conn: Connection, scope: Scope
-) -> Sequence[int]:
+) -> Int32s:
     """The terminals that are followed."""
     if codes is not None:
-        return list((await many_series.find_all(conn, scope, codes)).values())
+        named = await many_series.find_all(conn, scope, codes)
+        return np.array(list(named.values()), np.int32)
     filters = await filtered.filters(conn, scope)
     page = await latest_lists.list_terminals(conn, scope, limit=most, **filters)
     if page.next_key is not None:
         raise TooManyFollowed(f"These are more than {most} terminals.", field="terminals")
-    return [number for _, number in page.items]
+    return np.array([number for _, number in page.items], np.int32)
