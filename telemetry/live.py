@@ -133,12 +133,10 @@ class Page:
         return np.sort(np.concatenate(spans))
 
     async def open(self, conn: Connection, scope: Scope, wanted: Iterable[Items]) -> None:
-        """Read what these items say."""
+        """Read what these items say, of which there is one at least."""
         scope.require(Right.TELEMETRY_READ)
         chosen = np.unique(np.concatenate([np.zeros(0, np.int64), *wanted]))
         places = np.unique(self._entry_of[chosen]).tolist()
-        if not places:
-            return
         keys = {(e.source, e.n, e.kind): k for k, e in enumerate(self.entries)}
         entries = [self.entries[k] for k in places]
         asked = {

@@ -10,7 +10,7 @@ from registry.model import DeviceProfile
 from telemetry.batches import EVENTS, PRESENCE
 from telemetry.bookmark import Bookmark
 from telemetry.live import Page
-from telemetry.model import at
+from telemetry.model import at, delay_seconds
 from telemetry.reader import without_cards
 
 RETRY_MS = 3000
@@ -76,7 +76,7 @@ class Frames:
                 {
                     "time": at(time_us),
                     "terminal": code,
-                    "delay_seconds": (received_us - time_us + 500_000) // 1_000_000,
+                    "delay_seconds": delay_seconds(time_us, received_us),
                     "code": said["code"],
                     "severity": said["severity"],
                     "text": said.get("text"),

@@ -9,7 +9,7 @@ committed. It follows only while there is a stream.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Collection
 from contextlib import asynccontextmanager, suppress
 from math import ceil
 
@@ -147,8 +147,8 @@ class Hub:
         try:
             while stream.over is None and not await self._is_attached(stream):
                 async with self._catching_up:
-                    made = await self._catch_up(stream)
-                yield b"".join(made)
+                    place, made = await self._catch_up(stream)
+                yield b"".join(made) or frames.beat(place)
         except MusterError as error:
             stream.end(error)
         while (waiting := await stream.take(_patience(until))) is not None:
@@ -203,22 +203,20 @@ class Hub:
         await asyncio.sleep(POLL_SECONDS)  # another process had come further than this one
         return False
 
-    async def _catch_up(self, stream: Stream) -> list[bytes]:
-        """The next of what a stream has missed."""
+    async def _catch_up(self, stream: Stream) -> tuple[Bookmark, list[bytes]]:
+        """The next of what a stream has missed, and up to where that is."""
         assert stream.bookmark is not None
         assert self._end is not None
-        pool = self._open_pool()
-        async with transaction(pool, SYSTEM.settings()) as conn:
+        async with transaction(self._open_pool(), SYSTEM.settings()) as conn:
             page = await live.read(conn, SYSTEM, stream.bookmark, self._end)
         await self._learn_profiles(page)
         await self._look(stream)
         items = page.of(stream.moments)
-        async with transaction(pool, SYSTEM.settings()) as conn:
-            await page.open(conn, SYSTEM, [items])
+        await self._open(page, [items])
         made = self._made(page, Frames(page, self._profiles), stream, items)
         self._metrics.live_sent.inc(len(made))
         stream.bookmark = page.end
-        return made
+        return page.end, made
 
     async def _look(self, stream: Stream) -> None:
         """See what a stream's scope sees of its terminals now."""
@@ -239,6 +237,12 @@ class Hub:
         stream.listed_at = time.monotonic()
         stream.is_stale = False
 
+    async def _open(self, page: Page, wanted: Collection[Items]) -> None:
+        """Read what is wanted of a page, if anything is."""
+        if any(map(len, wanted)):
+            async with transaction(self._open_pool(), SYSTEM.settings()) as conn:
+                await page.open(conn, SYSTEM, wanted)
+
     def _made(self, page: Page, made: Frames, stream: Stream, items: Items) -> list[bytes]:
         """What a stream is given of a page."""
         seen = page.seen(stream.moments, items)
@@ -250,6 +254,7 @@ class Hub:
     async def _follow(self) -> None:
         """Take turns while there is a stream; a database that goes away is waited for."""
         self._end = None
+        self._heard_at = time.monotonic()
         while self._streams:
             wait = POLL_SECONDS
             try:
@@ -277,8 +282,7 @@ class Hub:
         await self._refresh()
         streams = [stream for stream in self._attached if stream.over is None]
         wanted = {stream: page.of(stream.moments) for stream in streams}
-        async with transaction(self._open_pool(), SYSTEM.settings()) as conn:
-            await page.open(conn, SYSTEM, wanted.values())
+        await self._open(page, wanted.values())
         made = Frames(page, self._profiles)
         for stream, items in wanted.items():
             stream.push(self._made(page, made, stream, items))

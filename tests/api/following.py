@@ -8,12 +8,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
+import pytest
+from fastapi import FastAPI
 
 from registry import profiles
 from registry.model import DeviceProfile
 from telemetry.model import Event, Value
 from telemetry.sight import unix_us
 from telemetry.writer import Writer
+from tests.api.served import served
 from tests.api.world import SYSTEM, World, minutes_ago
 from tests.telemetry.ground import connected, rows_of, writing
 
@@ -171,3 +174,17 @@ async def bridging(house: World, name: str = "bridge-1") -> AsyncIterator[Bridge
 def numbers(said: Sequence[Said]) -> list[int]:
     """Which readings of a bridge these are."""
     return [round(one.data["values"]["voltage_a"]) for one in said if one.kind == "reading"]
+
+
+@pytest.fixture
+async def bridge(house: World) -> AsyncIterator[Bridge]:
+    """A bridge."""
+    async with bridging(house) as found:
+        yield found
+
+
+@pytest.fixture
+async def port(app: FastAPI) -> AsyncIterator[int]:
+    """Where the application is served."""
+    async with served(app) as found:
+        yield found

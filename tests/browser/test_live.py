@@ -1,6 +1,7 @@
 """A terminal's page follows its live stream, and goes on without one."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from playwright.sync_api import Browser, Route, expect
 
@@ -19,7 +20,8 @@ def come(house: World, volts: float) -> None:
         async with bridging(house) as bridge:
             await bridge.happen("METER-1", f"came_{volts:.0f}")
 
-    asyncio.run(feed())
+    with ThreadPoolExecutor(1) as beside:  # Playwright has a loop in this thread
+        beside.submit(asyncio.run, feed()).result()
 
 
 def test_what_comes_is_on_the_page_while_no_clock_ticks(
