@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -55,9 +55,18 @@ def _told(error: MusterError) -> int:
 class _Server(uvicorn.Server):
     """uvicorn would end itself by the signal it got; our processes exit 0 after a clean stop."""
 
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what would go on for ever, then wait for the rest."""
+        self._ending()
+        await super().shutdown(sockets)
 
 
 def server(app: FastAPI, chosen: Settings) -> uvicorn.Server:
@@ -75,7 +84,8 @@ def server(app: FastAPI, chosen: Settings) -> uvicorn.Server:
             timeout_graceful_shutdown=int(chosen.stop_deadline_seconds) or 1,
             ssl_certfile=chosen.api_tls_certificate,
             ssl_keyfile=chosen.api_tls_key,
-        )
+        ),
+        app.state.live.stop,
     )
 
 

@@ -17,6 +17,7 @@ from api.console import assets, pages
 from api.console.rendering import Renderer
 from api.guard import Guard
 from api.limits import Limits
+from api.live.hub import Hub
 from api.metrics import ApiMetrics
 from api.oidc.sign_on import SignOn
 from api.problems import Problem
@@ -39,6 +40,7 @@ from api.routes import (
     group_clients,
     health,
     imports,
+    live,
     lives,
     me,
     packages,
@@ -71,7 +73,7 @@ log = get_logger(__name__)
 
 _NOUNS = (regions, tiers, packages, group_clients, client_files, standpoints, assignments, book,
           profiles, decoding, search, terminals, lives, certificates, collections, sims, bindings,
-          transfers, telemetry, fleet_series, fleet_latest, exports, completeness, presence,
+          transfers, telemetry, fleet_series, fleet_latest, exports, live, completeness, presence,
           quarantine, supervision, alarms, rules, sessions, me, users, api_keys, audit,
           imports)  # fmt: skip
 
@@ -89,7 +91,11 @@ def create_app(settings: Settings) -> FastAPI:
             statement_timeout_seconds=settings.statement_timeout_seconds,
         )
         try:
-            async with app.state.attempts.kept(app.state.pool), app.state.broker_door.open():
+            async with (
+                app.state.attempts.kept(app.state.pool),
+                app.state.broker_door.open(),
+                app.state.live.kept(app.state.pool),
+            ):
                 yield
         finally:
             await app.state.pool.close()
@@ -109,6 +115,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = ApiMetrics()
     app.state.limits = Limits(settings, app.state.metrics)
     app.state.broker_door = BrokerDoor(settings, app.state.limits, app.state.metrics)
+    app.state.live = Hub(settings, app.state.rules, app.state.metrics)
     app.state.attempts = Attempts()
     app.state.uploads = Uploads()
     app.state.renderer = Renderer.prepare(assets.load())

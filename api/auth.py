@@ -1,7 +1,7 @@
 """Who asks: an API key in the Authorization header, or a session in a cookie; and signing in."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -46,19 +46,48 @@ class Caller:
         return self.scope.actor.partition(":")[2]
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a caller has shown, as it is kept: to look again later whether it is in force."""
+
+    is_session: bool
+    hash: bytes = field(repr=False)
+
+
+def credential_of(caller: Caller, request: Request) -> Credential:
+    """What a caller who is let in has shown."""
+    if caller.token is not None:
+        return Credential(True, sessions.hash_of(caller.token))
+    return Credential(False, api_keys.hash_of(_bearer(request)))
+
+
+async def in_force(
+    conn: Connection, credentials: Collection[Credential], rules: Rules
+) -> dict[Credential, Scope]:
+    """What those of some credentials may do and see that are in force; it is no use of them."""
+    hashes = {kind: [c.hash for c in credentials if c.is_session is kind] for kind in (True, False)}
+    of_sessions = await sessions.in_force(conn, hashes[True], rules)
+    of_keys = await api_keys.in_force(conn, hashes[False])
+    found = {Credential(True, shown): scope for shown, scope in of_sessions.items()}
+    return found | {Credential(False, shown): scope for shown, scope in of_keys.items()}
+
+
 async def authenticate(conn: Connection, request: Request) -> Caller:
     """Who a request comes from; NotSignedIn where neither key nor session is in force."""
-    authorization = request.headers.get("authorization")
-    if authorization is not None:
-        scheme, _, secret = authorization.partition(" ")
-        if scheme.lower() != "bearer":
-            raise NotSignedIn("Only `Authorization: Bearer <API key>` is understood.")
-        return Caller(await api_keys.authenticate(conn, secret.strip()))
+    if "authorization" in request.headers:
+        return Caller(await api_keys.authenticate(conn, _bearer(request)))
     token = token_of(request)
     if token is None:
         raise NotSignedIn("This needs an API key or a sign-in.", remedy=_HOW)
     rules: Rules = request.app.state.rules
     return Caller(await sessions.authenticate(conn, token, rules), token)
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, secret = request.headers["authorization"].partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotSignedIn("Only `Authorization: Bearer <API key>` is understood.")
+    return secret.strip()
 
 
 _HOW = "Send `Authorization: Bearer <API key>`, or sign in at /signin."

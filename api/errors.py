@@ -1,6 +1,6 @@
 """What can go wrong at the web's own door, before a verb is called."""
 
-from foundation.errors import Invalid, MusterError, NotFound, NotPermitted, Refused
+from foundation.errors import Invalid, MusterError, NotFound, NotPermitted, Refused, Unavailable
 
 
 class TooMany(MusterError):
@@ -34,6 +34,51 @@ class RateExceeded(TooMany):
             wait_seconds,
         )
         self.limit = limit
+
+
+class TooManyStreams(TooMany):
+    """As many live streams are open as one key or user, or one group client, may have."""
+
+    code = "too_many_streams"
+    remedy = "Close one of them, or follow more terminals with one stream."
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"You have {most} live streams open, which is all you may.", 10)
+
+
+class StreamsFull(Unavailable):
+    """This process has as many live streams open as it may."""
+
+    code = "streams_full"
+    remedy = "Try again in a moment, or read with /api/v1/telemetry/latest meanwhile."
+
+
+class Stopping(Unavailable):
+    """This process stops."""
+
+    code = "stopping"
+    remedy = "Open the stream again with the last id you got: another process goes on with it."
+
+
+class ReaderTooSlow(MusterError):
+    """You read more slowly than your terminals send, and what waited for you was let go."""
+
+    code = "reader_too_slow"
+    remedy = "Open the stream again with the last id you got: what was let go is read again."
+
+
+class StreamDone(MusterError):
+    """The stream has lasted as long as was asked."""
+
+    code = "stream_done"
+    remedy = "Open it again with the last id you got."
+
+
+class ScopeChanged(MusterError):
+    """What you may do or see has changed."""
+
+    code = "scope_changed"
+    remedy = "Open the stream again."
 
 
 class Unreadable(MusterError):

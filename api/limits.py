@@ -123,8 +123,8 @@ class Limits:
     def admit(self, request: Request, scope: Scope) -> None:
         """Count a request by who asks, and by the group client that is all they see."""
         keys = {_class_of(request): scope.actor}
-        if not scope.everything and scope.region is None and len(scope.group_clients) == 1:
-            keys[Limit.CLIENT] = str(min(scope.group_clients))
+        if (client := only_client(scope)) is not None:
+            keys[Limit.CLIENT] = str(client)
         self._take(request, keys)
 
     def broker(self, limit: Limit, key: str) -> None:
@@ -158,6 +158,13 @@ def told(standings: list[Standing]) -> dict[str, str]:
         "RateLimit-Policy": ", ".join(standing.policy for standing in standings),
         "RateLimit": ", ".join(standing.state for standing in standings),
     }
+
+
+def only_client(scope: Scope) -> int | None:
+    """The group client that, with those below it, is all that a scope sees; None if it is none."""
+    if scope.everything or scope.region is not None or len(scope.group_clients) != 1:
+        return None
+    return min(scope.group_clients)
 
 
 def origin(request: Request) -> str:

@@ -47,6 +47,25 @@ class ApiMetrics:
             "How long ago the hooks for brokers heard what changed in the registry.",
             registry=self.registry,
         )
+        self.streams = Gauge(
+            "muster_api_live_streams", "Live streams that are open.", registry=self.registry
+        )
+        self.live_sent = Counter(
+            "muster_api_live_sent_total",
+            "Readings, events and changes of presence sent to live streams.",
+            registry=self.registry,
+        )
+        self._live_ended = Counter(
+            "muster_api_live_ended_total",
+            "Live streams that ended, by why.",
+            ("reason",),
+            registry=self.registry,
+        )
+        self.live_feed = Gauge(
+            "muster_api_live_feed_age_seconds",
+            "How long ago the feed was read for live streams; 0 while there are none.",
+            registry=self.registry,
+        )
         info = Gauge(
             "muster_build_info",
             "1, with the version of this process.",
@@ -67,6 +86,10 @@ class ApiMetrics:
     def broker_answered(self, hook: str, outcome: str) -> None:
         """Count an answer to a broker."""
         self._broker.labels(hook, outcome).inc()
+
+    def live_ended(self, reason: str) -> None:
+        """Count a live stream that is over."""
+        self._live_ended.labels(reason).inc()
 
     def abandoned(self) -> None:
         """Count a request whose asker did not wait for the answer."""

@@ -122,6 +122,26 @@ class Settings(ProviderSettings):
     limit_broker_terminal: Allowance = Field(
         "60/60", description="Times that one terminal is let in, however its broker is asked."
     )
+    live_streams: int = Field(
+        1000, ge=0, le=100_000, description="Live streams open in one API process; 0: none."
+    )
+    live_streams_caller: int = Field(
+        50, ge=1, le=100_000, description="Of these, those of one key or user."
+    )
+    live_streams_client: int = Field(
+        200,
+        ge=1,
+        le=100_000,
+        description="Of these, those of all who are of one group client.",
+    )
+    live_terminals: int = Field(
+        10_000, ge=1, le=10_000, description="Terminals that one live stream follows at most."
+    )
+    live_waiting_bytes: int = Field(
+        1024 * 1024,
+        ge=4096,
+        description="What waits for the reader of a live stream before it is ended.",
+    )
     metrics_listen: Listen = Field(
         "127.0.0.1:9464", description="host:port of /metrics and /health of bridge and jobs."
     )

@@ -78,7 +78,7 @@ async def issue(
         {
             "name": name,
             "prefix": prefix,
-            "hash": _hash(secret),
+            "hash": hash_of(secret),
             "role": role,
             "region": region,
             "group_client_ids": client_ids,
@@ -139,14 +139,21 @@ def may_give(scope: Scope) -> tuple[Role, ...]:
 
 async def authenticate(conn: Connection, secret: str) -> Scope:
     """What the bearer of a key may do and see; NotSignedIn where it is not in force."""
-    cursor = await conn.execute(sql.find_key, {"hash": _hash(secret)})
+    cursor = await conn.execute(sql.find_key, {"hash": hash_of(secret)})
     row = await cursor.fetchone()
     if row is None:
         raise NotSignedIn
     return scope_of(f"key:{row['prefix']}", row)
 
 
-def _hash(secret: str) -> bytes:
+async def in_force(conn: Connection, hashes: Sequence[bytes]) -> dict[bytes, Scope]:
+    """What the bearers of those of some keys may do and see that are in force; no use of them."""
+    cursor = await conn.execute(sql.keys_in_force, {"hashes": list(hashes)})
+    return {row["hash"]: scope_of(f"key:{row['prefix']}", row) async for row in cursor}
+
+
+def hash_of(secret: str) -> bytes:
+    """What is kept of a secret."""
     return hashlib.sha256(secret.encode()).digest()
 
 

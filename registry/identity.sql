@@ -81,6 +81,12 @@ select name, role, region_low, region_high, group_client_ids, password_changed_a
     second_factor_given, issuer
 from registry.find_session(%(token_hash)s, %(idle_seconds)s, %(pending_seconds)s);
 
+-- name: sessions_in_force
+-- Whose those of some sessions are that are still open, and what was proven in each.
+select hash, name, role, region_low, region_high, group_client_ids, password_changed_at, must_change_password, has_second_factor,
+    second_factor_given
+from registry.sessions_in_force(%(hashes)s, %(idle_seconds)s, %(pending_seconds)s);
+
 -- name: renew_session
 -- Go on under a new token.
 select registry.renew_session(%(old_hash)s, %(new_hash)s, %(code_given)s) as renewed;
@@ -181,3 +187,7 @@ where k.prefix = %(prefix)s
 -- name: find_key
 -- Whose key it is, if it is in force.
 select prefix, role, region_low, region_high, group_client_ids from registry.find_key(%(hash)s);
+
+-- name: keys_in_force
+-- Whose those of some keys are that are in force.
+select hash, prefix, role, region_low, region_high, group_client_ids from registry.keys_in_force(%(hashes)s);

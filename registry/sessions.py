@@ -5,6 +5,7 @@ The first verbs come before a scope and so take none; only definer functions of 
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -112,15 +113,22 @@ async def authenticate(conn: Connection, token: str, rules: Rules = DEFAULT) -> 
     row = await cursor.fetchone()
     if row is None:
         raise NotSignedIn("The session is over.")
-    awaits = rules.awaited(
-        Role(row["role"]),
-        has_second_factor=row["has_second_factor"],
-        second_factor_given=row["second_factor_given"],
-        must_change_password=row["must_change_password"],
-        password_changed_at=row["password_changed_at"],
-        signs_in_elsewhere=row["issuer"] is not None,
+    return _of_person(row, rules)
+
+
+async def in_force(
+    conn: Connection, hashes: Sequence[bytes], rules: Rules = DEFAULT
+) -> dict[bytes, Scope]:
+    """What the bearers of those of some tokens may do and see that are not over; no use of them."""
+    cursor = await conn.execute(
+        sql.sessions_in_force,
+        {
+            "hashes": list(hashes),
+            "idle_seconds": IDLE_SECONDS,
+            "pending_seconds": PENDING_SECONDS,
+        },
     )
-    return scope_of(f"user:{row['name']}", row).of_person(awaits)
+    return {row["hash"]: _of_person(row, rules) async for row in cursor}
 
 
 async def close(conn: Connection, token: str) -> str | None:
@@ -220,6 +228,18 @@ def scope_of(actor: str, row: dict[str, Any]) -> Scope:
 def hash_of(token: str) -> bytes:
     """What is kept of a token."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def _of_person(row: dict[str, Any], rules: Rules) -> Scope:
+    awaits = rules.awaited(
+        Role(row["role"]),
+        has_second_factor=row["has_second_factor"],
+        second_factor_given=row["second_factor_given"],
+        must_change_password=row["must_change_password"],
+        password_changed_at=row["password_changed_at"],
+        signs_in_elsewhere=row["issuer"] is not None,
+    )
+    return scope_of(f"user:{row['name']}", row).of_person(awaits)
 
 
 async def _own_id(conn: Connection) -> int:

@@ -15,7 +15,8 @@ import numpy as np
 
 from foundation import queries
 from foundation.database import Connection
-from telemetry.model import Event
+from telemetry.facts import Changes
+from telemetry.model import Event, Value
 from telemetry.rows import Column, Flags, Int32s, Int64s, Rows, Values
 
 sql = queries.load("telemetry")
@@ -25,6 +26,11 @@ MOST_AT_ONCE = 50
 # Kinds of entries that are no profile's readings, in place of the profile's number.
 MESSAGES = 0
 EVENTS = -1
+PRESENCE = -2
+
+# Who feeds besides the bridges.
+OF_PRESENCE = "presence"
+OF_CONDITIONS = "conditions"
 
 _HEAD = struct.Struct("<BcB?")  # length of name, kind, decimals or 255, whether all are present
 _NO_DECIMALS = 255
@@ -32,6 +38,7 @@ _EVENT_COLUMNS = {
     "code": np.dtype(np.object_),
     "severity": np.dtype(np.object_),
     "text": np.dtype(np.object_),
+    "data": np.dtype(np.object_),
     "session": np.dtype(np.bool_),
     "framed": np.dtype(np.bool_),
 }
@@ -47,6 +54,12 @@ class FeedColumn(Column):
     def numbers(self) -> Values:
         """The values as people read them."""
         return self.values if self.decimals is None else self.values / 10.0**self.decimals
+
+    def number(self, row: int) -> Value:
+        """The value of one row as people read it."""
+        one = FeedColumn(self.values[row : row + 1], self.present[row : row + 1], self.decimals)
+        value: Value = one.numbers().tolist()[0]
+        return value
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ class Batch:
 
     @property
     def has_readings(self) -> bool:
-        """Whether it is of a profile; else it is MESSAGES or EVENTS."""
+        """Whether it is of a profile; else it is MESSAGES, EVENTS or PRESENCE."""
         return self.profile_id > 0
 
     @cached_property
@@ -156,7 +169,8 @@ def feed_row(rows: Rows) -> dict[str, object]:
 def events_row(events: Sequence[Event]) -> dict[str, object]:
     """What `telemetry.batch` says of these events, in their order.
 
-    `code` and `severity` of each; `text`, `session` (up or not) and `framed`, where it says so.
+    `code` and `severity` of each; `text`, `data`, `session` (up or not) and `framed`, where it says
+    so.
     """
     columns = {
         name: Column(
@@ -172,6 +186,18 @@ def events_row(events: Sequence[Event]) -> dict[str, object]:
         np.array([event.received_us for event in events], np.int64),
         encode_columns({name: c for name, c in columns.items() if c.present.any()}),
     )
+
+
+def presence_row(changes: Changes) -> dict[str, object]:
+    """What `telemetry.batch` says of these changes: `fact` and `present` of each."""
+    whole = np.ones(len(changes.terminal_ids), np.bool_)
+    times = np.array(changes.times_us, np.int64)
+    columns = {
+        "fact": Column(np.array(changes.facts, np.object_), whole),
+        "present": Column(np.array(changes.present, np.bool_), whole),
+    }
+    ids = np.array(changes.terminal_ids, np.int32)
+    return entry(PRESENCE, ids, times, times, encode_columns(columns))
 
 
 def entry(
@@ -242,6 +268,11 @@ async def follow(
         )
         async for row in cursor
     ]
+
+
+async def publish(conn: Connection, source: str, said: Mapping[str, object]) -> None:
+    """Feed an entry of ours; whoever else publishes for this source waits until the commit."""
+    await conn.execute(sql.publish, {"source": source, **said})
 
 
 async def advance(conn: Connection, follower: str, batches: Sequence[Batch]) -> None:

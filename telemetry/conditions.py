@@ -177,6 +177,7 @@ async def _replace(conn: Connection, watched: _Watched, rows: Sequence[dict[str,
                 "digests": [event.digest for event in new],
             },
         )
+        await batches.publish(conn, batches.OF_CONDITIONS, batches.events_row(new))
 
 
 def _events(watched: _Watched, row: dict[str, Any], before: int) -> list[Event]:

@@ -155,3 +155,17 @@ class ReplayNotFound(NotFound):
     """There is no such replay, or somebody else asked for it."""
 
     code = "replay_not_found"
+
+
+class BookmarkInvalid(Invalid):
+    """This is no place in the live feed of this installation."""
+
+    code = "bookmark_invalid"
+    remedy = "Send an `id` that this stream gave before, as it was, or none to begin now."
+
+
+class TooManyFollowed(Invalid):
+    """These are more terminals than one live stream follows."""
+
+    code = "too_many_followed"
+    remedy = "Follow fewer: of a client, a city, a profile or a collection, with a stream for each."

@@ -19,6 +19,17 @@ where o.group_client_id in (select registry.group_clients_of(0, -1, array[%(grou
     -- with: seen
 order by o.terminal_id, o.valid_from limit %(rows)s;
 
+-- name: list_moments
+-- When some terminals are the scope's to see: from and until when (Unix us), as far back as its tier lets it.
+select o.terminal_id, o.terminal_code as code,
+    case when s.since > '-infinity' then (extract(epoch from s.since) * 1000000)::int8 else -9223372036854775808 end as since_us,
+    case when o.valid_to is null then 9223372036854775807 else (extract(epoch from o.valid_to) * 1000000)::int8 end as until_us
+from registry.ownership o
+cross join lateral (select greatest(o.valid_from, (select registry.scope_history_from())) as since) s
+where o.terminal_id = any (%(ids)s::int4[]) and coalesce(o.valid_to, 'infinity') > s.since
+    -- with: seen
+order by o.terminal_id, o.valid_from;
+
 -- part: seen
 and (%(everything)s
     or o.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[]))

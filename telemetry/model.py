@@ -17,6 +17,11 @@ def at(unix_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=unix_us)
 
 
+def delay_seconds(time_us: int, received_us: int) -> int:
+    """Our clock less the terminal's, to the nearest second."""
+    return (received_us - time_us + 500_000) // 1_000_000
+
+
 class Fate(StrEnum):
     """What became of a message, or of a part of it."""
 
@@ -65,7 +70,7 @@ class Event:
     @property
     def delay_seconds(self) -> int:
         """Our clock less the terminal's, to the nearest second."""
-        return (self.received_us - self.time_us + 500_000) // 1_000_000
+        return delay_seconds(self.time_us, self.received_us)
 
     @property
     def digest(self) -> int:

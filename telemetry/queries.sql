@@ -38,6 +38,12 @@ with fed as (
         %(times_us)b::bytea[], %(received_us)b::bytea[], %(columns)b::bytea[], %(firsts_us)s::int8[]) p)
 update telemetry.bridge set last_n = %(n)s where name = %(bridge)s;
 
+-- name: publish
+-- What one of our own processes has found out, as the next of its numbers.
+with source as (update telemetry.feed_source set last_n = last_n + 1 where name = %(source)s returning name, last_n)
+insert into telemetry.batch (bridge, n, profile_id, rows, terminal_ids, times_us, received_us, columns)
+select s.name, s.last_n, %(profile_id)s, %(rows)s, %(terminal_ids)s, %(times_us)s, %(received_us)s, %(columns)s from source s;
+
 -- name: insert_events
 -- Events that are not there yet; gives the keys of the inserted ones.
 insert into telemetry.event (time, terminal_id, delay_seconds, code, severity, text, data, digest)

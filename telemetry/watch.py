@@ -140,6 +140,7 @@ class Watch:
                     "present": changes.present,
                 },
             )
+            await batches.publish(conn, batches.OF_PRESENCE, batches.presence_row(changes))
             pairs = zip(changes.terminal_ids, changes.facts, strict=True)
             heard = [terminal_id for terminal_id, fact in pairs if fact == "data"]
             await conn.execute(tally_sql.note_presence, {"terminal_ids": heard})

@@ -7,18 +7,16 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api import limits, measured
 from api.dependencies import Needs, Transaction
+from api.listing import Filtered
 from api.measured import AS_TABLE
 from api.paging import After, link_next
 from api.schemas.telemetry import LatestOfManyAnswer
 from api.series_query import Metrics, Terminals, listed
 from api.strict import StrictRoute
 from foundation.database import Pool, transaction
-from registry import collections, group_clients, regions
 from registry.model import MetricType
 from registry.scope import Right, Scope
-from registry.terminal_lists import Filters
 from telemetry import latest_lists, many_series
-from telemetry.errors import TerminalsInvalid
 from telemetry.latest_lists import LatestValues
 
 router = APIRouter(prefix="/api/v1/telemetry", tags=["telemetry"], route_class=StrictRoute)
@@ -37,14 +35,9 @@ async def latest_values_of_many(
     scope: Annotated[Scope, Needs(Right.TELEMETRY_READ)],
     conn: Transaction,
     request: Request,
+    filtered: Filtered,
     terminals: Terminals | None = None,
     metric: Metrics = None,
-    group_client: Annotated[
-        str | None, Query(max_length=64, description="Owned by it or a client below it.")
-    ] = None,
-    region: Annotated[int | None, Query(description="Installed in its subtree.")] = None,
-    profile: Annotated[str | None, Query(max_length=64)] = None,
-    collection: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="In it now.")] = None,
     after: After = None,
     limit: Annotated[int, Query(ge=1, le=latest_lists.MOST_TERMINALS)] = 50,
     chosen: measured.Chosen = None,
@@ -56,33 +49,17 @@ async def latest_values_of_many(
     """
     if metrics := listed(metric):
         await latest_lists.check_metrics(conn, scope, metrics)
-    filters = (group_client, region, profile, collection)
     if terminals is not None:
-        if any(given is not None for given in (*filters, after)):
-            raise TerminalsInvalid(
-                "Name terminals, or filter the list of them; not both.",
-                field="terminals",
-                remedy="Leave one of the two out.",
-            )
+        filtered.refuse_beside_names(after)
         named = await many_series.find_all(conn, scope, listed(terminals))
         found, next_key = list(named.items()), None
     else:
-        owner = (
-            None if group_client is None else await group_clients.find(conn, scope, group_client)
-        )
         page = await latest_lists.list_terminals(
             conn,
             scope,
             after=after,
             limit=limit,
-            **Filters(
-                group_client=None if owner is None else owner.id,
-                region=None if region is None else (await regions.find(conn, scope, region)).range,
-                profile=profile,
-                also=None
-                if collection is None
-                else await collections.filters_of(conn, scope, collection),
-            ),
+            **await filtered.filters(conn, scope),
         )
         found, next_key = list(page.items), page.next_key
     values = _read(request.app.state.pool, scope, found, metrics)

@@ -95,8 +95,12 @@ class Child:
 
     def tell(self) -> None:
         """Send it the line that it waits for."""
+        self.send(None)
+
+    def send(self, said: object) -> None:
+        """Send it a line of JSON; an empty one for None."""
         assert self._process.stdin is not None
-        self._process.stdin.write("\n")
+        self._process.stdin.write("\n" if said is None else f"{json.dumps(said)}\n")
         self._process.stdin.flush()
 
 

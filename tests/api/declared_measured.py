@@ -14,6 +14,7 @@ REGION = Kind("region", {"320500": EVERYBODY})
 EXPORT = Kind("export", EXPORTS)
 
 _OF = "GET /api/v1/telemetry"
+_LIVE = "GET /api/v1/live"
 _RFC3339 = "%Y-%m-%dT%H:%M:%SZ"
 _WINDOW = f"from={minutes_ago(4 * A_DAY):{_RFC3339}}&to={minutes_ago(-1):{_RFC3339}}"
 _TOGETHER = f"profile=smart_meter&metric=voltage_a&step=1h&across=sum&{_WINDOW}"
@@ -53,4 +54,9 @@ MEASURED: tuple[Ask, ...] = (
     Ask("POST /exports/new", _READ, MOMENT, form={"terminals": "{name}"}, ok=303),
     Ask("GET /exports/{number}/file", _READ, EXPORT),
     Ask("POST /exports/{number}/deletion", _READ, EXPORT, ok=303),
+    Ask(f"{_LIVE}?seconds=0", _READ, NOTHING),
+    Ask(f"{_LIVE}?seconds=0&terminals={{name}}", _READ, MOMENT),
+    Ask(f"{_LIVE}?seconds=0&group_client={{name}}", _READ, FILE),
+    Ask(f"{_LIVE}?seconds=0&collection={{name}}", _READ, COLLECTION),
+    Ask(f"{_LIVE}?seconds=0&region={{name}}&profile=smart_meter", _READ, REGION),
 )  # fmt: skip

@@ -29,6 +29,7 @@ LONGEST = 400
 # Verbs of a room that take no scope, and why.
 WITHOUT_SCOPE = {
     "registry.api_keys.authenticate": "a key comes before its scope",
+    "registry.api_keys.in_force": "the same",
     "registry.audit.tell_refusal": "who is refused may be nobody whom we know",
     "registry.jobs.finish": "a process's hold on a job that was asked for in scope",
     "registry.jobs.give_back": "the same",

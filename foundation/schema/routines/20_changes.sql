@@ -3,7 +3,7 @@
 create or replace function registry.note_changes() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    -- tg_argv: the kind noted, and the column that names the terminal or profile
+    -- tg_argv: the kind noted, and the column that names the terminal, client or profile
     execute format('insert into registry.change (kind, id) select distinct %L, %I from changed', tg_argv[0], tg_argv[1]);
     notify muster_registry;
     return null;
@@ -16,7 +16,7 @@ declare
 begin
     for watched in select * from (values
         ('terminal', 'terminal', 'id'), ('credential', 'credential', 'terminal_id'),
-        ('wire_name', 'terminal', 'terminal_id'),
+        ('wire_name', 'terminal', 'terminal_id'), ('group_client', 'group_client', 'id'),
         ('profile', 'profile', 'id'), ('profile_metric', 'profile', 'profile_id')) w(relation, kind, id_column)
     loop
         foreach happening in array array['insert', 'update', 'delete'] loop

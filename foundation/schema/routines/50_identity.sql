@@ -42,6 +42,16 @@ begin atomic
     select u.id, u.password_hash from registry.user_account u where u.name = wanted_name and u.disabled_at is null;
 end;
 
+-- Those of some keys that are in force, and whose; nothing is noted of it.
+create or replace function registry.keys_in_force(hashes bytea[])
+returns table (hash bytea, id int4, prefix text, role text, region_low int4, region_high int4, group_client_ids int4[])
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select k.hash, k.id, k.prefix, k.role, r.code, r.last_code, k.group_client_ids
+    from registry.api_key k left join registry.region r on r.code = k.region_code
+    where k.hash = any (hashes) and k.revoked_at is null and (k.expires_at is null or k.expires_at > now());
+end;
+
 -- The use of a key or session is noted once a minute, not at every request.
 create or replace function registry.find_key(wanted_hash bytea)
 returns table (id int4, prefix text, role text, region_low int4, region_high int4, group_client_ids int4[])
@@ -54,12 +64,27 @@ begin atomic
         where due.hash = wanted_hash and due.revoked_at is null and (due.expires_at is null or due.expires_at > now())
             and (due.last_used_at is null or due.last_used_at < now() - interval '1 minute')
         for no key update skip locked);
-    select k.id, k.prefix, k.role, r.code, r.last_code, k.group_client_ids
-    from registry.api_key k left join registry.region r on r.code = k.region_code
-    where k.hash = wanted_hash and k.revoked_at is null and (k.expires_at is null or k.expires_at > now());
+    select k.id, k.prefix, k.role, k.region_low, k.region_high, k.group_client_ids
+    from registry.keys_in_force(array[wanted_hash]) k;
 end;
 
--- A session whose user has a second factor that was not given in it waits for it, and not for long.
+-- Those of some sessions that are not over, and whose; being asked for is no use of them. One whose user has a second
+-- factor that was not given in it waits for it, and not for long.
+create or replace function registry.sessions_in_force(hashes bytea[], idle_seconds int4, pending_seconds int4)
+returns table (hash bytea, name text, role text, region_low int4, region_high int4, group_client_ids int4[], password_changed_at timestamptz,
+    must_change_password boolean, has_second_factor boolean, second_factor_given boolean, issuer text)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select s.token_hash, u.name, u.role, r.code, r.last_code, registry.reach_of_person(u.name, u.role, u.group_client_ids), u.password_changed_at,
+        u.must_change_password, u.second_factor_at is not null, s.second_factor_at is not null, u.issuer
+    from registry.user_session s join registry.user_account u on u.id = s.user_id
+    left join registry.region r on r.code = u.region_code
+    where s.token_hash = any (hashes) and s.expires_at > now() and u.disabled_at is null
+        and s.last_seen_at > now() - make_interval(secs => idle_seconds)
+        and (u.second_factor_at is null or s.second_factor_at is not null
+            or s.created_at > now() - make_interval(secs => pending_seconds));
+end;
+
 create or replace function registry.find_session(wanted_hash bytea, idle_seconds int4, pending_seconds int4)
 returns table (name text, role text, region_low int4, region_high int4, group_client_ids int4[], password_changed_at timestamptz,
     must_change_password boolean, has_second_factor boolean, second_factor_given boolean, issuer text)
@@ -71,14 +96,9 @@ begin atomic
         where due.token_hash = wanted_hash and due.expires_at > now()
             and due.last_seen_at between now() - make_interval(secs => idle_seconds) and now() - interval '1 minute'
         for no key update skip locked);
-    select u.name, u.role, r.code, r.last_code, registry.reach_of_person(u.name, u.role, u.group_client_ids), u.password_changed_at, u.must_change_password,
-        u.second_factor_at is not null, s.second_factor_at is not null, u.issuer
-    from registry.user_session s join registry.user_account u on u.id = s.user_id
-    left join registry.region r on r.code = u.region_code
-    where s.token_hash = wanted_hash and s.expires_at > now() and u.disabled_at is null
-        and s.last_seen_at > now() - make_interval(secs => idle_seconds)
-        and (u.second_factor_at is null or s.second_factor_at is not null
-            or s.created_at > now() - make_interval(secs => pending_seconds));
+    select s.name, s.role, s.region_low, s.region_high, s.group_client_ids, s.password_changed_at, s.must_change_password,
+        s.has_second_factor, s.second_factor_given, s.issuer
+    from registry.sessions_in_force(array[wanted_hash], idle_seconds, pending_seconds) s;
 end;
 
 -- Some of those that are over go, so that they do not gather where nobody signs out.
@@ -258,7 +278,7 @@ declare
 begin
     for routine in
         select p.oid from pg_proc p where p.pronamespace = 'registry'::regnamespace and p.proname = any (array[
-            'find_user', 'find_key', 'find_session', 'open_session', 'close_session', 'rehash_password', 'own_user_id', 'own_account',
+            'find_user', 'find_key', 'keys_in_force', 'find_session', 'sessions_in_force', 'open_session', 'close_session', 'rehash_password', 'own_user_id', 'own_account',
             'own_password', 'change_own_password', 'own_second_factor', 'begin_second_factor', 'confirm_second_factor',
             'keep_recovery_codes', 'remove_second_factor', 'take_code', 'take_recovery_code', 'renew_session', 'sessions_of',
             'end_sessions_of', 'begin_sign_on', 'take_sign_on'])

@@ -1,0 +1,52 @@
+// A terminal's page follows its live stream: what comes has the parts that it changes asked for again.
+// Without a stream, for whatever reason, they are asked for as often as ever.
+const leastMs = 1000;
+const pollMs = 2000;
+const patienceMs = 30000;
+const part = document.querySelector("[data-live]");
+if (part) follow(part, part.dataset.live);
+
+/** @param {Element} part  @param {string} address */
+function follow(part, address) {
+  /** @type {EventSource | null} */
+  let stream = null;
+  let refusedAt = -Infinity;
+  let askedAt = -Infinity;
+  let waiting = false;
+
+  const ask = () => {
+    waiting = false;
+    askedAt = Date.now();
+    part.dispatchEvent(new CustomEvent("refresh"));
+  };
+  // However much comes, it is asked for once a second.
+  const soon = () => {
+    if (waiting) return;
+    const wait = askedAt + leastMs - Date.now();
+    if (wait <= 0) return ask();
+    waiting = true;
+    setTimeout(ask, wait);
+  };
+  const close = () => {
+    stream?.close();
+    stream = null;
+  };
+  const open = () => {
+    // A browser has six connections to a site: a page that nobody looks at takes none of them.
+    if (stream || document.hidden || Date.now() - refusedAt < patienceMs) return;
+    stream = new EventSource(address);
+    for (const kind of ["reading", "event", "presence", "gap", "end"]) stream.addEventListener(kind, soon);
+    stream.addEventListener("error", () => {
+      if (stream?.readyState !== EventSource.CLOSED) return;
+      refusedAt = Date.now();
+      close();
+    });
+  };
+  open();
+  setInterval(() => {
+    open();
+    if (stream?.readyState !== EventSource.OPEN) soon();
+  }, pollMs);
+  document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
+  addEventListener("pagehide", close);
+}

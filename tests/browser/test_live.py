@@ -1,0 +1,57 @@
+"""A terminal's page follows its live stream, and goes on without one."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from playwright.sync_api import Browser, Route, expect
+
+from tests.api.following import bridging
+from tests.api.world import World, minutes_ago
+from tests.browser.conftest import opened
+
+PAGE = "/terminals/METER-1"
+
+
+def come(house: World, volts: float) -> None:
+    """A value of METER-1 comes and is its newest, and something happens there."""
+    house.measured("METER-1", "smart_meter", minutes_ago(0), voltage_a=volts)
+
+    async def feed() -> None:
+        async with bridging(house) as bridge:
+            await bridge.happen("METER-1", f"came_{volts:.0f}")
+
+    with ThreadPoolExecutor(1) as beside:  # Playwright has a loop in this thread
+        beside.submit(asyncio.run, feed()).result()
+
+
+def test_what_comes_is_on_the_page_while_no_clock_ticks(
+    house: World, chromium: Browser, address: str
+) -> None:
+    """Value and event arrive by the stream alone: no timer of the page runs."""
+    house.measured("METER-1", "smart_meter", minutes_ago(5), voltage_a=230.0)
+    with opened(chromium, address) as page:
+        page.clock.install()
+        with page.expect_response("**/api/v1/live?terminals=METER-1") as answer:
+            page.goto(PAGE)
+        assert answer.value.status == 200
+        page.clock.pause_at(minutes_ago(-60))
+        come(house, 244.0)
+        expect(page.locator("#events")).to_contain_text("came_244", timeout=30_000)
+        expect(page.locator("[data-latest=voltage_a] .value")).to_have_text("244")
+
+
+def test_a_page_without_a_stream_is_as_fresh_as_ever(
+    house: World, chromium: Browser, address: str
+) -> None:
+    """Where none can be had, nobody is told, and what comes is there all the same."""
+
+    def refuse(route: Route) -> None:
+        route.fulfill(status=204)  # what ends an EventSource for good
+
+    house.measured("METER-1", "smart_meter", minutes_ago(5), voltage_a=230.0)
+    with opened(chromium, address) as page:
+        page.route("**/api/v1/live?*", refuse)
+        page.goto(PAGE)
+        come(house, 245.0)
+        expect(page.locator("[data-latest=voltage_a] .value")).to_have_text("245", timeout=30_000)
+        expect(page.locator(".stopped")).to_be_hidden()
