@@ -9,9 +9,9 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
@@ -24,9 +24,9 @@ from deploy.bench import ingest, known_rows
 from deploy.bench.figures import Figure, figures
 from deploy.bench.fleet import Growing
 from deploy.bench.known_rows import EVERY
-from deploy.bench.processes import Child, RoundFailed, cpu_seconds, resident_megabytes, wait_until
+from deploy.bench.processes import RoundFailed, cpu_seconds, resident_megabytes
+from deploy.bench.serving import HOST, serving
 from deploy.bench.stand import PROFILE, Stand, built
-from deploy.embedded.ports import free_port
 from foundation.database import open_pool, transaction
 from registry import api_keys
 from registry.scope import Role, Scope
@@ -34,11 +34,10 @@ from registry.scope import Role, Scope
 TALKING = 1000
 
 _SCOPE = Scope.system("bench")
-_HOST = "127.0.0.1"
 _AT_ONCE = 4
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _PAGE = "page of terminals"
-_LIMITS = ("ADDRESS", "READ", "EXPENSIVE")
+_UNLIMITED = {"LIMIT_ADDRESS": "off", "LIMIT_READ": "off", "LIMIT_EXPENSIVE": "off"}
 _OF_MANY = f"""select l.* from telemetry.latest l join registry.terminal t on t.id = l.terminal_id
 join registry.profile p on p.id = t.profile_id
 where p.code = '{PROFILE}' order by t.code"""  # noqa: S608 - the name is ours
@@ -170,7 +169,7 @@ def _of_size(
         "select code, id from registry.terminal where code = any (%s)", stand.terminals
     )
     dice = random.Random(1)
-    with serving(stand) as (child, port), closing(Api(port, secret)) as api:
+    with serving(stand, **_UNLIMITED) as (child, port), closing(Api(port, secret)) as api:
         begins_mb = resident_megabytes(child.pid)
         with psycopg.connect(stand.dsn(), autocommit=True) as conn:
             turns: dict[str, list[dict[str, float]]] = {one.title: [] for one in asked}
@@ -265,7 +264,7 @@ class Api:
     """One connection to the API that is kept, with a key."""
 
     def __init__(self, port: int, secret: str) -> None:
-        self._connection = HTTPConnection(_HOST, port, timeout=120)
+        self._connection = HTTPConnection(HOST, port, timeout=120)
         self._headers = {"Authorization": f"Bearer {secret}"}
 
     def ask(self, path: str) -> bytes:
@@ -280,32 +279,6 @@ class Api:
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
-
-
-@contextmanager
-def serving(stand: Stand) -> Iterator[tuple[Child, int]]:
-    """An API process on the stand's database, without limits of requests; its port."""
-    port = free_port()
-    environment = {
-        "MUSTER_DATABASE_URL": stand.dsn("muster_api"),
-        "MUSTER_API_LISTEN": f"{_HOST}:{port}",
-        "MUSTER_SECOND_FACTOR": "off",
-        "MUSTER_LOG_LEVEL": "warning",
-    } | {f"MUSTER_LIMIT_{name}": "off" for name in _LIMITS}
-    with Child("api", environment=environment) as child:
-        wait_until(lambda: _is_ready(port), child, 60, "The API's readiness")
-        yield child, port
-
-
-def _is_ready(port: int) -> bool:
-    connection = HTTPConnection(_HOST, port, timeout=5)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 def _figures(grown: Sequence[Mapping[str, Any]]) -> list[Figure]:

@@ -20,9 +20,9 @@ import numpy as np
 
 from deploy.bench import ingest
 from deploy.bench.figures import figures
-from deploy.bench.processes import Child, cpu_seconds, resident_megabytes, wait_until
+from deploy.bench.processes import Child, cpu_seconds, resident_megabytes
+from deploy.bench.serving import HOST, serving
 from deploy.bench.stand import BRIDGE, PROFILE, Stand, built
-from deploy.embedded.ports import free_port
 from foundation.database import open_pool, transaction
 from registry import api_keys, profiles
 from registry.model import DeviceProfile, RegionCode
@@ -119,7 +119,7 @@ def run(plan: Plan, tell: Told) -> dict[str, Any]:
         keys, profile, ids = asyncio.run(_prepared(stand, plan))
         a_batch = max(1, int(plan.readings_a_second * _BATCH_SECONDS))
         speaker = Speaker(stand.dsn("muster_bridge"), profile, list(ids.values()), a_batch)
-        with _serving(stand) as (api, port):
+        with serving(stand) as (api, port):
             rounds = []
             for k in range(plan.rounds):
                 tell(f"round {k + 1} of {plan.rounds}")
@@ -205,7 +205,7 @@ def _settled(readers: Child, sent: int) -> dict[str, Any]:
 def _ask(plan: Plan, stand: Stand, key: str, api: Child, port: int) -> dict[str, float]:
     """Requests at an even pace, one after the other; how long the slowest hundredth took."""
     took: list[float] = []
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    line = http.client.HTTPConnection(HOST, port, timeout=60)
     used, began = cpu_seconds(api.pid), time.monotonic()
     for k in range(plan.requests):
         wait = began + k / plan.requests_a_second - time.monotonic()
@@ -243,28 +243,3 @@ async def _prepared(stand: Stand, plan: Plan) -> tuple[list[str], DeviceProfile,
         ]
     ids = dict(stand.query("select code, id from registry.terminal"))
     return [key.secret for key in keys], profile, {code: ids[code] for code in stand.terminals}
-
-
-@contextmanager
-def _serving(stand: Stand) -> Iterator[tuple[Child, int]]:
-    """An API process with the settings that it has by default."""
-    port = free_port()
-    environment = {
-        "MUSTER_DATABASE_URL": stand.dsn("muster_api"),
-        "MUSTER_API_LISTEN": f"127.0.0.1:{port}",
-        "MUSTER_LOG_LEVEL": "warning",
-    }
-    with Child("api", environment=environment) as api:
-        wait_until(lambda: _is_ready(port), api, 90, "The API")
-        yield api, port
-
-
-def _is_ready(port: int) -> bool:
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        line.request("GET", "/health/ready")
-        return line.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        line.close()

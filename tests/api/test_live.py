@@ -104,7 +104,8 @@ async def test_any_process_goes_on_where_another_one_stopped(
         ) as reader:
             rest = await reader.rest()
     assert sorted(got) == sorted(sent)
-    assert [said.kind for said in rest] == ["open", "end"]
+    # A beat, which has no kind, only says how far catching up is.
+    assert [said.kind for said in rest if said.kind] == ["open", "end"]
     assert rest[-1].data["code"] == "stream_done"
 
 
