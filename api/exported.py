@@ -13,7 +13,7 @@ from foundation.database import Connection, Pool, transaction
 from registry.scope import Scope
 from telemetry import parquet
 from telemetry.exports import asking
-from telemetry.exports.model import FileFormat
+from telemetry.exports.model import ExportFormat
 
 _GZIP = "application/gzip"
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -44,7 +44,7 @@ async def response(request: Request, conn: Connection, scope: Scope, number: int
     if first == 0:
         await asking.tell(conn, scope, number, "fetch")
     headers["Content-Length"] = str(last - first + 1)
-    media_type = parquet.MEDIA_TYPE if found.format is FileFormat.PARQUET else _GZIP
+    media_type = parquet.MEDIA_TYPE if found.format is ExportFormat.PARQUET else _GZIP
     pieces = apart(_pieces(request.app.state.pool, scope, number, first, last))
     return StreamingResponse(pieces, 206 if asked else 200, headers, media_type)
 

@@ -3,7 +3,7 @@
 `_` only marks, as in `words`.
 """
 
-from telemetry.exports.model import Content, ExportState, FileFormat
+from telemetry.exports.model import Content, ExportFormat, ExportState
 
 
 def _(text: str) -> str:
@@ -30,8 +30,8 @@ TONES = {
 }
 CONTENTS = {Content.READINGS: _("Readings"), Content.EVENTS: _("Events")}
 FORMATS = {
-    FileFormat.CSV: "CSV (gzip)",
-    FileFormat.NDJSON: "NDJSON (gzip)",
-    FileFormat.PARQUET: "Parquet",
+    ExportFormat.CSV: "CSV (gzip)",
+    ExportFormat.NDJSON: "NDJSON (gzip)",
+    ExportFormat.PARQUET: "Parquet",
 }
 SPANS = {"1": _("24 hours"), "7": _("7 days"), "31": _("31 days"), "366": _("366 days")}

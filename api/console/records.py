@@ -15,6 +15,7 @@ def _(text: str) -> str:
 
 # What an action is about, by its table.
 THINGS = {
+    "alarm_note": _("care of an alarm"),
     "api_key": _("API key"),
     "assignment": _("assignment of a client"),
     "binding": _("binding of a SIM"),
@@ -39,6 +40,7 @@ THINGS = {
     "profile_metric": _("metric of a profile"),
     "region": _("region"),
     "replay": _("replay of refused messages"),
+    "rule": _("rule for alarms"),
     "sim": _("SIM"),
     "terminal": _("terminal"),
     "terminal_gateway": _("gateway of a terminal"),

@@ -8,8 +8,8 @@ from api.dependencies import LooksBack, Needs, Transaction
 from api.paging import After, Limit, link_next
 from api.schemas.alarms import (
     AlarmAnswer,
+    AlarmAssignmentBody,
     AlarmWithNotes,
-    AssignmentBody,
     CommentBody,
     NoteBody,
     OpenAlarmsAnswer,
@@ -94,7 +94,7 @@ async def acknowledge_alarm(
 
 @router.post("/{number}/assignment", operation_id="assign_alarm")
 async def assign_alarm(
-    scope: Tender, conn: Transaction, number: Number, body: AssignmentBody
+    scope: Tender, conn: Transaction, number: Number, body: AlarmAssignmentBody
 ) -> AlarmWithNotes:
     """Say who is to look after it."""
     tended = await desk.assign(conn, scope, number, body.assignee, body.note)

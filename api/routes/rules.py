@@ -8,7 +8,7 @@ from api import etags, limits
 from api.dependencies import Creates, Needs, Transaction
 from api.etags import IfMatch
 from api.paging import After, Limit, link_next
-from api.schemas.alarms import RuleAnswer, RuleBody, RuleChange, TrialAnswer
+from api.schemas.alarms import AlarmRuleBody, RuleAnswer, RuleChange, TrialAnswer
 from api.schemas.shapes import PageOf
 from api.strict import StrictRoute
 from registry.scope import Right, Scope
@@ -53,7 +53,7 @@ async def define_rule(
     scope: Annotated[Scope, Creates(Right.RULES_CHANGE)],
     conn: Transaction,
     response: Response,
-    body: RuleBody,
+    body: AlarmRuleBody,
 ) -> RuleAnswer:
     """Make a rule; nothing is held against it until it is enabled."""
     given = body.model_dump(exclude={"criterion"})

@@ -17,7 +17,7 @@ _PATIENCE = "For how long it must have been so, in seconds."
 _WATCHED = "What is wrong, by its `kind`."
 
 
-class RuleBody(Body):
+class AlarmRuleBody(Body):
     """A rule of the terminals of a profile that a client owns, or that a region has."""
 
     name: Name = Field(examples=["Voltage too high"])
@@ -131,7 +131,7 @@ class NoteBody(Body):
     note: Text | None = Field(None, examples=["The transformer is being looked at."])
 
 
-class AssignmentBody(NoteBody):
+class AlarmAssignmentBody(NoteBody):
     """Who is to look after it; null is nobody in particular."""
 
     assignee: Annotated[str, Field(min_length=1, max_length=64)] | None

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.schemas.shapes import Answer, Body, Instant, Utc
-from telemetry.exports.model import MOST_CODES, Content, Export, ExportState, FileFormat, Wanted
+from telemetry.exports.model import MOST_CODES, Content, Export, ExportFormat, ExportState, Wanted
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
@@ -15,7 +15,7 @@ class ExportBody(Body):
     """Of whom (one of the four), what, and from when to when."""
 
     content: Content = Content.READINGS
-    format: FileFormat = FileFormat.CSV
+    format: ExportFormat = ExportFormat.CSV
     start: Instant = Field(alias="from", description="Inclusive.")
     end: Instant = Field(alias="to", description="Exclusive.")
     terminals: list[Code] = Field(
@@ -65,7 +65,7 @@ class ExportAnswer(Answer):
     asked_by: str = Field(examples=["user:lin"])
     asked_at: Utc
     content: Content
-    format: FileFormat
+    format: ExportFormat
     start: Utc = Field(serialization_alias="from")
     end: Utc = Field(serialization_alias="to")
     terminals: list[str]

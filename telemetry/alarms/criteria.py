@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from telemetry.alarms import places
-from telemetry.alarms.places import Fence
+from telemetry.alarms.places import AS_WRITTEN, Fence
 from telemetry.rows import Flags, Int64s, Values
 
 Stands: TypeAlias = NDArray[np.int8]
@@ -21,7 +21,7 @@ Stands: TypeAlias = NDArray[np.int8]
 GOOD, BETWEEN, BAD = -1, 0, 1
 
 
-class Side(StrEnum):
+class FenceSide(StrEnum):
     """On which side of a fence a terminal is where it should not be."""
 
     INSIDE = "inside"
@@ -31,6 +31,8 @@ class Side(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """Above `above` or below `below`; well within from `clear` on, which is on the good side."""
+
+    __pydantic_config__ = AS_WRITTEN
 
     metric: str
     above: float | None = None
@@ -57,6 +59,8 @@ class Threshold:
 class Band:
     """Outside `low` to `high`; well within it is `margin` away from both."""
 
+    __pydantic_config__ = AS_WRITTEN
+
     metric: str
     low: float
     high: float
@@ -77,6 +81,8 @@ class Band:
 @dataclass(frozen=True, slots=True)
 class Truth:
     """A yes or no that is what it should not be."""
+
+    __pydantic_config__ = AS_WRITTEN
 
     metric: str
     wrong: bool = True
@@ -99,8 +105,10 @@ class Place:
     Of readings with both `latitude` and `longitude` (WGS-84 degrees).
     """
 
+    __pydantic_config__ = AS_WRITTEN
+
     fence: Fence
-    wrong: Side
+    wrong: FenceSide
     margin_metres: float = 0.0
     latitude: str = "latitude"
     longitude: str = "longitude"
@@ -113,7 +121,7 @@ class Place:
     def stand(self, values: Sequence[Values]) -> Stands:
         """Of each position; the fence itself is inside."""
         beyond = places.metres_outside(self.fence, values[0], values[1])
-        if self.wrong is Side.OUTSIDE:
+        if self.wrong is FenceSide.OUTSIDE:
             return _stands(beyond > 0, beyond <= -self.margin_metres)
         return _stands(beyond <= 0, beyond > self.margin_metres)
 
@@ -131,6 +139,8 @@ class Change:
 
     Nothing is said of a value whose predecessor is more than `longest_seconds` before it.
     """
+
+    __pydantic_config__ = AS_WRITTEN
 
     metric: str
     seconds: float
@@ -156,6 +166,8 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Stuck:
     """A value that stays exactly what it was; how long it may is the rule's `for_seconds`."""
+
+    __pydantic_config__ = AS_WRITTEN
 
     metric: str
     kind: Literal["stuck"] = "stuck"

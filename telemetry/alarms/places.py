@@ -10,8 +10,12 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
 from telemetry.rows import Values
+
+# One schema for what is asked and what is answered.
+AS_WRITTEN = ConfigDict(extra="forbid", allow_inf_nan=False, json_schema_mode_override="validation")
 
 EARTH_METRES = 6_371_008.8  # mean radius R1 (IUGG)
 
@@ -21,6 +25,8 @@ Metres: TypeAlias = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Circle:
     """All within `metres` of a point (degrees, WGS-84)."""
+
+    __pydantic_config__ = AS_WRITTEN
 
     latitude: float
     longitude: float
@@ -34,6 +40,8 @@ class Polygon:
 
     It must not cross itself, hold a pole, or be wider than half of the globe.
     """
+
+    __pydantic_config__ = AS_WRITTEN
 
     points: Sequence[tuple[float, float]]
     kind: Literal["polygon"] = "polygon"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import ConfigDict, Discriminator, TypeAdapter, ValidationError
+from pydantic import Discriminator, TypeAdapter, ValidationError
 
 from foundation.errors import Invalid, NotFound
 from registry.model import DeviceProfile, Metric, MetricType
 from telemetry.alarms.criteria import Band, Change, Place, Stuck, Threshold, Truth
-from telemetry.alarms.places import Circle
+from telemetry.alarms.places import AS_WRITTEN, Circle
 
 MOST_CORNERS = 200
 _NUMBERS = frozenset({MetricType.DOUBLE, MetricType.BIGINT})
@@ -34,6 +34,8 @@ class RuleNotFound(NotFound):
 class Happening:
     """An event whose code begins with `code`; one that begins with `clear` ends the alarm."""
 
+    __pydantic_config__ = AS_WRITTEN
+
     code: str
     clear: str | None = None
     kind: Literal["event"] = "event"
@@ -42,9 +44,7 @@ class Happening:
 Watched: TypeAlias = Annotated[
     Threshold | Band | Truth | Place | Change | Stuck | Happening, Discriminator("kind")
 ]
-_WATCHED: TypeAdapter[Any] = TypeAdapter(
-    Watched, config=ConfigDict(extra="forbid", allow_inf_nan=False)
-)
+_WATCHED: TypeAdapter[Any] = TypeAdapter(Watched)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

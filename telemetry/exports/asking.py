@@ -18,6 +18,7 @@ from telemetry.exports.model import (
     Bounds,
     Content,
     Export,
+    ExportFormat,
     ExportInvalid,
     ExportNotDone,
     ExportNotFound,
@@ -26,7 +27,6 @@ from telemetry.exports.model import (
     ExportsBusy,
     ExportsFull,
     ExportState,
-    FileFormat,
     Wanted,
 )
 from telemetry.sight import check_window
@@ -38,7 +38,7 @@ READ = f"{AREA}read"
 
 
 async def ask(
-    conn: Connection, scope: Scope, wanted: Wanted, form: FileFormat, bounds: Bounds
+    conn: Connection, scope: Scope, wanted: Wanted, form: ExportFormat, bounds: Bounds
 ) -> Export:
     """Have a window written into a file; what is named has to be in scope, now and when it is read.
 
@@ -46,7 +46,7 @@ async def ask(
     `ParquetMissing`, `ExportsBusy`, `ExportQuotaReached` and `ExportsFull`.
     """
     scope.require(Right.TELEMETRY_READ)
-    if form is FileFormat.PARQUET:
+    if form is ExportFormat.PARQUET:
         parquet.require()
     await _check(conn, scope, wanted)
     client = client_of(scope)
@@ -206,7 +206,7 @@ async def _read(conn: Connection, scope: Scope, **wanted: Any) -> list[dict[str,
 def _export(row: dict[str, Any]) -> Export:
     typed = {
         "wanted": Wanted.of(row["wanted"]),
-        "format": FileFormat(row["format"]),
+        "format": ExportFormat(row["format"]),
         "state": ExportState(row["state"]),
         "sha256": row["sha256"] and bytes(row["sha256"]),
     }

@@ -23,7 +23,7 @@ class Content(StrEnum):
     EVENTS = "events"
 
 
-class FileFormat(StrEnum):
+class ExportFormat(StrEnum):
     """How the file is written; CSV and NDJSON are packed with gzip."""
 
     CSV = "csv"
@@ -45,9 +45,9 @@ class ExportState(StrEnum):
 
 UNFINISHED = frozenset({ExportState.QUEUED, ExportState.RUNNING})
 FILE_ENDINGS = {
-    FileFormat.CSV: "csv.gz",
-    FileFormat.NDJSON: "ndjson.gz",
-    FileFormat.PARQUET: "parquet",
+    ExportFormat.CSV: "csv.gz",
+    ExportFormat.NDJSON: "ndjson.gz",
+    ExportFormat.PARQUET: "parquet",
 }
 
 
@@ -107,7 +107,7 @@ class Export:
     asked_by: str
     asked_at: datetime
     wanted: Wanted
-    format: FileFormat
+    format: ExportFormat
     state: ExportState
     terminals: int
     terminals_read: int

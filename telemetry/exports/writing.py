@@ -10,7 +10,7 @@ import orjson
 
 from foundation import tables
 from telemetry import parquet
-from telemetry.exports.model import FileFormat
+from telemetry.exports.model import ExportFormat
 from telemetry.parquet import Kinds
 
 Rows = Sequence[Sequence[object]]
@@ -31,7 +31,7 @@ class Writer(Protocol):
 
 
 def begin(
-    form: FileFormat, columns: Kinds, about: Mapping[str, object], *, marked: bool = False
+    form: ExportFormat, columns: Kinds, about: Mapping[str, object], *, marked: bool = False
 ) -> Writer:
     """A file of these columns, in which stands what it is `about`.
 
@@ -39,7 +39,7 @@ def begin(
     stumbles over it. A `marked` CSV begins with a byte order mark.
     """
     told = orjson.dumps(about).decode()
-    if form is FileFormat.PARQUET:
+    if form is ExportFormat.PARQUET:
         return parquet.Writer(columns, {"muster.export": told})
     return _Packed(form, list(columns), told, marked=marked)
 
@@ -47,20 +47,20 @@ def begin(
 class _Packed:
     """CSV or NDJSON as one member of gzip (RFC 1952)."""
 
-    def __init__(self, form: FileFormat, header: list[str], about: str, *, marked: bool) -> None:
+    def __init__(self, form: ExportFormat, header: list[str], about: str, *, marked: bool) -> None:
         self._form, self._header = form, header
         self._packing = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._check, self._length = 0, 0
         comment = about.encode("latin-1", "backslashreplace").replace(b"\0", b"")
         moment = struct.pack("<IBB", int(time.time()) & 0xFFFFFFFF, 0, _UNIX)
         self._ready = _MAGIC + bytes([_HAS_COMMENT]) + moment + comment + b"\0"
-        if form is FileFormat.CSV:
+        if form is ExportFormat.CSV:
             mark = tables.BYTE_ORDER_MARK if marked else ""
             self._ready += self._packed((mark + tables.csv_lines([header])).encode())
 
     def add(self, rows: Rows) -> bytes:
         """Some more rows."""
-        csv = self._form is FileFormat.CSV
+        csv = self._form is ExportFormat.CSV
         lines = tables.csv_lines(rows).encode() if csv else tables.ndjson_lines(self._header, rows)
         return self._taken() + self._packed(lines)
 

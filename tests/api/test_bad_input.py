@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
+import pytest
 from fastapi import FastAPI
 
 from foundation.database import transaction
@@ -56,6 +57,7 @@ def texts_of(operation: dict[str, Any]) -> Iterator[str]:
             yield parameter["name"]
 
 
+@pytest.mark.timeout(900)  # every parameter of every list
 async def test_b30_sql_in_any_text_is_a_text(house: World, app: FastAPI) -> None:
     """In each path and each query parameter of every list: nothing found, or refused; never more
     than was there, and every table still stands."""

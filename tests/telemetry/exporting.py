@@ -19,7 +19,7 @@ from foundation.database import Pool, open_pool, transaction
 from registry import api_keys, ownership
 from registry.scope import Role, Scope
 from telemetry.exports import asking, running
-from telemetry.exports.model import Bounds, Content, Export, FileFormat, Wanted
+from telemetry.exports.model import Bounds, Content, Export, ExportFormat, Wanted
 from tests.conftest import Database
 from tests.country import HANGZHOU, NANJING, everything, register, settled
 
@@ -49,7 +49,7 @@ class Fleet:
     async def ask(
         self,
         scope: Scope = everything,
-        form: FileFormat = FileFormat.CSV,
+        form: ExportFormat = ExportFormat.CSV,
         bounds: Bounds = Bounds(),
         **wanted: Any,
     ) -> Export:

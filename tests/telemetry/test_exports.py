@@ -23,6 +23,7 @@ from telemetry.exports.model import (
     PART_BYTES,
     Bounds,
     Content,
+    ExportFormat,
     ExportInvalid,
     ExportNotDone,
     ExportNotFound,
@@ -31,7 +32,6 @@ from telemetry.exports.model import (
     ExportsBusy,
     ExportsFull,
     ExportState,
-    FileFormat,
 )
 from tests.conftest import Database
 from tests.country import JIANGSU, everything
@@ -50,9 +50,9 @@ from tests.telemetry.exporting import (
 )
 
 FORMS = {
-    FileFormat.CSV: rows_of_csv,
-    FileFormat.NDJSON: rows_of_ndjson,
-    FileFormat.PARQUET: rows_of_parquet,
+    ExportFormat.CSV: rows_of_csv,
+    ExportFormat.NDJSON: rows_of_ndjson,
+    ExportFormat.PARQUET: rows_of_parquet,
 }
 
 
@@ -74,7 +74,7 @@ def by_terminal(rows: list[Row]) -> list[Row]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_a_file_is_what_was_said(fleet: Fleet, form: FileFormat) -> None:
+async def test_a_file_is_what_was_said(fleet: Fleet, form: ExportFormat) -> None:
     """Of a client: its terminals' readings in the window, in its own time, in every format."""
     asked = await fleet.ask(group_client="power-js", form=form)
     await fleet.work()
@@ -123,7 +123,7 @@ async def test_of_a_terminal_that_changed_hands_each_gets_the_own_time(fleet: Fl
 async def test_what_stands_beside_the_rows(fleet: Fleet) -> None:
     """Who asked for what stands in the gzip header and in Parquet's metadata, and in no row."""
     packed = await fleet.made(terminals=("M-1",), marked=True)
-    columnar = await fleet.made(terminals=("M-1",), form=FileFormat.PARQUET)
+    columnar = await fleet.made(terminals=("M-1",), form=ExportFormat.PARQUET)
 
     comment = json.loads(packed[10 : packed.index(b"\0", 10)])
     metadata = parquet.read_metadata(io.BytesIO(columnar)).metadata

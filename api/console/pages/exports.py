@@ -17,7 +17,7 @@ from registry.scope import Right
 from telemetry import parquet
 from telemetry.errors import TimesInvalid
 from telemetry.exports import asking
-from telemetry.exports.model import UNFINISHED, Bounds, Content, FileFormat, Wanted
+from telemetry.exports.model import UNFINISHED, Bounds, Content, ExportFormat, Wanted
 
 router = APIRouter(prefix="/exports")
 
@@ -39,7 +39,7 @@ class Given:
     client: Annotated[str, Form(max_length=64)] = ""
     region: Annotated[str, Form(pattern="^[0-9]{0,6}$")] = ""
     content: Annotated[Content, Form()] = Content.READINGS
-    form: Annotated[FileFormat, Form(alias="format")] = FileFormat.CSV
+    form: Annotated[ExportFormat, Form(alias="format")] = ExportFormat.CSV
     days: Annotated[str, Form(pattern="^(1|7|31|366)$")] = "31"
     start: Annotated[str, Form(pattern=AT)] = ""
     end: Annotated[str, Form(pattern=AT)] = ""
@@ -140,6 +140,6 @@ def _form(screen: Screen, given: Given, problem: Problem | None) -> Response:
         given=given,
         problem=problem,
         formats=[
-            form for form in FileFormat if form is not FileFormat.PARQUET or parquet.is_there()
+            form for form in ExportFormat if form is not ExportFormat.PARQUET or parquet.is_there()
         ],
     )

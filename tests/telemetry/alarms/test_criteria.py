@@ -13,8 +13,8 @@ from telemetry.alarms.criteria import (
     GOOD,
     Band,
     Change,
+    FenceSide,
     Place,
-    Side,
     Stuck,
     Threshold,
     Truth,
@@ -119,9 +119,9 @@ def test_a_polygon_holds_what_is_within_its_ring() -> None:
     assert found[2] == pytest.approx(111, rel=0.01)
 
 
-@given(st.sampled_from(Side), st.floats(0, 3), st.floats(0, 500))
+@given(st.sampled_from(FenceSide), st.floats(0, 3), st.floats(0, 500))
 def test_a_place_is_wrong_on_one_side_of_its_fence(
-    wrong: Side, share: float, margin: float
+    wrong: FenceSide, share: float, margin: float
 ) -> None:
     """And well only a margin beyond the fence, on the other."""
     lat, lon = SHENZHEN
@@ -132,5 +132,5 @@ def test_a_place_is_wrong_on_one_side_of_its_fence(
         return  # a yard from the fence nobody knows
     [found] = rule.stand([here, np.array([lon])]).tolist()
 
-    is_wrong = outside > 0 if wrong is Side.OUTSIDE else outside <= 0
+    is_wrong = outside > 0 if wrong is FenceSide.OUTSIDE else outside <= 0
     assert found == (BAD if is_wrong else GOOD if abs(outside) > margin else BETWEEN)

@@ -6,7 +6,7 @@ import pytest
 
 from registry.model import DeviceProfile
 from telemetry.alarms import rule_model
-from telemetry.alarms.criteria import Place, Side, Threshold
+from telemetry.alarms.criteria import FenceSide, Place, Threshold
 from telemetry.alarms.places import Circle
 from telemetry.alarms.rule_model import RuleInvalid
 from tests.telemetry.ground import metric, profile
@@ -50,7 +50,7 @@ def test_a_rule_is_written_as_it_was_read(said: dict[str, Any]) -> None:
 def test_a_rule_is_a_thing_of_the_trade() -> None:
     """Not a bag of texts."""
     assert rule_model.read(GOOD[0]) == Threshold("speed", above=90.0, clear=80.0)
-    assert rule_model.read(GOOD[7]) == Place(Circle(22.5, 114.0, 500.0), Side.OUTSIDE, 50.0)
+    assert rule_model.read(GOOD[7]) == Place(Circle(22.5, 114.0, 500.0), FenceSide.OUTSIDE, 50.0)
 
 
 @pytest.mark.parametrize(
