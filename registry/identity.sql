@@ -84,7 +84,7 @@ from registry.find_session(%(token_hash)s, %(idle_seconds)s, %(pending_seconds)s
 -- name: sessions_in_force
 -- Whose those of some sessions are that are still open, and what was proven in each.
 select hash, name, role, region_low, region_high, group_client_ids, password_changed_at, must_change_password, has_second_factor,
-    second_factor_given
+    second_factor_given, issuer
 from registry.sessions_in_force(%(hashes)s, %(idle_seconds)s, %(pending_seconds)s);
 
 -- name: renew_session
