@@ -63,6 +63,7 @@ NAMES: dict[str, list[Any]] = {
 # A client's refused attempt is told with the name that it typed, whoever has a thing of that name,
 # or nobody. Where nobody has typed any, the matrix looks for words of others here, too.
 REPEATS_WHAT_WAS_TYPED = "/api/v1/audit"
+LONGEST_ADDRESS = 60_000
 HURRIED = settings(
     deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
 )
@@ -110,6 +111,8 @@ def test_every_answer_is_a_described_one(
     @given(data=st.data())
     def asked(data: st.DataObject, operation: APIOperation[Any, Any, Any, Any]) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode))
+        if len(case.as_curl_command()) > LONGEST_ADDRESS:
+            return  # no HTTP to the server, which says so in words of its own
         names = NAMES.get(operation.path.split("/")[3]) if operation.path.count("/") > 3 else None
         if names and case.path_parameters and mode is GenerationMode.POSITIVE:
             first = next(iter(case.path_parameters))
