@@ -81,6 +81,7 @@ PROBLEMS = {
     "export_quota_reached": _(
         "Your tier allows no more exports within 24 hours: ask again tomorrow, or for less."
     ),
+    "export_scope_changed": _("What you may see changed while it was read: ask for it anew."),
     "export_too_large": _(
         "The file would be too large: ask for a shorter time, fewer terminals or fewer metrics."
     ),
@@ -164,7 +165,6 @@ PROBLEMS = {
     "replaced_too_early": _(
         "The present one has been there since a later time: give one after that."
     ),
-    "scope_changed": _("What you may see changed while it was read: ask for it anew."),
     "scope_invalid": _(
         "The role does not go with this: a region for operators and supervisors, group clients for"
         " account managers and agents, exactly one for a client's own people."

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.dependencies import LooksBack, Needs, Transaction
+from api.dependencies import Creates, LooksBack, Needs, Transaction
 from api.paging import After, Limit, link_next
 from api.schemas.alarms import (
     AlarmAnswer,
@@ -119,7 +119,10 @@ async def clear_alarm(
 
 @router.post("/{number}/notes", operation_id="comment_on_alarm", status_code=201)
 async def comment_on_alarm(
-    scope: Tender, conn: Transaction, number: Number, body: CommentBody
+    scope: Annotated[Scope, Creates(Right.ALARMS_TEND)],
+    conn: Transaction,
+    number: Number,
+    body: CommentBody,
 ) -> AlarmWithNotes:
     """Say something about it."""
     return await _whole(conn, scope, await desk.comment(conn, scope, number, body.text))

@@ -205,5 +205,5 @@ class ExportOutOfSight(NotPermitted):
 class ScopeChanged(Refused):
     """What you may see changed while this was read."""
 
-    code = "scope_changed"
+    code = "export_scope_changed"
     remedy = "Ask for it anew."

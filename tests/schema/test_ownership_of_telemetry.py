@@ -1,6 +1,7 @@
 """Telemetry through ownership: each owner sees the own time of a terminal, and nobody else's."""
 
 import itertools
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -260,7 +261,9 @@ async def test_the_views_are_not_a_way_around(pool: Pool, database: Database, ro
     [terminal] = await register(pool, "m-1")
     measure(database, terminal.id, range(1))
 
+    got = []
     with psycopg.connect(getattr(database, role), autocommit=True) as conn:
         for relation in ("meter", "event", "latest", "quarantine"):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                conn.execute(f"select * from visible.{relation}".encode())
+            with suppress(psycopg.errors.InsufficientPrivilege):  # or nothing, without a scope
+                got += conn.execute(f"select * from visible.{relation}".encode()).fetchall()
+    assert got == []
