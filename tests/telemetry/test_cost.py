@@ -17,6 +17,7 @@ from tests.country import everything, register, settled
 
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)
+BY_MINUTES = Sampling(step_seconds=1_800, aggregate=Aggregate.AVERAGE)
 BY_DAY = Sampling(step_seconds=86_400, aggregate=Aggregate.AVERAGE)
 
 
@@ -25,28 +26,31 @@ async def test_years_of_a_whole_fleet_are_refused_and_a_day_is_not(
 ) -> None:
     """One reading a minute: two terminals of ten days are 28,800; what is allowed here is 20,000.
 
-    Ten days of a profile whose data began yesterday are those of a day.
+    Ten days of a profile whose data began yesterday are those of a day. By days they are read by
+    the hour, of which there are roll-ups.
     """
     monkeypatch.setattr(cost, "MOST_READINGS", 20_000)
     async with settled(database) as pool:
         await register(pool, "M-1", "M-2")
 
-        async def asked(days: int) -> None:
+        async def asked(days: int, sampling: Sampling = BY_MINUTES) -> None:
             start, end = NOW - days * DAY, NOW
             async with transaction(pool, everything.settings()) as conn:
                 place = (await regions.find(conn, everything, 0)).range
                 await set_series.together(
                     conn, everything, profile="meter", metric="voltage_a", start=start, end=end,
-                    sampling=BY_DAY, among={"region": place},
+                    sampling=sampling, among={"region": place},
                 )  # fmt: skip
-                await many_series.prepare(conn, everything, ["M-1", "M-2"], [], start, end, BY_DAY)
-                await reader.series(conn, everything, "M-1", [], start, end, BY_DAY)
+                of = ["M-1", "M-2"]
+                await many_series.prepare(conn, everything, of, [], start, end, sampling)
+                await reader.series(conn, everything, "M-1", [], start, end, sampling)
 
         await asked(10)  # there is nothing to read yet
         say(database, NOW - 11 * DAY)
         await asked(1)
         with pytest.raises(QueryTooCostly) as refused:
             await asked(10)
+        await asked(10, BY_DAY)
 
     assert "28,800" in str(refused.value) or "28,799" in str(refused.value)
     assert refused.value.field == "from"
