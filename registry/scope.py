@@ -203,7 +203,7 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.USERS_APPOINT,
             Right.USERS_READ,
         },
-        Role.CLIENT_VIEWER: _WATCHING | {Right.ALARMS_TEND},
+        Role.CLIENT_VIEWER: _WATCHING,
         Role.SCRAPER: frozenset({Right.ACCOUNT_READ, Right.METRICS_SCRAPE}),
     }
 )

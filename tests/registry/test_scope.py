@@ -56,11 +56,13 @@ def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
         (
             Role.CLIENT_ADMIN,
             {
+                Right.ALARMS_TEND,
                 Right.API_KEYS_ISSUE,
                 Right.BINDINGS_REQUEST,
                 Right.COLLECTIONS_CHANGE,
                 Right.CREDENTIALS_ISSUE,
                 Right.CREDENTIALS_REVOKE,
+                Right.RULES_CHANGE,
                 Right.SIMS_MOVE,
                 Right.TRANSFERS_SIGN,
                 Right.USERS_APPOINT,
