@@ -23,7 +23,7 @@ where %(profile_id)s::int4 is null or profile_id = %(profile_id)s;
 -- Hours that readings came into: due a while after they are over or, as more may come late, after now.
 insert into telemetry.rollup_due (profile_id, terminal_id, time, daily, due_at)
 select r.profile_id, t.terminal_id, 'epoch'::timestamptz + t.hour * interval '1 hour', false,
-    greatest(%(now)s + make_interval(secs => %(late_seconds)s),
+    greatest(%(now)s::timestamptz + make_interval(secs => %(late_seconds)s),
         'epoch'::timestamptz + (t.hour + 1) * interval '1 hour' + make_interval(secs => %(settle_seconds)s))
 from unnest(%(terminal_ids)s::int4[], %(hours)s::int8[]) t(terminal_id, hour)
 join telemetry.rollup r on r.profile_id = %(profile_id)s and 'epoch'::timestamptz + t.hour * interval '1 hour' >= r.raw_from
@@ -34,7 +34,7 @@ on conflict do nothing;
 -- Days of which hours were rolled up anew, due a while after they are over, or after now.
 insert into telemetry.rollup_due (profile_id, terminal_id, time, daily, due_at)
 select %(profile_id)s, d.terminal_id, d.time, true,
-    greatest(%(now)s + make_interval(secs => %(late_seconds)s), d.time + interval '24 hours' + make_interval(secs => %(settle_seconds)s))
+    greatest(%(now)s::timestamptz + make_interval(secs => %(late_seconds)s), d.time + interval '24 hours' + make_interval(secs => %(settle_seconds)s))
 from (select distinct t.terminal_id, date_bin('24 hours', t.time, timestamptz 'epoch') as time
     from unnest(%(terminal_ids)s::int4[], %(times)s::timestamptz[]) t(terminal_id, time)) d
 order by 2, 3

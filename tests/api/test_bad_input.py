@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
-import pytest
 from fastapi import FastAPI
 
 from foundation.database import transaction
@@ -32,6 +31,7 @@ CLIENT = {
     "industry": "power",
     "tier": "gold",
 }
+STREAM = f"{V1}/live"
 INJECTIONS = (
     "' OR 1=1 --", "'; drop table registry.terminal; --", '" or ""="', "METER-1' and '1'='1",
     "%", "_ETER-1", "METER-%", "\\", "$$", "%(code)s", "{0}", "$.code", "[0]", "code desc",
@@ -57,7 +57,6 @@ def texts_of(operation: dict[str, Any]) -> Iterator[str]:
             yield parameter["name"]
 
 
-@pytest.mark.timeout(900)  # every parameter of every list
 async def test_b30_sql_in_any_text_is_a_text(house: World, app: FastAPI) -> None:
     """In each path and each query parameter of every list: nothing found, or refused; never more
     than was there, and every table still stands."""
@@ -73,10 +72,14 @@ async def test_b30_sql_in_any_text_is_a_text(house: World, app: FastAPI) -> None
                 addresses += [f"{named}?{name}={text}" for name in texts_of(operation)]
                 if rest:
                     addresses.append(before + text + rest.partition("}")[2])
+            if path == STREAM:  # which has no end otherwise
+                addresses = [f"{address}&seconds=0" for address in addresses]
             for address in addresses:
                 answer = await client.get(address)
                 assert answer.status_code in (200, 404, 422), (address, answer.text)
-                if answer.status_code == 200 and "?after=" not in address:
+                if path == STREAM:
+                    assert "event: reading" not in answer.text, address
+                elif answer.status_code == 200 and "?after=" not in address:
                     assert not answer.json().get("items"), address
             asked += len(addresses)
         assert (await client.get(f"{V1}/terminals")).json()["items"]
