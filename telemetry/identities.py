@@ -7,7 +7,7 @@ to its bridge, and several bridges agree.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from foundation import queries
@@ -17,7 +17,7 @@ from registry import keyset
 from registry.model import Page
 from registry.scope import Right, Scope
 from telemetry.model import OWN_CODES, Event, Identity, StoredEvent, at
-from telemetry.sight import check_window, find_seen, unix_us
+from telemetry.sight import find_seen, last_month, unix_us
 
 sql = queries.load("telemetry", "identities.sql")
 log = get_logger(__name__)
@@ -52,8 +52,6 @@ _TOLD = {
 }
 _HARMLESS = frozenset({IdentityKind.DEVICE_CHANGED, IdentityKind.FIRST_SEEN, IdentityKind.RESTORED})
 _MOST_TURNS = 8  # different words of one terminal in one batch
-_EVENTS_WINDOW = timedelta(days=31)
-_SOON = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +206,7 @@ async def list_events(
     Of the last 31 days unless `start` says otherwise; narrowed to a `kind`.
     """
     scope.require(Right.TELEMETRY_READ)
-    end = end or datetime.now(UTC) + _SOON
-    start = start or end - _EVENTS_WINDOW
-    check_window(start, end)
+    start, end = last_month(start, end)
     given: dict[str, object] = {"start": start, "end": end, "code": kind and OWN_CODES + kind}
     given |= {"after_time": None, "after_digest": None, "rows": keyset.rows_asked_for(limit)}
     if after is not None:

@@ -5,7 +5,7 @@ Read through `visible.*`, as its owner of now may know it. `watch` keeps it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Unpack
 
@@ -23,12 +23,9 @@ from telemetry.model import (
     SessionState,
     at,
 )
-from telemetry.sight import check_window, find_seen, unix_us
+from telemetry.sight import find_seen, last_month, unix_us
 
 sql = queries.load("telemetry", "presence.sql")
-
-_CHANGES_WINDOW = timedelta(days=31)
-_SOON = timedelta(days=1)
 
 
 class Heard(StrEnum):
@@ -125,9 +122,7 @@ async def list_changes(
     """When a terminal's facts changed, newest first; of the last 31 days unless `start` says."""
     scope.require(Right.TELEMETRY_READ)
     terminal_id = await find_seen(conn, scope, terminal_code)
-    end = end or datetime.now(UTC) + _SOON
-    start = start or end - _CHANGES_WINDOW
-    check_window(start, end)
+    start, end = last_month(start, end)
     given: dict[str, Any] = {"terminal_id": terminal_id, "start": start, "end": end}
     given |= {"after_time": None, "after_fact": None, "rows": keyset.rows_asked_for(limit)}
     if after is not None:

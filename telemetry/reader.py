@@ -4,7 +4,7 @@ Every verb wants a transaction that carries the scope (`scope.settings()`); with
 rows. What the scope does not see is `TerminalNotFound`, as what does not exist.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from foundation import queries
@@ -26,8 +26,8 @@ from telemetry.model import (
 from telemetry.series import series
 from telemetry.sight import (
     EVER,
-    check_window,
     find_seen,
+    last_month,
     profiles_in_window,
     unix_us,
 )
@@ -49,8 +49,6 @@ MOST_ITEMS = 1000
 MOST_COUNTED = 10_000
 
 _CARD_NUMBERS = frozenset({"iccid", "imsi", "msisdn", "eid"})
-_EVENTS_WINDOW = timedelta(days=31)
-_SOON = timedelta(days=1)
 _STORM_DAYS = 31
 
 
@@ -102,9 +100,7 @@ async def list_events(
     """
     scope.require(Right.TELEMETRY_READ)
     terminal_id = await find_seen(conn, scope, terminal_code)
-    end = end or datetime.now(UTC) + _SOON
-    start = start or end - _EVENTS_WINDOW
-    check_window(start, end)
+    start, end = last_month(start, end)
     after_us, after_digest = _pair(after) if after is not None else (None, None)
     cursor = await conn.execute(
         sql.list_events,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from psycopg import sql
 
@@ -11,10 +11,8 @@ from registry import keyset
 from registry.model import Page
 from registry.scope import Right, Scope
 from telemetry.model import Value
-from telemetry.sight import Profiles, check_window, find_seen, profiles_in_window
+from telemetry.sight import Profiles, find_seen, last_month, profiles_in_window
 
-_WINDOW = timedelta(days=31)
-_SOON = timedelta(days=1)
 _QUERY = """select {columns} from {view}
 where terminal_id = %(terminal_id)s and time >= %(start)s and time < %(end)s
     and (%(before)s::timestamptz is null or time {before} %(before)s)
@@ -44,9 +42,7 @@ async def list_readings(
     """Rows of a terminal, newest first; of the last 31 days unless `start` says otherwise."""
     scope.require(Right.TELEMETRY_READ)
     terminal_id = await find_seen(conn, scope, terminal_code)
-    end = end or datetime.now(UTC) + _SOON
-    start = start or end - _WINDOW
-    check_window(start, end)
+    start, end = last_month(start, end)
     before, last_profile = _place(after)
     asked = {"terminal_id": terminal_id, "start": start, "end": end, "before": before}
     asked["rows"] = keyset.rows_asked_for(limit)

@@ -57,6 +57,14 @@ async def profiles_in_window(
     return profiles
 
 
+def last_month(start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:
+    """The window of a list, checked: of 31 days up to a clock ahead, as far as nothing is said."""
+    until = end or datetime.now(UTC) + timedelta(days=1)
+    since = start or until - timedelta(days=31)
+    check_window(since, until)
+    return since, until
+
+
 def check_window(start: datetime, end: datetime) -> None:
     """Refuse times without an offset, and a window that ends before it begins or never."""
     if start.tzinfo is None or end.tzinfo is None:

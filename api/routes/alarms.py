@@ -129,6 +129,6 @@ async def comment_on_alarm(
 
 
 async def _whole(conn: Connection, scope: Scope, alarm: Alarm) -> AlarmWithNotes:
-    notes = await desk.list_notes(conn, scope, alarm.id)
+    notes = await desk.list_notes(conn, scope, alarm)
     told = {name: getattr(alarm, name) for name in AlarmAnswer.model_fields}
     return AlarmWithNotes.model_validate(told | {"notes": notes})

@@ -1,6 +1,7 @@
 """The work itself: each job a loop of short transactions that a lost database only delays."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -111,11 +112,18 @@ async def _leadership(dsn: str, stop: asyncio.Event) -> AsyncIterator[asyncio.Ev
 
 async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event) -> None:
     judging = judge.Judge()
+    tidied_at = 0.0
 
     async def follow_latest() -> float:
+        nonlocal tidied_at
         try:
             async with transaction(pool, SYSTEM.settings()) as conn:
                 taken = await latest.catch_up(conn, judging.turn)
+            # One after the other: both change what the judge knows by heart.
+            if time.monotonic() - tidied_at >= TIDY_SECONDS:
+                async with transaction(pool, SYSTEM.settings()) as conn:
+                    await judging.tidy(conn)
+                tidied_at = time.monotonic()
         except MusterError:
             judging.forget()
             raise
@@ -170,11 +178,6 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             taken = await conditions.catch_up(conn)
         shown.batches.labels(conditions.FOLLOWER).inc(taken)
         return 0 if taken >= conditions.MOST_BATCHES else IDLE_SECONDS
-
-    async def tidy_alarms() -> float:
-        async with transaction(pool, SYSTEM.settings()) as conn:
-            await judging.tidy(conn)
-        return TIDY_SECONDS
 
     async def sweep() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:

@@ -4,12 +4,11 @@
 
 -- name: list_alarms
 -- One page of the alarms in scope, the last raised first, or the one of a number.
-select a.id, a.rule_id as rule, a.rule_name, t.code as terminal, c.code as group_client, a.region_code as region, a.severity, a.metric,
+select a.id, a.rule_id as rule, a.rule_name, o.terminal_code as terminal, c.code as group_client, a.region_code as region, a.severity, a.metric,
     a.value, a.raised_at, a.told_at, a.last_at, a.count, a.cleared_at, a.cleared_because, a.cleared_by, a.acknowledged_at,
     a.acknowledged_by, a.assignee, case when a.shelved_until > now() then a.shelved_until end as shelved_until, a.version
-from telemetry.alarm a join registry.ownership t0 on t0.terminal_id = a.terminal_id
-    and a.raised_at >= t0.valid_from and (t0.valid_to is null or a.raised_at < t0.valid_to)
-cross join lateral (select t0.terminal_code as code) t
+from telemetry.alarm a join registry.ownership o on o.terminal_id = a.terminal_id
+    and a.raised_at >= o.valid_from and (o.valid_to is null or a.raised_at < o.valid_to)
 left join registry.group_client c on c.id = a.group_client_id
 where a.id < %(after)s and (%(id)s::int8 is null or a.id = %(id)s)
     -- What was is shown as far back as the asker's tier lets see; what is, is shown.
@@ -20,7 +19,7 @@ where a.id < %(after)s and (%(id)s::int8 is null or a.id = %(id)s)
     and (%(acknowledged)s::boolean is null or (a.acknowledged_at is not null) = %(acknowledged)s)
     and (%(shelved)s::boolean is null or (coalesce(a.shelved_until, '-infinity') > now()) = %(shelved)s)
     and (%(severity)s::text is null or a.severity = %(severity)s)
-    and (%(terminal)s::text is null or t.code = %(terminal)s)
+    and (%(terminal)s::text is null or o.terminal_code = %(terminal)s)
     and (%(rule)s::int4 is null or a.rule_id = %(rule)s)
     and (%(group_client)s::int4 is null
         or a.group_client_id in (select registry.group_clients_of(0, -1, array[%(group_client)s]::int4[])))

@@ -148,11 +148,10 @@ async def count_open(conn: Connection, scope: Scope) -> Sequence[Open]:
     return [Open(**found[severity]) for severity in SEVERITIES if severity in found]
 
 
-async def list_notes(conn: Connection, scope: Scope, number: int) -> Sequence[Note]:
-    """What was done and said about an alarm, in order, up to a thousand."""
+async def list_notes(conn: Connection, scope: Scope, alarm: Alarm) -> Sequence[Note]:
+    """What was done and said about an alarm that was found in scope, in order, up to a thousand."""
     scope.require(Right.ALARMS_READ)
-    await find(conn, scope, number)
-    return [Note(**row) async for row in await conn.execute(sql.list_notes, {"id": number})]
+    return [Note(**row) async for row in await conn.execute(sql.list_notes, {"id": alarm.id})]
 
 
 async def acknowledge(

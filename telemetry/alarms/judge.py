@@ -108,7 +108,11 @@ class Judge:
         return await self._keep(conn, found)
 
     async def tidy(self, conn: Connection) -> int:
-        """End alarms of terminals that a rule is not of any more; how many there were."""
+        """End alarms of terminals that a rule is not of any more; how many there were.
+
+        Never beside a `turn`.
+        """
+        await self._read_rules(conn)
         cursor = await conn.execute(sql.end_what_fits_no_more)
         over = [(row["rule_id"], row["terminal_id"]) async for row in cursor]
         if over:

@@ -71,7 +71,7 @@ async def define(
         **await _owner(conn, scope, group_client, region),
     }
     if collection is not None:
-        given["collection"] = (await collections.find(conn, scope, collection)).id
+        given["collection"] = await _by_hand(conn, scope, collection)
     if terminal is not None:
         given["terminal"] = (await terminals.find(conn, scope, terminal)).id
     row = await (await conn.execute(sql.insert_rule, given)).fetchone()
@@ -96,6 +96,15 @@ async def _owner(
     if len(scope.group_clients) != 1:
         raise RuleOwnerMissing(field="group_client")
     return {"group_client": next(iter(scope.group_clients)), "region": None}
+
+
+async def _by_hand(conn: Connection, scope: Scope, collection: int) -> int:
+    """A collection's number; one by query has no members that readings could be held against."""
+    found = await collections.find(conn, scope, collection)
+    if found.query is not None:
+        why = "A rule is of a collection by hand; this one is by query."
+        raise RuleInvalid(why, field="collection", remedy="Put its terminals into one by hand.")
+    return found.id
 
 
 def _check(severity: str, for_seconds: int) -> None:

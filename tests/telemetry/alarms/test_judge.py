@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from foundation.database import Pool, transaction
-from registry import profiles, terminals
+from registry import collections, profiles, terminals
 from registry.identifiers import TerminalCode
 from registry.model import DeviceProfile, TerminalState
 from telemetry import latest
 from telemetry.alarms import life, rule_model, rules
-from telemetry.alarms.criteria import BAD, Change, Stuck
+from telemetry.alarms.criteria import Change, Stuck
 from telemetry.alarms.judge import Judge
 from telemetry.alarms.life import Standing, Step, Turn
-from telemetry.alarms.rule_model import Rule
+from telemetry.alarms.rule_model import Rule, RuleInvalid
 from telemetry.writer import Writer
 from tests.conftest import Database
 from tests.country import NANJING, everything, settled
@@ -244,4 +244,15 @@ async def test_stands_are_told_of_bad_readings_only(field: Ground) -> None:
     await field.judged(Judge())
 
     assert ground.read(field.database, "select * from telemetry.rule_standing") == []
-    assert BAD == 1
+
+
+async def test_a_rule_is_not_of_a_collection_by_query(field: Ground) -> None:
+    """It has no members to hold readings of: refused, where it would never raise an alarm."""
+    async with transaction(field.pool, everything.settings()) as conn:
+        query = collections.Query(profile="tracker")
+        found = await collections.create(conn, everything, name="all", query=query)
+        with pytest.raises(RuleInvalid, match="by query"):
+            await rules.define(
+                conn, everything, name="a rule", profile="tracker",
+                criterion=RULES["threshold"], collection=found.id,
+            )  # fmt: skip
