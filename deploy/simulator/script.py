@@ -85,6 +85,9 @@ class Script:
         self._seed = seed_for(member, behaviour.seed)
         self._interval = behaviour.interval_seconds or member.interval_seconds
         self._format = formats.of(member.codec)
+        coarse_seconds = self._format.coarse_ms / 1000.0 if self._format else 0.0
+        # No two readings in one second of a format that tells whole seconds only.
+        self._jitter = min(behaviour.jitter, max(0.0, 1.0 - coarse_seconds / self._interval))
         self._seq = 0
         self._last: Message | None = None
 
@@ -148,7 +151,7 @@ class Script:
 
     def measured_at(self, number: int) -> float:
         """When reading `number` is measured: Unix seconds, whole milliseconds, rising."""
-        moved = self._behaviour.jitter * (chance(self._seed, _JITTER, number) - 0.5)
+        moved = self._jitter * (chance(self._seed, _JITTER, number) - 0.5)
         return round((self._phase + (number + 0.999 * moved) * self._interval) * 1000.0) / 1000.0
 
     def _local(self, seconds: float) -> datetime:

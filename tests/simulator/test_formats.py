@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.app import create_app
 from deploy import reference
@@ -63,6 +66,17 @@ def one_of(profile: str) -> list[Member]:
         gateway=gateway,
     )
     return [terminal] if gateway is None else [one(profile, gateway), terminal]
+
+
+@given(jitter=st.floats(0, 1), interval=st.floats(1, 3), seed=st.integers(0, 99))
+def test_no_two_readings_share_a_second_where_a_format_tells_no_less(
+    jitter: float, interval: float, seed: int
+) -> None:
+    """They would be two different readings of one time, which the platform refuses."""
+    vehicle = one("jt808_vehicle", "T-1", wire_name=NAMES["jt808_vehicle"])
+    knobs = Behaviour(seed=seed, jitter=jitter, interval_seconds=interval)
+    times = [line.message.ts_ms for line in islice(Script(vehicle, knobs, 1).lines(START), 60)]
+    assert len(times) == len(set(times))
 
 
 @pytest.fixture
