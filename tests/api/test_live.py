@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -11,6 +12,7 @@ from api.schemas.telemetry import EventAnswer
 from registry import ownership
 from telemetry import batches
 from telemetry.facts import Changes
+from telemetry.sight import unix_us
 from tests.api.following import BASE_US, Bridge, bridge, bridging, following, numbers, port
 from tests.api.served import served
 from tests.api.test_limits import limited
@@ -169,8 +171,7 @@ async def test_a_transfer_ends_what_the_old_owner_sees_at_once(
             await ownership.transfer(conn, SYSTEM, "METER-1", TRANSIT)
         async with following(port, house.keys["transit"], terminals="METER-1") as new:
             await new.until("open")
-            now_us = BASE_US + 3600 * 1_000_000
-            await bridge.say("METER-1", us=now_us)  # of the new owner's time
+            await bridge.say("METER-1", us=unix_us(datetime.now(UTC)))  # of the new owner's time
             await bridge.say("METER-1")  # of the old one's
             await bridge.say("METER-2")
             assert numbers(await new.until("reading")) == [2]
