@@ -94,7 +94,7 @@ async def _serve(chosen: Settings) -> int:
     running = server(app, chosen)
     _load_certificate(running.config)
     stop = stop_event()
-    with _listening(chosen.api_listen) as listener:
+    with listening(chosen.api_listen, chosen.stalled_reader_seconds) as listener:
         async with app.router.lifespan_context(app):
             serving = asyncio.create_task(running.serve([listener]))
             stopping = asyncio.create_task(stop.wait())
@@ -115,14 +115,18 @@ def _load_certificate(config: uvicorn.Config) -> None:
         ) from error
 
 
-def _listening(listen: str) -> socket.socket:
+def listening(listen: str, stalled_seconds: float) -> socket.socket:
+    """A socket at `listen` (host:port); its connections end when their reader takes nothing."""
     host, _, port = listen.rpartition(":")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, int(port)), family=family, backlog=2048)
+        listener = socket.create_server((host, int(port)), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         raise AddressTaken(f"{listen} cannot be listened on: {error}.") from error
+    # Each connection has it from the listener (RFC 5482). Closing would wait for what is not read.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(stalled_seconds * 1000))
+    return listener
 
 
 if __name__ == "__main__":

@@ -142,6 +142,12 @@ class Settings(ProviderSettings):
         ge=4096,
         description="What waits for the reader of a live stream before it is ended.",
     )
+    stalled_reader_seconds: float = Field(
+        60,
+        ge=0.1,
+        le=3600,
+        description="After so long, a reader who takes nothing of an answer is cut off.",
+    )
     metrics_listen: Listen = Field(
         "127.0.0.1:9464", description="host:port of /metrics and /health of bridge and jobs."
     )

@@ -1,20 +1,20 @@
 """The application behind a real server on a real socket, for what only shows there."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from api.__main__ import server
+from api.__main__ import listening, server
 
 
 @asynccontextmanager
 async def served(app: FastAPI) -> AsyncIterator[int]:
     """Serve a started application as `python -m api` does; the port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        running = server(app, app.state.settings)
+    chosen = app.state.settings
+    with listening("127.0.0.1:0", chosen.stalled_reader_seconds) as listener:
+        running = server(app, chosen)
         serving = asyncio.create_task(running.serve([listener]))
         try:
             yield listener.getsockname()[1]
