@@ -13,8 +13,10 @@ from registry import ownership
 from telemetry import batches
 from telemetry.facts import Changes
 from telemetry.sight import unix_us
+from tests.api.conftest import asking
 from tests.api.following import BASE_US, Bridge, bridge, bridging, following, numbers, port
 from tests.api.served import served
+from tests.api.test_accounts import sign_in
 from tests.api.test_limits import limited
 from tests.api.world import POWER, SUZHOU, SYSTEM, TRANSIT, World
 from tests.telemetry.ground import connected
@@ -200,6 +202,40 @@ async def test_a_key_that_is_revoked_ends_its_stream(
         assert again.status == 401
 
 
+async def test_who_signs_out_ends_their_stream(house: World, app: FastAPI, port: int) -> None:
+    """A session's stream does not outlive it."""
+    async with asking(app) as client:
+        await sign_in(client, "jin")
+        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        async with following(port, "", {"Cookie": cookies}, terminals="METER-1") as reader:
+            await reader.until("open")
+            assert (await client.delete("/api/v1/sessions/current")).status_code == 204
+            told = await reader.rest()
+    assert told[-1].data["code"] == "not_signed_in"
+
+
+async def test_b45_nobody_elses_page_reads_along(house: World, port: int) -> None:
+    """An answer to a page of another site is not for that page, and nothing is upgraded."""
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    foreign = {"Origin": "https://elsewhere.example"}
+    for headers in (foreign, foreign | upgrade):
+        async with following(port, house.keys["power"], headers, terminals="METER-1") as reader:
+            assert (reader.status, reader.headers["content-type"][:17]) == (
+                200,
+                "text/event-stream",
+            )
+            assert not [name for name in reader.headers if name.startswith("access-control")]
+            assert reader.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+async def test_b45_thousands_of_terminals_are_not_named(house: World, port: int) -> None:
+    """So many are followed by a filter."""
+    codes = ",".join(f"METER-{n}" for n in range(3000))
+    async with following(port, house.keys["power"], terminals=codes) as reader:
+        problem = await reader.problem()
+    assert (reader.status, problem["errors"][0]["parameter"]) == (422, "terminals")
+
+
 async def test_a_scope_that_changes_ends_the_stream(
     house: World, bridge: Bridge, port: int
 ) -> None:
@@ -245,6 +281,7 @@ REFUSED: tuple[tuple[dict[str, Any], int, str], ...] = (
     ({"collection": 7}, 404, "collection_not_found"),
     ({"seconds": -1}, 422, "request_invalid"),
     ({"everything": 1}, 422, "query_unknown"),
+    ({"access_token": "mk_"}, 422, "query_unknown"),  # B45: what opens is never in an address
 )
 
 
