@@ -13,7 +13,7 @@ def _(text: str) -> str:
 STATES = {
     ExportState.QUEUED: _("waits"),
     ExportState.RUNNING: _("is written"),
-    ExportState.DONE: _("ready"),
+    ExportState.DONE: _("ready to fetch"),
     ExportState.FAILED: _("failed"),
     ExportState.CANCELLED: _("cancelled"),
     ExportState.EXPIRED: _("expired"),

@@ -115,5 +115,7 @@ def test_what_cannot_be_exported_comes_back_with_the_reason(
     """Nobody named, and somebody else's terminal: the form again, with what was filled in."""
     with opened(chromium, address, user="pei", refused=1) as page:
         page.goto("/exports/new")
+        expect(page.locator("#client")).to_have_value("suzhou-power")  # all that is theirs
+        page.fill("#client", "")
         page.get_by_role("button", name="Export", exact=True).click()
         expect(page.locator(".error")).to_contain_text("Name terminals, or one collection")

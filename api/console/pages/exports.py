@@ -10,9 +10,11 @@ from starlette.responses import RedirectResponse, Response
 
 from api import exported, problems
 from api.console.pages.screen import AT, PAGE_ROWS, ZONE, Screen, Shows, instant_given
+from api.console.pages.users import own_client
 from api.problems import Problem
 from api.routes.exports import Number
 from foundation.errors import Invalid, NotFound, NotPermitted, Refused
+from registry import collections, profiles
 from registry.scope import Right
 from telemetry import parquet
 from telemetry.errors import TimesInvalid
@@ -24,6 +26,7 @@ router = APIRouter(prefix="/exports")
 OnScreen = Annotated[Screen, Shows(Right.TELEMETRY_READ)]
 
 _REFUSALS = (Invalid, Refused, NotFound, NotPermitted)
+_COLLECTIONS = 200  # as many as a list to choose from bears
 _CODES = re.compile(r"[\s,;]+")
 
 
@@ -87,7 +90,10 @@ async def show_form(
     client: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
     """The form of a new export, of what the reader came from."""
-    return _form(screen, Given(terminals=terminal, collection=collection, client=client), None)
+    if not (terminal or collection or client):
+        client = await own_client(screen)
+    given = Given(terminals=terminal, collection=collection, client=client)
+    return await _form(screen, given, None)
 
 
 @router.post("/new")
@@ -99,7 +105,7 @@ async def ask(screen: OnScreen, given: Annotated[Given, Depends()]) -> Response:
         async with screen.attempt():
             await asking.ask(screen.conn, screen.scope, wanted, given.form, bounds)
     except _REFUSALS as error:
-        return _form(screen, given, problems.of_error(error))
+        return await _form(screen, given, problems.of_error(error))
     return RedirectResponse("/exports", 303)
 
 
@@ -133,12 +139,15 @@ async def _list(screen: Screen, after: str | None, problem: Problem | None) -> R
     )
 
 
-def _form(screen: Screen, given: Given, problem: Problem | None) -> Response:
+async def _form(screen: Screen, given: Given, problem: Problem | None) -> Response:
+    shown = await collections.list_page(screen.conn, screen.scope, limit=_COLLECTIONS)
     return screen.show(
         "export_new.html",
         status=problem.status if problem else 200,
         given=given,
         problem=problem,
+        collections=shown.items,
+        profiles=await profiles.list_all(screen.conn, screen.scope),
         formats=[
             form for form in ExportFormat if form is not ExportFormat.PARQUET or parquet.is_there()
         ],
