@@ -94,7 +94,7 @@ async def _serve(chosen: Settings) -> int:
     running = server(app, chosen)
     _load_certificate(running.config)
     stop = stop_event()
-    with listening(chosen.api_listen, chosen.stalled_reader_seconds) as listener:
+    with listening(chosen.api_listen, chosen.stalled_seconds) as listener:
         async with app.router.lifespan_context(app):
             serving = asyncio.create_task(running.serve([listener]))
             stopping = asyncio.create_task(stop.wait())

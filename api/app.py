@@ -132,6 +132,7 @@ def create_app(settings: Settings) -> FastAPI:
         Guard,
         metrics=app.state.metrics,
         limits=app.state.limits,
+        stalled_seconds=settings.stalled_seconds,
         is_broker=app.state.broker_door.is_broker,
         refuse=refuse,
     )

@@ -55,12 +55,14 @@ class Guard:
         *,
         metrics: ApiMetrics,
         limits: Limits,
+        stalled_seconds: float,
         is_broker: Callable[[Headers], bool],
         refuse: Refuse,
     ) -> None:
         self._app = app
         self._metrics = metrics
         self._limits = limits
+        self._stalled_seconds = stalled_seconds
         self._is_broker = is_broker
         self._refuse = refuse
 
@@ -75,7 +77,7 @@ class Guard:
         status = 0
         takes_file = scope["method"] == "POST" and scope["path"] in uploads.ADDRESSES
         most_bytes = uploads.MOST_BODY_BYTES if takes_file else MOST_BODY_BYTES
-        line = Line(scope, receive, most_bytes)
+        line = Line(scope, receive, most_bytes, self._stalled_seconds)
 
         async def dressed(message: Message) -> None:
             nonlocal status

@@ -16,9 +16,12 @@ class Line:
     task that answers is cancelled, and with it the query that it waits for.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, most_body_bytes: int) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, most_body_bytes: int, stalled_seconds: float
+    ) -> None:
         self._receive = receive
         self._most_body_bytes = most_body_bytes
+        self._stalled_seconds = stalled_seconds
         self._body_bytes = 0
         self._whole = asyncio.Event()
         self._over = asyncio.Event()
@@ -31,14 +34,18 @@ class Line:
             self._whole.set()
 
     async def receive(self) -> Message:
-        """The next part of the body; afterwards, that the asker is gone, when they are."""
+        """The next part of the body, in time; afterwards, that the asker is gone, when they are."""
         if self._whole.is_set():
             if not self._is_told:
                 self._is_told = True
                 return _NOTHING
             await self._over.wait()
             return _GONE
-        message = await self._receive()
+        try:
+            async with asyncio.timeout(self._stalled_seconds):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(408) from None
         if message["type"] == "http.disconnect":
             return message
         self._body_bytes += len(message.get("body", b""))

@@ -71,6 +71,7 @@ def _of_its_kind(method: str, operation: dict[str, Any]) -> dict[str, Any]:
     if "if-match" in takes:
         problems["412"] = _problem("It was changed since the version that If-Match names")
     if "requestBody" in operation:
+        problems["408"] = _problem("The rest of the body did not come")
         problems["413"] = _problem("The body is larger than 1 MiB")
         problems["415"] = _problem("The body is not JSON in UTF-8")
     return problems

@@ -50,6 +50,7 @@ _OF_HTTP = {
         "The file has no such bytes.",
         "See Content-Range for its length.",
     ),
+    408: ("body_stalled", "The rest of the body did not come.", "Send it without a pause."),
     413: ("body_too_large", "The body is larger than 1 MiB.", "Send it in smaller parts."),
 }
 _RETRY_SECONDS = 5

@@ -24,7 +24,7 @@ from registry import audit
 log = get_logger(__name__)
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_AT_THE_DOOR = frozenset({413, 429, 431})  # turned away unread, so that a flood costs nothing
+_AT_THE_DOOR = frozenset({408, 413, 429, 431})  # turned away unread, so that a flood costs nothing
 _WINDOW_SECONDS = 60.0
 _PATIENCE_SECONDS = 2.0
 _MOST_OF_ONE = 20

@@ -142,11 +142,11 @@ class Settings(ProviderSettings):
         ge=4096,
         description="What waits for the reader of a live stream before it is ended.",
     )
-    stalled_reader_seconds: float = Field(
+    stalled_seconds: float = Field(
         60,
         ge=0.1,
         le=3600,
-        description="After so long, a reader who takes nothing of an answer is cut off.",
+        description="After so long, who takes nothing of an answer, or sends no more, is cut off.",
     )
     metrics_listen: Listen = Field(
         "127.0.0.1:9464", description="host:port of /metrics and /health of bridge and jobs."

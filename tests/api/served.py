@@ -13,7 +13,7 @@ from api.__main__ import listening, server
 async def served(app: FastAPI) -> AsyncIterator[int]:
     """Serve a started application as `python -m api` does; the port."""
     chosen = app.state.settings
-    with listening("127.0.0.1:0", chosen.stalled_reader_seconds) as listener:
+    with listening("127.0.0.1:0", chosen.stalled_seconds) as listener:
         running = server(app, chosen)
         serving = asyncio.create_task(running.serve([listener]))
         try:

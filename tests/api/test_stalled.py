@@ -1,4 +1,4 @@
-"""Readers who ask for much and take nothing (F38 of the faults): what they hold, and how long."""
+"""Who takes nothing of much, or does not end what they say (F38 of the faults): what they hold."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ import psycopg
 
 from telemetry.exports.model import PART_BYTES
 from tests.api.conftest import asking
-from tests.api.served import served
+from tests.api.served import said, served
 from tests.api.test_exports import EXPORTS, made, measured
 from tests.api.test_limits import limited
 from tests.api.world import World
@@ -51,7 +51,7 @@ def grown(house: World, export: int) -> None:
 async def test_who_takes_nothing_holds_no_connection_and_is_cut_off(house: World) -> None:
     """More of them than there are connections: others are answered, and each line ends."""
     measured(house)
-    few = {"database_pool_size": _CONNECTIONS, "stalled_reader_seconds": 2}
+    few = {"database_pool_size": _CONNECTIONS, "stalled_seconds": 2}
     async with (
         limited(house, **few) as app,
         served(app) as port,
@@ -70,3 +70,23 @@ async def test_who_takes_nothing_holds_no_connection_and_is_cut_off(house: World
                     await asyncio.sleep(0.1)
         with psycopg.connect(house.database.superuser) as conn:
             assert conn.execute(_IN_TRANSACTION).fetchall() == [(0,)]
+
+
+async def test_who_does_not_end_a_body_holds_no_connection_and_is_cut_off(house: World) -> None:
+    """408 with a problem, though no more comes than its beginning; others are answered."""
+    few = {"database_pool_size": _CONNECTIONS, "stalled_seconds": 2}
+    async with (
+        limited(house, **few) as app,
+        served(app) as port,
+        asking(app, house.keys["admin"]) as client,
+    ):
+        beginning = (
+            f"POST /api/v1/terminals HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+            f"Authorization: Bearer {house.keys['admin']}\r\n"
+            'Content-Type: application/json\r\n\r\n{"code": '
+        ).encode()
+        waiting = [asyncio.create_task(said(port, beginning)) for _ in range(_READERS)]
+        assert (await client.get(EXPORTS)).status_code == 200
+        for answer in await asyncio.gather(*waiting):
+            assert answer.startswith(b"HTTP/1.1 408 ")
+            assert b'"code":"body_stalled"' in answer
