@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -204,3 +205,13 @@ def own_errors(root: type[MusterError]) -> Iterator[type[MusterError]]:
     yield root
     for error in root.__subclasses__():
         yield from own_errors(error)
+
+
+def test_the_locks_name_one_version_of_each_package() -> None:
+    """What is tested is what runs: the same package is of the same version in every lock."""
+    versions: dict[str, dict[str, str]] = {}
+    for lock in sorted(ROOT.glob("requirements*.lock")):
+        for name, version in re.findall(r"^([a-z0-9._-]+)==(\S+)", lock.read_text(), re.MULTILINE):
+            versions.setdefault(name, {})[lock.name] = version
+    assert len(versions) > 50
+    assert {n: found for n, found in versions.items() if len(set(found.values())) > 1} == {}
