@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Unpack
 
-from api.console.words import Data, Finding
+from api.console.words import Data
 from foundation.database import Connection
 from registry import profiles, regions
 from registry.model import DeviceProfile, Page, Region, Terminal, TerminalState
@@ -37,26 +37,6 @@ _HEARD = {Data.REPORTING: Heard.ONLINE, Data.SILENT: Heard.ABSENT, Data.NEVER: H
 def data_of(terminal: Terminal, known: Presence) -> Data:
     """What to say of a terminal's data."""
     return _DATA[known.data] if terminal.state.counts_in_rates else Data.IDLE
-
-
-_FIRST_BY_STATE = {
-    TerminalState.RETIRED: Finding.RETIRED,
-    TerminalState.REGISTERED: Finding.ONLY_REGISTERED,
-    TerminalState.ISOLATED: Finding.ISOLATED,
-}
-
-
-def finding_of(terminal: Terminal, data: Data, known: Presence, *, refused_lately: bool) -> Finding:
-    """What stands in a terminal's way, the first thing that does."""
-    if terminal.state in _FIRST_BY_STATE:
-        return _FIRST_BY_STATE[terminal.state]
-    if known.data_at is None:
-        return Finding.NEVER_HEARD
-    if data is Data.SILENT:
-        return Finding.SILENT
-    if refused_lately:
-        return Finding.REFUSED
-    return Finding.NOT_COUNTED if data is Data.IDLE else Finding.WELL
 
 
 def asked(data: Data | None, filters: Filters) -> tuple[Heard | None, Filters]:

@@ -18,6 +18,8 @@ from api.console import (
     access,
     binding_words,
     catalogue,
+    diagnosis_words,
+    evidence,
     export_words,
     file_words,
     findings,
@@ -98,6 +100,8 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "binding_words": binding_words,
         "supervision_words": supervision_words,
         "export_words": export_words,
+        "diagnosis_words": diagnosis_words,
+        "evidence": evidence,
         "findings": findings,
         "asset": assets.address,
     }

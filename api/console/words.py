@@ -62,30 +62,6 @@ SESSIONS = {
 }
 
 
-class Finding(StrEnum):
-    """What the console says first of a terminal."""
-
-    RETIRED = "retired"
-    ONLY_REGISTERED = "only_registered"
-    ISOLATED = "isolated"
-    NEVER_HEARD = "never_heard"
-    SILENT = "silent"
-    REFUSED = "refused"
-    NOT_COUNTED = "not_counted"
-    WELL = "well"
-
-
-FINDING_TONES = {
-    Finding.RETIRED: "mute",
-    Finding.ONLY_REGISTERED: "mute",
-    Finding.ISOLATED: "bad",
-    Finding.NEVER_HEARD: "warn",
-    Finding.SILENT: "bad",
-    Finding.REFUSED: "warn",
-    Finding.NOT_COUNTED: "mute",
-    Finding.WELL: "ok",
-}
-
 STATES = {
     TerminalState.REGISTERED: _("registered"),
     TerminalState.PROVISIONED: _("provisioned"),

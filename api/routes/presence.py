@@ -1,4 +1,4 @@
-"""Whether a terminal is there: `/api/v1/terminals/{code}/presence`, and how that changed."""
+"""Whether a terminal is there, `/api/v1/terminals/{code}/presence`, and why it is not."""
 
 from typing import Annotated
 
@@ -6,13 +6,14 @@ from fastapi import APIRouter, Request, Response
 
 from api.dependencies import LooksBack, Needs, Transaction
 from api.paging import After, Limit, link_next
+from api.schemas.diagnosis import DiagnosisAnswer
 from api.schemas.shapes import PageOf
 from api.schemas.terminals import PresenceChangeAnswer, TerminalPresenceAnswer
 from api.series_query import From, To
 from api.strict import StrictRoute
 from registry import terminals
 from registry.scope import Right, Scope
-from telemetry import presence
+from telemetry import diagnosis, presence
 
 router = APIRouter(prefix="/api/v1/terminals/{code}", tags=["presence"], route_class=StrictRoute)
 
@@ -27,6 +28,15 @@ async def find_presence(scope: Present, conn: Transaction, code: str) -> Termina
     known = (await presence.of(conn, scope, [terminal.id]))[terminal.id]
     pauses = await presence.list_pauses(conn, scope, terminal.id)
     return TerminalPresenceAnswer.of(code, known, await presence.clock(conn, scope), pauses)
+
+
+@router.get("/diagnosis", operation_id="diagnose_terminal")
+async def diagnose_terminal(scope: Present, conn: Transaction, code: str) -> DiagnosisAnswer:
+    """Why a terminal is silent: one verdict, its evidence, and the next step.
+
+    SIM and quarantine are evidence for who may read them; `not_yours` says what was left out.
+    """
+    return DiagnosisAnswer.of(code, await diagnosis.diagnose(conn, scope, code))
 
 
 @router.get("/presence/changes", operation_id="list_presence_changes")

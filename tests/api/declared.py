@@ -165,6 +165,7 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"GET {_SAID}/events?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/events?format=csv&{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/presence", Right.TELEMETRY_READ, TERMINAL),
+    Ask(f"GET {_SAID}/diagnosis", Right.TELEMETRY_READ, TERMINAL),
     Ask(f"GET {_SAID}/presence/changes?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/completeness", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_V1}/completeness", Right.TELEMETRY_READ, NOTHING),

@@ -1,7 +1,7 @@
 """One terminal with its live chart; `terminal_list` has the list."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -22,7 +22,7 @@ from registry.model import (
 )
 from registry.scope import Right
 from registry.sim_model import Sim
-from telemetry import completeness, presence, reader
+from telemetry import completeness, diagnosis, presence, reader
 from telemetry.model import LatestValue, QuarantineItem, Search, Value
 
 router = APIRouter(prefix="/terminals")
@@ -77,7 +77,6 @@ async def terminal(
     known = (await presence.of(conn, scope, [found.id]))[found.id]
     refused = await _refused(screen, code)
     data = fleet.data_of(found, known)
-    lately = _refused_lately(refused, known.data_at)
     sim = await _sim(screen, code)
     return screen.show(
         "terminal.html",
@@ -89,10 +88,9 @@ async def terminal(
         hardware=await parts.find_hardware(conn, scope, code),
         may_see_sim=screen.may(Right.SIMS_READ),
         data=data,
-        finding=fleet.finding_of(found, data, known, refused_lately=lately),
+        diagnosis=await diagnosis.diagnose(conn, scope, code),
         presence=known,
         pauses=await presence.list_pauses(conn, scope, found.id),
-        refused_lately=lately,
         latest=latest_rows(profile, latest),
         metric=charted(profile, metric),
         ranges=RANGES,
@@ -141,14 +139,6 @@ async def _refused(screen: Screen, code: str) -> list[QuarantineItem] | None:
         screen.conn, screen.scope, Search(terminal=code), limit=_REFUSALS
     )
     return list(page.items)
-
-
-def _refused_lately(refused: list[QuarantineItem] | None, last_data_at: datetime | None) -> bool:
-    """Whether something was refused lately: after the last data, or within the last hour."""
-    since = datetime.now(UTC) - timedelta(hours=1)
-    if last_data_at is not None:
-        since = min(since, last_data_at)
-    return any(item.last_received_at >= since for item in refused or ())
 
 
 def latest_rows(profile: DeviceProfile, latest: dict[str, LatestValue]) -> list[LatestRow]:

@@ -1,0 +1,231 @@
+"""Why a terminal is silent: each verdict made true, what outweighs what, and who is told what."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+
+from telemetry.diagnosis import Verdict
+from telemetry.model import Reason
+from tests.api.conftest import asking
+from tests.api.test_sign_in import sign_in
+from tests.api.world import World, minutes_ago
+
+ICCID = "89860425102099341174"
+_SILENT_MINUTES = 60
+
+
+def diagnosis_of(code: str) -> str:
+    return f"/api/v1/terminals/{code}/diagnosis"
+
+
+def run(house: World, *statements: str, **values: Any) -> None:
+    """Make something so, as the superuser."""
+    given = {"meter": house.ids["METER-1"], "now": minutes_ago(0), "iccid": ICCID} | values
+    with psycopg.connect(house.database.superuser) as conn:
+        for statement in statements:
+            conn.execute(statement.encode(), given)
+
+
+def fell_silent(house: World, code: str, at: datetime) -> None:
+    """Its data stopped, and that was seen a while later."""
+    house.measured(code, "smart_meter", at, voltage_a=231.0)
+    run(
+        house,
+        "insert into telemetry.presence_change (time, terminal_id, fact, present) select"
+        " silent_since, terminal_id, 'data', false from telemetry.presence where terminal_id ="
+        " %(id)s",
+        id=house.ids[code],
+    )
+
+
+@pytest.fixture
+def quiet(house: World) -> World:
+    """METER-1, with a password that is older, was heard an hour ago; METER-2 reports."""
+    fell_silent(house, "METER-1", minutes_ago(_SILENT_MINUTES))
+    house.measured("METER-2", "smart_meter", minutes_ago(0), voltage_a=231.0)
+    run(
+        house,
+        "update telemetry.presence_clock set as_of = %(now)s",
+        "update registry.credential set created_at = %(issued)s where terminal_id = %(meter)s",
+        issued=minutes_ago(120),
+    )
+    return house
+
+
+def state(name: str) -> Callable[[World], None]:
+    return lambda house: run(
+        house, "update registry.terminal set state = %(state)s where id = %(meter)s", state=name
+    )
+
+
+def sim(change: str) -> Callable[[World], None]:
+    return lambda house: run(house, f"update registry.sim set {change} where iccid = %(iccid)s")
+
+
+def session(up: bool) -> Callable[[World], None]:
+    return lambda house: run(
+        house,
+        "update telemetry.presence set session_up = %(up)s, session_since = %(at)s"
+        " where terminal_id = %(meter)s",
+        up=up,
+        at=minutes_ago(30),
+    )
+
+
+def violated(how: str) -> Callable[[World], None]:
+    return lambda house: run(
+        house,
+        "insert into registry.binding (sim_id, mode, set_by)"
+        " select id, 'first_seen', 'user:ada' from registry.sim where iccid = %(iccid)s",
+        "update registry.binding set verdict = 'violated', violation = %(how)s",
+        how=how,
+    )
+
+
+def refused(reason: Reason) -> Callable[[World], None]:
+    return lambda house: (house.refused("METER-1", reason, b"{}"), None)[1]
+
+
+def wrong_apn(house: World) -> None:
+    sim("apn = 'cmiot'")(house)
+    run(
+        house,
+        "insert into telemetry.identity (terminal_id, apn, heard_at, said_at) values"
+        " (%(meter)s, 'cmnet', %(at)s, %(at)s)",
+        at=minutes_ago(61),
+    )
+
+
+def outage(house: World) -> None:
+    codes = [f"AROUND-{n}" for n in range(12)]
+    house.enrol(codes)
+    with psycopg.connect(house.database.superuser) as conn:
+        rows = conn.execute("select code, id from registry.terminal").fetchall()
+    around = World(house.database, house.keys, dict(rows))
+    for code in codes:
+        fell_silent(around, code, minutes_ago(_SILENT_MINUTES - 2))
+
+
+def asleep(house: World) -> None:
+    run(
+        house,
+        'update registry.profile set pauses = \'[{"after": "sleep", "until": "wake",'
+        ' "reason": "asleep", "expected_interval_seconds": null}]\''
+        " where code = 'smart_meter'",
+    )
+    house.happened("METER-1", minutes_ago(_SILENT_MINUTES), "sleep")
+
+
+MADE: dict[Verdict, Callable[[World], None]] = {
+    Verdict.SILENT: lambda house: None,
+    Verdict.RETIRED: state("retired"),
+    Verdict.ONLY_REGISTERED: state("registered"),
+    Verdict.ISOLATED: state("isolated"),
+    Verdict.MAINTENANCE: state("maintenance"),
+    Verdict.PLATFORM_FAULT: lambda house: run(
+        house, "update telemetry.presence_clock set as_of = %(at)s", at=minutes_ago(5)
+    ),
+    Verdict.PAUSED: asleep,
+    Verdict.SIM_CARRIES_NOTHING: sim("state = 'suspended'"),
+    Verdict.SIM_PERIOD_OVER: sim("state = 'testing', test_until = now() - interval '1 day'"),
+    Verdict.RIVAL_SIM: violated("rival_sim"),
+    Verdict.SEPARATION: violated("separation"),
+    Verdict.CLOCK_WRONG: refused(Reason.CLOCK),
+    Verdict.MESSAGES_REFUSED: refused(Reason.MALFORMED),
+    Verdict.WRONG_APN: wrong_apn,
+    Verdict.REGIONAL_OUTAGE: outage,
+    Verdict.CREDENTIAL_MISSING: lambda house: run(
+        house, "update registry.credential set revoked_at = now()"
+    ),
+    Verdict.CREDENTIAL_REPLACED: lambda house: run(
+        house, "update registry.credential set created_at = now()"
+    ),
+    Verdict.NEVER_CONNECTED: lambda house: run(
+        house, "delete from telemetry.presence where terminal_id = %(meter)s"
+    ),
+    Verdict.SESSION_WITHOUT_DATA: session(up=True),
+    Verdict.SESSION_LOST: session(up=False),
+    Verdict.WELL: lambda house: house.measured(
+        "METER-1", "smart_meter", minutes_ago(0), voltage_a=231.0
+    ),
+    Verdict.PARTLY_REFUSED: lambda house: (
+        MADE[Verdict.WELL](house),
+        MADE[Verdict.CLOCK_WRONG](house),
+    )[1],
+    Verdict.NOT_COUNTED: lambda house: (MADE[Verdict.WELL](house), state("testing")(house), None)[
+        2
+    ],
+}
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+async def test_each_verdict_is_given_where_it_is_true(
+    quiet: World, app: FastAPI, verdict: Verdict
+) -> None:
+    """With a sentence and what to do; the fact that it stands on is among the evidence."""
+    MADE[verdict](quiet)
+    async with asking(app, quiet.keys["admin"]) as client:
+        answer = await client.get(diagnosis_of("METER-1"))
+    found = answer.json()
+    assert (answer.status_code, found["verdict"]) == (200, verdict), found["evidence"]
+    assert found["detail"].endswith(".")
+    assert (found["next_step"] is None) == (verdict in {Verdict.WELL, Verdict.RETIRED})
+    assert {"state", "last_data", "session", "credential"} <= {e["fact"] for e in found["evidence"]}
+
+
+async def test_what_keeps_everything_away_comes_first(quiet: World, app: FastAPI) -> None:
+    """A suspended SIM before a lost session, a deaf platform before both, its state before all."""
+    verdicts = []
+    async with asking(app, quiet.keys["admin"]) as client:
+        for cause in (
+            Verdict.SESSION_LOST,
+            Verdict.MESSAGES_REFUSED,
+            Verdict.SIM_CARRIES_NOTHING,
+            Verdict.PLATFORM_FAULT,
+            Verdict.ISOLATED,
+        ):
+            MADE[cause](quiet)
+            verdicts.append((await client.get(diagnosis_of("METER-1"))).json()["verdict"])
+    assert verdicts == [
+        "session_lost", "messages_refused", "sim_carries_nothing", "platform_fault", "isolated",
+    ]  # fmt: skip
+
+
+async def test_what_is_not_theirs_is_no_evidence(quiet: World, app: FastAPI) -> None:
+    """An agent is not told of the SIM, and is told so; to others it is as if it were not there."""
+    sim("state = 'suspended'")(quiet)
+    async with asking(app, quiet.keys["agent"]) as client:
+        found = (await client.get(diagnosis_of("METER-1"))).json()
+    async with asking(app, quiet.keys["transit"]) as client:
+        foreign = await client.get(diagnosis_of("METER-1"))
+    assert found["verdict"] == "silent"
+    assert [e["value"] for e in found["evidence"] if e["fact"] == "not_yours"] == [
+        "sims.read", "quarantine.read",
+    ]  # fmt: skip
+    assert not {e["fact"] for e in found["evidence"]} & {"sim_state", "apn", "apn_heard"}
+    assert (foreign.status_code, foreign.json()["code"]) == (404, "terminal_not_found")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.SIM_CARRIES_NOTHING, Verdict.NEVER_CONNECTED])
+async def test_the_console_says_it_with_its_evidence(
+    quiet: World, app: FastAPI, verdict: Verdict
+) -> None:
+    """On the terminal's page, in the reader's language."""
+    MADE[verdict](quiet)
+    async with asking(app) as client:
+        await sign_in(client)
+        english = (await client.get("/terminals/METER-1")).text
+        client.cookies.set("muster_language", "zh")
+        chinese = (await client.get("/terminals/METER-1")).text
+    said = {
+        Verdict.SIM_CARRIES_NOTHING: ("Its SIM carries no data", "不能承载数据"),
+        Verdict.NEVER_CONNECTED: ("./muster publish METER-1", "./muster publish METER-1"),
+    }[verdict]
+    assert said[0] in english
+    assert "Evidence" in english
+    assert said[1] in chinese
+    assert "依据" in chinese
