@@ -2,6 +2,7 @@
 
 import re
 
+import psycopg
 from fastapi import FastAPI
 
 from api.app import create_app
