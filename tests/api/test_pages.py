@@ -106,7 +106,7 @@ async def test_a_terminals_page_says_what_to_do_next(house: World, app: FastAPI)
         "METER-1": "This terminal reports as expec",
         "METER-2": "Nothing has arrived from this ",
         "METER-3": "This terminal may not connect ",
-        "BUS-1": "It is silent, and nothing on r",
+        "BUS-1": "It got a new password after it",
         "OLD-1": "This terminal is retired: it m",
         "METER-1 refused": "Data arrives, but some of what",
     }
