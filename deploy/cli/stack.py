@@ -42,7 +42,10 @@ class NotRunning(Refused):
 def up(
     home: HomeOption = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is up.")] = False,
-    fleet: Annotated[int, typer.Option(min=0, help="Simulated terminals.")] = 200,
+    fleet: Annotated[
+        int | None,
+        typer.Option(min=0, help="Simulated terminals; 200 at first, then as many as there were."),
+    ] = None,
     no_fleet: Annotated[bool, typer.Option("--no-fleet", help="No simulator.")] = False,
     listen: Annotated[
         str | None, typer.Option(help="Console on this HOST:PORT; with TLS if not loopback.")
@@ -71,11 +74,19 @@ def up(
     from deploy.embedded.stack import Plan, Stack  # slow: only for who becomes the supervisor
 
     logs.configure(chosen, "supervisor")
-    plan = Plan(chosen, 0 if no_fleet else fleet, console, broker, certified)
+    plan = Plan(chosen, 0 if no_fleet else fleet_of(place, fleet), console, broker, certified)
     with place.hold():
         stack = Stack(place, plan, Progress(), _say)
         stack.run(lambda state: None if silent else _announce(place, state, stop="Ctrl-C"))
     _say("stopped")
+
+
+def fleet_of(place: Home, asked: int | None) -> int:
+    """How many terminals are simulated: as asked, else as before, else 200."""
+    known = place.path / "fleet.jsonl"
+    if asked is None and known.exists():
+        return len(known.read_text("utf-8").splitlines())
+    return 200 if asked is None else asked
 
 
 @app.command()
