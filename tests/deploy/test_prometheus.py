@@ -50,6 +50,8 @@ def test_the_configurations_load(tools: CheckTools, tmp_path: Path) -> None:
     told = said(tools.promtool, "check", "config", copy / "prometheus.yml")
     assert f"SUCCESS: {len(RULES)} rule files found" in told
     assert all(f"{file.name}\n  SUCCESS" in told for file in RULES)
+    of_compose = SHIPPED.parent / "compose" / "prometheus.yml"
+    assert "SUCCESS" in said(tools.promtool, "check", "config", "--syntax-only", of_compose)
     assert "SUCCESS" in said(tools.amtool, "check-config", SHIPPED / "alertmanager.yml")
 
 

@@ -130,10 +130,12 @@ async def test_an_alert_arrives_and_is_over(house: World, app: FastAPI, tmp_path
     found = f"http://127.0.0.1:{at}/api/v1/"
 
     def asked(what: str, **query: str) -> Any:
+        """What Prometheus answers; nothing while it starts."""
         try:
-            return httpx.get(found + what, params=query, timeout=10).json()["data"]
+            answer = httpx.get(found + what, params=query, timeout=10)
         except httpx.TransportError:
             return {}
+        return answer.json()["data"] if answer.is_success else {}
 
     def value(query: str) -> list[float]:
         return [float(one["value"][1]) for one in asked("query", query=query).get("result", [])]
