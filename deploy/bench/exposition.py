@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from api import exposition
 from deploy.bench import ingest
-from deploy.bench.figures import Figure, figures
+from deploy.bench.figures import Figure, Row, figures
 from deploy.bench.processes import Child, RoundFailed, cpu_seconds, resident_megabytes
 from deploy.bench.serving import HOST, serving
 from deploy.bench.stand import PROFILE, Stand, built
@@ -286,7 +286,7 @@ def _scraping(port: int, secret: str, size: int) -> Iterator[None]:
 
 
 def _figures(written: dict[str, list[float]], scraped: Sequence[dict[str, Any]]) -> list[Figure]:
-    rows = [
+    rows: list[Row] = [
         ("P9", "prometheus_client / ours", ">=", 10.0, written["prometheus_client"],
          written["ours"]),
         *(
