@@ -46,6 +46,7 @@ from api.routes import (
     packages,
     presence,
     profiles,
+    prometheus,
     quarantine,
     regions,
     rules,
@@ -60,6 +61,7 @@ from api.routes import (
     transfers,
     users,
 )
+from api.scrapes import Scrapes
 from api.throttle import Devices, Throttle
 from api.uploads import Uploads
 from api.witness import Attempts, Witness
@@ -74,7 +76,7 @@ log = get_logger(__name__)
 _NOUNS = (regions, tiers, packages, group_clients, client_files, standpoints, assignments, book,
           profiles, decoding, search, terminals, lives, certificates, collections, sims, bindings,
           transfers, telemetry, fleet_series, fleet_latest, exports, live, completeness, presence,
-          quarantine, supervision, alarms, rules, sessions, me, users, api_keys, audit,
+          quarantine, supervision, alarms, rules, prometheus, sessions, me, users, api_keys, audit,
           imports)  # fmt: skip
 
 
@@ -117,6 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.broker_door = BrokerDoor(settings, app.state.limits, app.state.metrics)
     app.state.live = Hub(settings, app.state.rules, app.state.metrics)
     app.state.attempts = Attempts()
+    app.state.scrapes = Scrapes()
     app.state.uploads = Uploads()
     app.state.renderer = Renderer.prepare(assets.load())
     secret = settings.secret_key.get_secret_value().encode() if settings.secret_key else None

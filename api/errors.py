@@ -53,6 +53,13 @@ class StreamsFull(Unavailable):
     remedy = "Try again in a moment, or read with /api/v1/telemetry/latest meanwhile."
 
 
+class ScrapesFull(Unavailable):
+    """Too many scrapes of group clients wait for their turn."""
+
+    code = "scrapes_full"
+    remedy = "Scrape less often, or spread the targets over more API processes."
+
+
 class Stopping(Unavailable):
     """This process stops."""
 

@@ -208,7 +208,7 @@ class TierChange(Body):
         None, ge=1, le=100_000, description="Kept for alarms, which are not yet there."
     )
     series_cap: int | None = Field(
-        None, ge=0, le=2**31 - 1, description="Kept for metrics of clients, not yet there."
+        None, ge=0, le=2**31 - 1, description="Series that a scrape of a client may have."
     )
     exports_per_day: int | None = Field(
         None, ge=0, le=2**31 - 1, description="Of all its people and keys; null: no limit."
@@ -255,7 +255,7 @@ class TierAnswer(Answer):
     file_policy: FilePolicy
     verification_days: int = Field(description="For how long a file is verified.")
     alarm_response_minutes: int | None = Field(description="Not yet acting.")
-    series_cap: int | None = Field(description="Not yet acting.")
+    series_cap: int | None = Field(description="Of a scrape; null: as many as any may have.")
     exports_per_day: int | None = Field(description="Of all its people and keys.")
     export_bytes_per_day: int | None = Field(description="Null is no limit of its own.")
     trial_days: int | None = Field(examples=[90], description="Null: it is for good.")

@@ -12,10 +12,10 @@ ROLES = {"postgres": "postgres", "bridge": "muster_bridge", "jobs": "muster_jobs
 
 
 def main() -> None:
-    """Write `secrets/*` (0600) and make `accounts/`, `broker/` and `spool/` (0700)."""
-    for name in ("secrets", "accounts", "broker", "spool"):
+    """Write `secrets/*` (0600) and make the folders that the services keep things in (0700)."""
+    for name in ("secrets", "accounts", "broker", "spool", "metrics", "grafana"):
         (HERE / name).mkdir(mode=0o700, exist_ok=True)
-    for name in ("admin", "broker", "secret_key"):
+    for name in ("admin", "broker", "secret_key", "grafana", "muster_inspect"):
         keep(name, secrets.token_urlsafe(24))
     for short, role in ROLES.items():
         word = keep(role, secrets.token_urlsafe(24))

@@ -1,4 +1,4 @@
-"""What the tests need and the platform does not: a headless Chromium, Chinese fonts, promtool.
+"""What the tests need and the platform does not: Chromium, Chinese fonts, promtool, Alertmanager.
 
 Unpacked into the cache like the servers: nothing is installed, no root is needed.
 """
@@ -38,6 +38,7 @@ class CheckTools:
     chromium: Path
     promtool: Path
     amtool: Path
+    alertmanager: Path
     beside: Path  # libraries that the tests' own programs may miss on a bare machine
 
     def environment(self) -> dict[str, str]:
@@ -54,7 +55,11 @@ def ensure(cache: Path | None = None, progress: Progress | None = None) -> Check
 def _tools(root: Path) -> CheckTools:
     programs = root / "usr/bin"
     return CheckTools(
-        root / "chromium", programs / "promtool", programs / "amtool", root / "beside"
+        root / "chromium",
+        programs / "promtool",
+        programs / "amtool",
+        programs / "prometheus-alertmanager",
+        root / "beside",
     )
 
 
@@ -79,7 +84,7 @@ def _finish(root: Path) -> None:
         "utf-8",
     )
     tools.chromium.chmod(0o755)
-    for program in (tools.chromium, tools.promtool, tools.amtool):
+    for program in (tools.chromium, tools.promtool, tools.amtool, tools.alertmanager):
         done = subprocess.run(
             [program, "--version"], capture_output=True, text=True, check=False, timeout=60
         )

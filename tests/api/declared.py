@@ -11,6 +11,7 @@ from tests.api import (
     declared_files,
     declared_lives,
     declared_measured,
+    declared_prometheus,
     declared_serving,
 )
 from tests.api.asks import OPEN, Ask, Kind
@@ -162,6 +163,7 @@ ROUTES: tuple[Ask, ...] = (
     Ask(f"GET {_SAID}/telemetry?step=60&{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     *declared_measured.MEASURED,
     *declared_alarms.ALARMED,
+    *declared_prometheus.SCRAPED,
     Ask(f"GET {_SAID}/events?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/events?format=csv&{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/presence", Right.TELEMETRY_READ, TERMINAL),

@@ -18,9 +18,10 @@ def accepted(*command: str | Path) -> str:
     return done.stdout
 
 
-def test_the_compose_file_keeps_to_the_schema() -> None:
-    """The compose specification's own schema accepts it, and so does yamllint."""
-    file = COMPOSE / "compose.yaml"
+@pytest.mark.parametrize("name", ["compose.yaml", "watch.yaml"])
+def test_the_compose_files_keep_to_the_schema(name: str) -> None:
+    """The compose specification's own schema accepts them, and so does yamllint."""
+    file = COMPOSE / name
     accepted(TOOLS / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", file)
     accepted(TOOLS / "yamllint", "--strict", "-c", COMPOSE / ".yamllint", file)
 
@@ -41,10 +42,11 @@ def test_secrets_are_random_private_and_kept(tmp_path: Path) -> None:
 
     named = {
         line.split("./secrets/")[1].rstrip("}\n ")
-        for line in (COMPOSE / "compose.yaml").read_text().splitlines()
-        if "./secrets/" in line
+        for file in ("compose.yaml", "watch.yaml")
+        for line in (COMPOSE / file).read_text().splitlines()
+        if "{file: ./secrets/" in line
     }
-    assert named == set(first)
+    assert named == {*first, "scraper"}  # a key, which is issued
     assert {p.name: p.read_text() for p in (tmp_path / "secrets").iterdir()} == first
     assert {p.stat().st_mode & 0o777 for p in (tmp_path / "secrets").iterdir()} == {0o600}
     assert len(set(first.values())) == len(first)

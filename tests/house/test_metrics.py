@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from api.exposition import AGGREGATES, FAMILIES
 from api.metrics import ApiMetrics
 from broker_bridge.metrics import BridgeMetrics
 from deploy.jobs.gauges import Gauges
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
+OF_CLIENTS = PAGE.with_name("client-metrics.md")
 FORBIDDEN = {"terminal", "client", "group_client", "imei", "iccid", "imsi", "user", "topic"}
 
 
@@ -60,3 +62,19 @@ def test_no_label_names_a_terminal_or_anybody() -> None:
 
     assert "sector" in labels
     assert labels & FORBIDDEN == set()
+
+
+def test_series_of_clients_are_documented_as_they_are() -> None:
+    """Each family has a line with its meaning, and no line is of one that is none."""
+    lines = [
+        line for line in OF_CLIENTS.read_text("utf-8").splitlines() if line.startswith("| `muster_")
+    ]
+    lacking = [
+        name
+        for name, meaning in FAMILIES.items()
+        if not any(re.match(rf"\| `{name}[{{`]", line) and meaning in line for line in lines)
+    ]
+    documented = {name for line in lines for name in re.findall(r"`(muster_[a-z_]+)", line)}
+
+    assert lacking == []
+    assert documented == {*FAMILIES, *AGGREGATES, "muster_reading_"}
