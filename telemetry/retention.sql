@@ -26,5 +26,5 @@ select telemetry.measure_storage(%(profile_id)s);
 -- What readings take, by profile, as it was last measured.
 select p.code as profile, p.raw_days, p.rollup_days, s.kept_days, s.measured_at, s.raw_bytes, s.compressed_bytes, s.rollup_bytes, s.raw_chunks,
     s.compressed_chunks, s.held_chunks, s.raw_since, s.next_drop_at, s.dropped_at, s.dropped_until
-from registry.profile p join telemetry.storage s on s.profile_id = p.id
+from registry.profile p join telemetry.profile_storage s on s.profile_id = p.id
 where %(everything)s and s.measured_at is not null order by p.code;

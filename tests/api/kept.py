@@ -14,7 +14,7 @@ _PLACED = """insert into registry.legal_hold (id, terminal_id, reason, reference
     overriding system value
     select 4000001, id, 'a secret dispute', 'a secret case', 'user:x'
     from registry.terminal where code = 'HOME-01'"""
-_MEASURED = """insert into telemetry.storage (profile_id, measured_at)
+_MEASURED = """insert into telemetry.profile_storage (profile_id, measured_at)
     select id, now() from registry.profile where code = 'smart_meter'"""
 
 

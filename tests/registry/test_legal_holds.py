@@ -7,6 +7,7 @@ import pytest
 from foundation.database import Pool, transaction
 from registry import legal_holds
 from registry.errors import TerminalNotFound
+from registry.imports import files
 from registry.legal_hold_model import (
     LegalHold,
     LegalHoldInvalid,
@@ -17,6 +18,7 @@ from registry.legal_hold_model import (
 from registry.scope import RightMissing, Scope
 from tests.conftest import Database
 from tests.country import everything, register
+from tests.registry.imports_ground import applied, terminals_file, worked
 from tests.registry.transferring import People
 from tests.telemetry.ground import read
 
@@ -124,3 +126,17 @@ async def test_holds_are_paged_the_newest_first(pool: Pool) -> None:
     some = [[hold.id for hold in page.items] for page in pages]
     assert met == numbers[::-1]
     assert some == [[numbers[1]], [numbers[2], numbers[0]]]
+
+
+async def test_what_is_held_is_not_taken_off_the_roll_again(database: Database, pool: Pool) -> None:
+    """The undo of a file keeps the terminal, and tells no more than that it was changed."""
+    number = (await applied(pool, database, terminals_file(1, 2))).id
+    await place(pool, terminal="m-000001")
+    async with transaction(pool, everything.settings()) as conn:
+        await files.undo(conn, everything, number)
+    await worked(database)
+    assert read(database, "select code from registry.terminal") == [{"code": "m-000001"}]
+    assert read(database, "select kept from registry.import_made order by row") == [
+        {"kept": "changed"},
+        {"kept": None},
+    ]

@@ -1,11 +1,12 @@
 """Old chunks compressed where the edition can: late rows, merges, roll-ups and drops as ever."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from foundation.database import Connection
 from registry import profiles
-from registry.model import DeviceProfile
+from registry.model import DeviceProfile, ProfileId
 from telemetry import retention
 from telemetry.retention import Storage, Tended
 from telemetry.sight import unix_us
@@ -27,6 +28,8 @@ from tests.telemetry.ground import (
 from tests.telemetry.rolling import roll_up
 from tests.telemetry.test_rollups import assert_rolled
 
+Act = Callable[[Connection, ProfileId, str], Awaitable[Tended]]
+
 NOW = datetime.now(UTC)
 _MINUTE_US = 60_000_000
 _DAY_US = 24 * 60 * _MINUTE_US
@@ -46,13 +49,11 @@ def readings(first: int = 0, last: int = 240) -> list[Reading]:
     ]  # fmt: skip
 
 
-async def tend(database: Database, what: str = "compress_next") -> Tended:
+async def tend(database: Database, act: Act = retention.compress_next) -> Tended:
     """One turn of the job on the only profile."""
     async with connected(database.jobs) as conn:
         [(profile_id, code)] = (await retention.list_profiles(conn)).items()
-        act = getattr(retention, what)
-        done: Tended = await act(conn, profile_id, code)
-        return done
+        return await act(conn, profile_id, code)
 
 
 async def measured(database: Database) -> Storage:
@@ -104,7 +105,8 @@ async def test_late_rows_and_merges_go_into_a_compressed_chunk(
         late = readings(240, 250)
         assert (await store(writer, rows_of(more, late))).inserted.all()
         twice = await store(writer, rows_of(more, readings()))
-        assert (twice.inserted.any(), twice.added, twice.conflicts) == (False, {}, {})
+        assert not twice.inserted.any()
+        assert (twice.added, twice.conflicts) == ({}, {})
         merged = await store(
             writer,
             rows_of(more, [
@@ -154,7 +156,7 @@ async def test_compressed_chunks_are_dropped_as_others(licensed_database: Databa
     defined = await compressed(licensed_database, readings())
     async with connected(licensed_database.api) as conn:
         await profiles.change(conn, SYSTEM, "every_kind", raw_days=60)
-    assert await tend(licensed_database, "drop_next") == Tended(1, 0, 0)
+    assert await tend(licensed_database, retention.drop_next) == Tended(1, 0, 0)
     assert [time for _, time, _ in read_table(licensed_database, defined)] == [unix_us(NOW)]
     [row] = read(licensed_database, 'select sum("#readings") as n from rolled.every_kind_hourly')
     assert row == {"n": len(readings()) + 1}

@@ -133,9 +133,7 @@ async def test_a_hold_and_a_drop_at_once_wait_for_each_other(
     """What is dropped was not held when it was; what is held first is not dropped."""
     await keep(pool, raw_days=60)
     async with connected(database.jobs) as conn:
-        [profile_id] = [
-            k for k, code in (await retention.list_profiles(conn)).items() if code == "meter"
-        ]
+        [profile_id] = await retention.list_profiles(conn)
         assert (await retention.drop_next(conn, profile_id, "meter")).readings == 1
         placing = asyncio.create_task(hold(pool, profile="meter"))
         await asyncio.sleep(0.3)

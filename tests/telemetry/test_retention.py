@@ -21,13 +21,11 @@ NOW = datetime.now(UTC)
 OLDEST_DAYS, OLD_DAYS, RECENT_DAYS = 1000, 100, 40
 
 
-async def tend(database: Database, what: str = "drop_next") -> Tended:
-    """One turn of the job on the only profile with readings."""
+async def tend(database: Database) -> Tended:
+    """One turn of the job on the only profile."""
     async with connected(database.jobs) as conn:
-        [(profile_id, code)] = [
-            item for item in (await retention.list_profiles(conn)).items() if item[1] == "meter"
-        ]
-        return await getattr(retention, what)(conn, profile_id, code)
+        [(profile_id, code)] = (await retention.list_profiles(conn)).items()
+        return await retention.drop_next(conn, profile_id, code)
 
 
 async def measured(database: Database) -> Storage:

@@ -1,6 +1,7 @@
 """Device profiles: what terminals measure, how they say it, and how to read it."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -14,6 +15,7 @@ from registry import profiles
 from registry.model import DeviceProfile, Metric, MetricType
 from registry.scope import Right
 from telemetry import retention
+from telemetry.retention import Storage
 
 OnScreen = Annotated[Screen, Shows(Right.PROFILES_READ)]
 Defining = Annotated[Screen, Shows(Right.PROFILES_DEFINE)]
@@ -28,7 +30,7 @@ _SAMPLE_METRICS = 4
 async def list_profiles(screen: OnScreen) -> Response:
     """Every profile."""
     listed = await profiles.list_all(screen.conn, screen.scope)
-    storage = ()
+    storage: Sequence[Storage] = ()
     if screen.may(Right.STORAGE_READ):
         storage = await retention.list_storage(screen.conn, screen.scope)
     return screen.show("profiles.html", profiles=listed, storage=storage)

@@ -34,7 +34,7 @@ create index legal_hold_profile on registry.legal_hold (profile_id);
 -- What the readings of a profile take, as it was last measured, and what was dropped of them. `raw_since` is the beginning of the
 -- oldest chunk of raw readings, `kept_days` how long they are kept in effect (null: for ever), and `next_drop_at` when the oldest
 -- one that no hold keeps may go; `held_chunks` are those that would have gone but for a hold.
-create table telemetry.storage (
+create table telemetry.profile_storage (
     profile_id int4 primary key,
     measured_at timestamptz,
     raw_bytes int8 not null default 0,

@@ -7,11 +7,11 @@ begin
         using ((select registry.scope_everything())) with check ((select registry.scope_everything()));
     drop policy if exists everybody on registry.legal_hold;
     create policy everybody on registry.legal_hold to muster_owner, muster_inspect using (true);
-    alter table telemetry.storage enable row level security, force row level security;
-    drop policy if exists headquarters on telemetry.storage;
-    create policy headquarters on telemetry.storage to muster_api using ((select registry.scope_everything()));
-    drop policy if exists everybody on telemetry.storage;
-    create policy everybody on telemetry.storage to muster_owner, muster_jobs, muster_inspect using (true);
+    alter table telemetry.profile_storage enable row level security, force row level security;
+    drop policy if exists headquarters on telemetry.profile_storage;
+    create policy headquarters on telemetry.profile_storage to muster_api using ((select registry.scope_everything()));
+    drop policy if exists everybody on telemetry.profile_storage;
+    create policy everybody on telemetry.profile_storage to muster_owner, muster_jobs, muster_inspect using (true);
     perform registry.audit_changes('registry.legal_hold', 'r.reference', part => 'coalesce(c.code, t.code, p.code)',
         joined => 'left join registry.group_client c on c.id = r.group_client_id left join registry.terminal t on t.id = r.terminal_id
             left join registry.profile p on p.id = r.profile_id');
@@ -20,7 +20,7 @@ $policies$;
 grant select, insert on registry.legal_hold to muster_api;
 grant update (version, lifted_at, lifted_by, lift_reason) on registry.legal_hold to muster_api;
 grant select on registry.legal_hold to muster_inspect;
-grant select on telemetry.storage to muster_api, muster_jobs, muster_inspect;
+grant select on telemetry.profile_storage to muster_api, muster_jobs, muster_inspect;
 
 -- Whether something that a profile measured between two instants is under a legal hold.
 create or replace function registry.is_held(wanted_profile_id int4, since timestamptz, until timestamptz) returns boolean
@@ -62,6 +62,14 @@ begin atomic
 end;
 grant execute on function registry.terminal_is_held(int4, timestamptz) to muster_jobs;
 
+-- Whether a client or a terminal is, or was, under a legal hold of its own: it stays on the roll then.
+create or replace function registry.has_legal_hold(wanted_client_id int4, wanted_terminal_id int4) returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select exists (select from registry.legal_hold h where h.group_client_id = wanted_client_id or h.terminal_id = wanted_terminal_id);
+end;
+grant execute on function registry.has_legal_hold(int4, int4) to muster_jobs;
+
 -- For how many days what a profile measures is kept: its own, or as far as the tier of anybody reaches who owns, or owned, such
 -- a terminal, or is above who does. Null is for ever.
 create or replace function registry.kept_days(wanted_profile_id int4, own_days int4) returns int4
@@ -91,7 +99,7 @@ begin atomic
     values (0, registry.acting(), registry.acting_scope(), what || '.drop', 'done', nullif(current_setting('muster.request', true), ''),
         nullif(current_setting('muster.source', true), ''), array[profile.code], 1,
         json_build_array(json_build_object('key', profile.code, 'part', null, 'before', json_build_object('since', since, 'until', until))));
-    insert into telemetry.storage as s (profile_id, dropped_at, dropped_until)
+    insert into telemetry.profile_storage as s (profile_id, dropped_at, dropped_until)
     select profile.id, now(), tell_dropped.until where what = 'readings'
     on conflict (profile_id) do update set dropped_at = now(), dropped_until = greatest(s.dropped_until, excluded.dropped_until);
 end;
@@ -164,7 +172,7 @@ language sql security definer set search_path = pg_catalog, pg_temp
 begin atomic
     select telemetry.forget_raw(p.id, now() - make_interval(days => registry.kept_days(p.id, p.raw_days)), 1),
         telemetry.forget_rollups(p.id, now() - make_interval(days => registry.kept_days(p.id, p.rollup_days)), 1)
-    from registry.profile p where p.id = wanted_profile_id;
+    from registry.profile p where p.id = wanted_profile_id and p.raw_days is not null;
 end;
 
 -- Compress the oldest chunk of raw readings that nothing is expected to come into any more and that is not compressed, or not
@@ -203,7 +211,7 @@ end $$;
 create or replace function telemetry.measure_storage(wanted_profile_id int4) returns void
 language sql security definer set search_path = pg_catalog, pg_temp
 begin atomic
-    insert into telemetry.storage as s (profile_id, measured_at, raw_bytes, compressed_bytes, rollup_bytes, raw_chunks, compressed_chunks,
+    insert into telemetry.profile_storage as s (profile_id, measured_at, raw_bytes, compressed_bytes, rollup_bytes, raw_chunks, compressed_chunks,
         held_chunks, raw_since, kept_days, next_drop_at)
     select p.id, now(), coalesce(sum(c.bytes) filter (where c.raw), 0), coalesce(sum(c.compressed_bytes) filter (where c.raw), 0),
         coalesce(sum(c.bytes) filter (where not c.raw), 0), count(*) filter (where c.raw), count(*) filter (where c.raw and c.is_compressed),
