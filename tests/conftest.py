@@ -141,19 +141,22 @@ def copy_of(cluster: Cluster, template: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def licensed_database() -> Iterator[Database]:
-    """A fresh database on the server of MUSTER_TEST_TSL_URL, whose edition compresses.
-
-    The address is a superuser's; passwords of Muster's roles on that server are set anew.
-    """
+def licensed_server() -> str:
+    """A superuser's address on a server whose edition of TimescaleDB compresses."""
     address = os.environ.get("MUSTER_TEST_TSL_URL")
     if not address:
         pytest.skip("MUSTER_TEST_TSL_URL names no server of TimescaleDB's licensed edition.")
+    return address
+
+
+@pytest.fixture
+def licensed_database(licensed_server: str) -> Iterator[Database]:
+    """A fresh database there; the passwords of Muster's roles on that server are set anew."""
     name, password = f"muster_{secrets.token_hex(6)}", secrets.token_hex(16)
-    with psycopg.connect(address, autocommit=True) as conn:
+    with psycopg.connect(licensed_server, autocommit=True) as conn:
         conn.execute(f"create database {name} template template0")
         try:
-            superuser = make_conninfo(address, dbname=name)
+            superuser = make_conninfo(licensed_server, dbname=name)
             migrate(superuser)
             for role in LOGINS:
                 conn.execute(f"alter role {role} login password '{password}'")

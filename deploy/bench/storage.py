@@ -1,9 +1,10 @@
 """`muster bench storage`: bytes a message on disk, plain and compressed (P10), on a given server.
 
-Terminals report every minute, each at its own jittered time, the noise of four metrics, in the
-order in which it would arrive; once as plain doubles, once with `decimals`. It is old enough for
-the jobs to compress it, as they do; every reading is read back and compared with what it was. Then
-late readings and repeated ones come into what is compressed.
+Terminals report every minute, each in a second of its own and at any millisecond of that, noise
+over the whole range of four metrics, in the order in which it would arrive; once as plain doubles,
+once with `decimals`. It is old enough for the jobs to compress it, as they do; every reading is read
+back and compared with what it was. Then late readings, and the same again, come into what is
+compressed.
 """
 
 import asyncio
@@ -193,12 +194,14 @@ class _Minutes:
         self._profile = profile
         self._ids = np.arange(1, terminals + 1, dtype=np.int32)
         self._dice = np.random.default_rng(1)
+        self._seconds = self._dice.integers(0, 58, terminals)
 
     def rows(self, begin_us: int, minutes: int) -> Rows:
-        """A message of each terminal in each minute, at a millisecond of its own."""
+        """A message of each terminal in each minute, within a second of its own."""
         ids = np.repeat(self._ids, minutes)
         times = np.tile(begin_us + np.arange(minutes, dtype=np.int64) * _MINUTE_US, len(self._ids))
-        times += self._dice.integers(0, 59_000, len(ids)) * 1000
+        times += np.repeat(self._seconds, minutes) * 1_000_000
+        times += self._dice.integers(0, 1000, len(ids)) * 1000
         present = np.ones(len(ids), np.bool_)
         columns = {}
         for metric, gauge in zip(self._profile.metrics, GAUGES, strict=True):

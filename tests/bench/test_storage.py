@@ -1,7 +1,5 @@
 """The benchmark of storage reads back everything that it had compressed."""
 
-import os
-
 import pytest
 
 from deploy.bench import storage
@@ -10,13 +8,9 @@ from deploy.embedded.postgres import Cluster
 
 
 @pytest.mark.timeout(900)
-def test_what_is_compressed_is_smaller_and_read_as_it_was() -> None:
+def test_what_is_compressed_is_smaller_and_read_as_it_was(licensed_server: str) -> None:
     """Both ways of keeping numbers, and what comes late and again."""
-    server = os.environ.get("MUSTER_TEST_TSL_URL")
-    if not server:
-        pytest.skip("MUSTER_TEST_TSL_URL names no server of TimescaleDB's licensed edition.")
-
-    result = storage.run(Plan(terminals=50, hours=4, late=500), server, lambda _: None)
+    result = storage.run(Plan(terminals=50, hours=4, late=50), licensed_server, lambda _: None)
 
     assert result["wrong"] == []
     for one in result["profiles"].values():
