@@ -2,8 +2,8 @@
 
 Terminals report every minute, each in a second of its own and at any millisecond of that, noise
 over the whole range of four metrics, in the order in which it would arrive; once as plain doubles,
-once with `decimals`. It is old enough for the jobs to compress it, as they do; every reading is read
-back and compared with what it was. Then late readings, and the same again, come into what is
+once with `decimals`. It is old enough for the jobs to compress it, as they do; every reading is
+read back and compared with what it was. Then late readings, and the same again, come into what is
 compressed.
 """
 

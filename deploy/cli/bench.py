@@ -68,7 +68,7 @@ def ingest(
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
 ) -> None:
-    """P1, P2, P4 and the plain half of P10: durable ingest, and what it is measured against."""
+    """P1, P2, P4 and the plain figure of P10: durable ingest, and what it is measured against."""
     plan = ingest_bench.Plan(
         rounds=rounds,
         messages=messages,
