@@ -40,6 +40,7 @@ from api.routes import (
     group_clients,
     health,
     imports,
+    legal_holds,
     live,
     lives,
     me,
@@ -54,6 +55,7 @@ from api.routes import (
     sessions,
     sims,
     standpoints,
+    storage,
     supervision,
     telemetry,
     terminals,
@@ -74,10 +76,10 @@ from registry.rules import Rules
 log = get_logger(__name__)
 
 _NOUNS = (regions, tiers, packages, group_clients, client_files, standpoints, assignments, book,
-          profiles, decoding, search, terminals, lives, certificates, collections, sims, bindings,
-          transfers, telemetry, fleet_series, fleet_latest, exports, live, completeness, presence,
-          quarantine, supervision, alarms, rules, prometheus, sessions, me, users, api_keys, audit,
-          imports)  # fmt: skip
+          profiles, storage, decoding, search, terminals, lives, certificates, collections, sims,
+          bindings, transfers, telemetry, fleet_series, fleet_latest, exports, live, completeness,
+          presence, quarantine, supervision, alarms, rules, prometheus, sessions, me, users,
+          api_keys, audit, imports, legal_holds)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

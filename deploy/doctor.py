@@ -129,6 +129,7 @@ def _server(conn: psycopg.Connection[Any]) -> Iterator[Finding]:
     if extension:
         said = f"PostgreSQL {version} with TimescaleDB {extension} ({edition} edition)."
         yield Finding("database", Verdict.OK, said)
+        yield _edition(conn, edition)
     else:
         yield Finding(
             "database",
@@ -143,6 +144,25 @@ def _server(conn: psycopg.Connection[Any]) -> Iterator[Finding]:
             f"max_locks_per_transaction is {locks}, too small for tables of many chunks.",
             f"Set it to {_LEAST_LOCKS} and restart PostgreSQL.",
         )
+
+
+def _edition(conn: psycopg.Connection[Any], edition: str) -> Finding:
+    """What the edition of TimescaleDB can do for us, and what it cannot."""
+    if edition == "timescale":
+        said = "Old readings are compressed, by the jobs."
+        return Finding("edition", Verdict.OK, said)
+    row = conn.execute(
+        "select count(*) from timescaledb_information.chunks where is_compressed"
+    ).fetchone()
+    if row is not None and row[0]:
+        return Finding(
+            "edition",
+            Verdict.BAD,
+            f"{row[0]} chunks are compressed, which the {edition} edition cannot read.",
+            "Run the server with timescaledb.license = 'timescale' again.",
+        )
+    said = f"The {edition} edition does not compress: old readings keep their whole size."
+    return Finding("edition", Verdict.OK, said)
 
 
 def _schema(conn: psycopg.Connection[Any]) -> Finding:

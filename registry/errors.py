@@ -212,6 +212,13 @@ class ProfileNameReserved(Invalid):
     code = "profile_name_reserved"
 
 
+class RetentionInvalid(Invalid):
+    """Readings are kept for 1 to 36,500 days or for ever, their roll-ups as long or longer."""
+
+    code = "retention_invalid"
+    remedy = "Give more days for roll-ups, or none for both."
+
+
 class PasswordTooShort(Invalid):
     """A password needs 12 characters or more, and at most 256 bytes."""
 
@@ -348,6 +355,9 @@ _REFUSALS: dict[str, type[MusterError]] = {
     "one_owner_at_each_moment": OwnershipBroken,
     "profile_code_is_not_reserved": ProfileNameReserved,
     "profile_code_is_unique": ProfileCodeTaken,
+    "raw_days_are_sane": RetentionInvalid,
+    "rollup_days_are_sane": RetentionInvalid,
+    "rollups_outlive_raw_readings": RetentionInvalid,
     "sim_is_in_one_terminal_at_a_time": SimIsElsewhere,
     "sim_is_installed_once_at_a_time": SimIsElsewhere,
     "terminal_code_is_unique": TerminalCodeTaken,

@@ -87,8 +87,8 @@ UNDEFINED_PROFILE = ProfileId(0)
 class DeviceProfile:
     """What a kind of terminal measures, how it says it, and how often; `version` counts from 1.
 
-    `code` is the name of the profile's table; `codec_options` are those of `codecs.CODECS`. A
-    reading is accepted from `clock_back_seconds` before our clock to `clock_ahead_seconds` after.
+    `code` names its table, `codec_options` are those of `codecs.CODECS`. A reading is accepted from
+    `clock_back_seconds` before our clock to `clock_ahead_seconds` after; None days are for ever.
     """
 
     id: ProfileId
@@ -102,6 +102,8 @@ class DeviceProfile:
     clock_back_seconds: int = 2_592_000
     clock_ahead_seconds: int = 600
     chunk_days: int = 7
+    raw_days: int | None = None
+    rollup_days: int | None = None
     metrics: tuple[Metric, ...]
     pauses: tuple[Pause, ...] = ()
     version: int = 1

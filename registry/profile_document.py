@@ -178,6 +178,7 @@ class _Document(BaseModel):
 
 EventCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
 Seconds = Annotated[int, Field(ge=1, le=2_678_400)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class _Pause(_Document):
@@ -205,7 +206,18 @@ class _Head(_Document):
     clock_back_seconds: Annotated[int, Field(ge=0, le=315_360_000)] = 2_592_000
     clock_ahead_seconds: Annotated[int, Field(ge=0, le=86_400)] = 600
     chunk_days: Literal[1, 7, 30] = 7
+    raw_days: Days | None = None
+    rollup_days: Days | None = None
     pauses: Annotated[tuple[_Pause, ...], Field(max_length=8)] = ()
+
+    @field_validator("rollup_days")
+    @classmethod
+    def _outlive_raw_readings(cls, days: int | None, earlier: ValidationInfo) -> int | None:
+        raw = earlier.data.get("raw_days")
+        if days is not None and "raw_days" in earlier.data and (raw is None or days < raw):
+            why = "roll-ups are kept as long as raw readings, or longer"
+            raise PydanticCustomError("retention", why)
+        return days
 
     @field_validator("pauses", mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from psycopg.types.json import Jsonb
 
@@ -14,6 +14,13 @@ from registry.model import DeviceProfile, Metric, MetricType, Pause, ProfileId, 
 from registry.scope import Right, Scope
 
 sql = queries.load("registry", "profiles.sql")
+
+
+class Change(TypedDict, total=False):
+    """What can be changed of a live profile; what is not named stays, None is for ever."""
+
+    raw_days: int | None
+    rollup_days: int | None
 
 
 async def define(conn: Connection, scope: Scope, profile: DeviceProfile) -> DeviceProfile:
@@ -35,6 +42,8 @@ async def define(conn: Connection, scope: Scope, profile: DeviceProfile) -> Devi
             "clock_back_seconds": profile.clock_back_seconds,
             "clock_ahead_seconds": profile.clock_ahead_seconds,
             "chunk_days": profile.chunk_days,
+            "raw_days": profile.raw_days,
+            "rollup_days": profile.rollup_days,
             "pauses": Jsonb([asdict(pause) for pause in profile.pauses]),
         },
     )
@@ -63,6 +72,18 @@ async def hide_metric(conn: Connection, scope: Scope, code: str, name: str) -> D
     if not hidden.rowcount:
         raise MetricNotFound(f"The profile {code} has no metric {name}.")
     await conn.execute(sql.ensure_table, {"profile_id": profile_id})
+    return await find(conn, scope, code)
+
+
+async def change(
+    conn: Connection, scope: Scope, code: str, **changed: Unpack[Change]
+) -> DeviceProfile:
+    """Keep readings and roll-ups of a profile for longer, or for a shorter time from now on."""
+    scope.require(Right.PROFILES_DEFINE)
+    profile_id = await _change(conn, code)
+    found = await find(conn, scope, code)
+    wanted = {name: changed.get(name, getattr(found, name)) for name in Change.__annotations__}
+    await conn.execute(sql.keep_for, wanted | {"profile_id": profile_id})
     return await find(conn, scope, code)
 
 

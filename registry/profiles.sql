@@ -1,9 +1,9 @@
 -- name: insert_profile
 -- Put a device profile on the roll.
 insert into registry.profile (code, sector, title_zh, title_en, codec, codec_options, expected_interval_seconds,
-    clock_back_seconds, clock_ahead_seconds, chunk_days, pauses)
+    clock_back_seconds, clock_ahead_seconds, chunk_days, raw_days, rollup_days, pauses)
 values (%(code)s, %(sector)s, %(title_zh)s, %(title_en)s, %(codec)s, %(codec_options)s, %(expected_interval_seconds)s,
-    %(clock_back_seconds)s, %(clock_ahead_seconds)s, %(chunk_days)s, %(pauses)s)
+    %(clock_back_seconds)s, %(clock_ahead_seconds)s, %(chunk_days)s, %(raw_days)s, %(rollup_days)s, %(pauses)s)
 returning id;
 
 -- name: insert_metric
@@ -22,6 +22,10 @@ update registry.profile_metric set hidden = true where profile_id = %(profile_id
 -- Count a change of a profile, and hold it against other changes until the transaction ends.
 update registry.profile set version = version + 1 where code = %(code)s returning id;
 
+-- name: keep_for
+-- For how many days readings and roll-ups of a profile are kept.
+update registry.profile set raw_days = %(raw_days)s, rollup_days = %(rollup_days)s where id = %(profile_id)s;
+
 -- name: ensure_table
 -- Make or extend the profile's hypertable and its visible view.
 select telemetry.ensure_profile_table(%(profile_id)s);
@@ -29,7 +33,7 @@ select telemetry.ensure_profile_table(%(profile_id)s);
 -- name: list_profiles
 -- One profile, or all, by code, each with its metrics in order.
 select p.id, p.code, p.sector, p.title_zh, p.title_en, p.codec, p.codec_options, p.expected_interval_seconds, p.clock_back_seconds,
-    p.clock_ahead_seconds, p.chunk_days, p.pauses, p.version,
+    p.clock_ahead_seconds, p.chunk_days, p.raw_days, p.rollup_days, p.pauses, p.version,
     (select coalesce(jsonb_agg(jsonb_build_object('name', m.name, 'type', m.type, 'unit', m.unit, 'low', m.low,
         'high', m.high, 'decimals', m.decimals, 'title_zh', m.title_zh, 'title_en', m.title_en, 'hidden', m.hidden, 'conditions', m.conditions)
         order by m.position), '[]') from registry.profile_metric m where m.profile_id = p.id) as metrics

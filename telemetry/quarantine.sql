@@ -39,6 +39,7 @@ from (select coalesce(sum(kept_bytes), 0) as bytes from telemetry.quarantine_fau
 -- Drop the oldest of what is too old, so many at a time.
 delete from telemetry.quarantine where id in (
     select id from telemetry.quarantine where last_received_at < now() - make_interval(days => %(days)s)
+        and not registry.terminal_is_held(terminal_id, received_at)
     order by last_received_at limit %(most)s);
 
 -- name: forget_faults

@@ -157,19 +157,6 @@ def _day_of(time: datetime) -> datetime:
     return time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-async def forget_raw(conn: Connection, profile: DeviceProfile, before: datetime) -> int:
-    """Drop a profile's raw readings of before, for good, where roll-ups stand for all of them.
-
-    Whole chunks, the oldest first, up to the first one of which something is not rolled up yet, or
-    into which readings may still come; returns how many. What a change of hands cut out of
-    roll-ups in that time is nobody's to see then.
-    """
-    row = await (
-        await conn.execute(sql.forget_raw, {"profile_id": profile.id, "before": before})
-    ).fetchone()
-    return 0 if row is None else int(row["chunks"])
-
-
 async def measure(conn: Connection) -> Lag:
     """How far behind the roll-ups are."""
     row = await (await conn.execute(sql.measure_rollups)).fetchone()

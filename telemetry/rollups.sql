@@ -68,10 +68,6 @@ where r.complete_from > '-infinity' order by r.profile_id limit 1;
 -- How far a profile is rolled up; null is to its beginning.
 update telemetry.rollup set complete_from = coalesce(%(complete_from)s::timestamptz, '-infinity'), after_terminal = %(after)s where profile_id = %(profile_id)s;
 
--- name: forget_raw
--- Drop chunks of raw readings that end before, as far as their roll-ups are complete.
-select telemetry.forget_raw(%(profile_id)s, %(before)s) as chunks;
-
 -- name: measure_rollups
 -- Since when a bucket has been due, by grain, and how many profiles are not yet rolled up to their beginning.
 select extract(epoch from greatest(interval '0', now() - (select min(d.due_at) from telemetry.rollup_due d where not d.daily)))::float8 as hourly,

@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from hypothesis import settings
+from psycopg.conninfo import make_conninfo
 
 from deploy.embedded import accounts, runtime
 from deploy.embedded.mosquitto import Broker, verifier
@@ -135,6 +138,35 @@ def copy_of(cluster: Cluster, template: str) -> Iterator[Database]:
     yield Database(name=name, superuser=cluster.dsn(dbname=name), **roles)
     with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
         conn.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def licensed_server() -> str:
+    """A superuser's address on a server whose edition of TimescaleDB compresses."""
+    address = os.environ.get("MUSTER_TEST_TSL_URL")
+    if not address:
+        pytest.skip("MUSTER_TEST_TSL_URL names no server of TimescaleDB's licensed edition.")
+    return address
+
+
+@pytest.fixture
+def licensed_database(licensed_server: str) -> Iterator[Database]:
+    """A fresh database there; the passwords of Muster's roles on that server are set anew."""
+    name, password = f"muster_{secrets.token_hex(6)}", secrets.token_hex(16)
+    with psycopg.connect(licensed_server, autocommit=True) as conn:
+        conn.execute(f"create database {name} template template0")
+        try:
+            superuser = make_conninfo(licensed_server, dbname=name)
+            migrate(superuser)
+            for role in LOGINS:
+                conn.execute(f"alter role {role} login password '{password}'")
+            roles = {
+                role.removeprefix("muster_"): make_conninfo(superuser, user=role, password=password)
+                for role in LOGINS
+            }
+            yield Database(name=name, superuser=superuser, **roles)
+        finally:
+            conn.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture

@@ -116,6 +116,12 @@ PROBLEMS = {
     "interval_empty": _("It cannot be before the present one began."),
     "key_expiry_past": _("A key cannot have expired before it is made."),
     "last_admin": _("This is the last administrator in force: appoint another one first."),
+    "legal_hold_invalid": _(
+        "A legal hold is on one group client, terminal or device profile, and says why and where"
+        " the case is found."
+    ),
+    "legal_hold_lifted": _("This legal hold is lifted already."),
+    "legal_hold_window_empty": _("What a legal hold keeps begins before it ends."),
     "location_half": _("A place is a latitude and a longitude, or neither."),
     "metric_unknown": _("None of the terminals has such a metric."),
     "moment_ahead": _("What is put on record has happened: its time cannot be in the future."),
@@ -162,8 +168,12 @@ PROBLEMS = {
     "rate_limited": _("You ask more often than is allowed. Wait a moment, then try again."),
     "reach_exceeded": _("You can give away no more than you may see and do yourself."),
     "region_not_found": _("There is no such region."),
+    "profile_not_found": _("There is no such device profile."),
     "replaced_too_early": _(
         "The present one has been there since a later time: give one after that."
+    ),
+    "retention_invalid": _(
+        "Readings are kept for 1 to 36,500 days, and their roll-ups as long or longer."
     ),
     "scope_invalid": _(
         "The role does not go with this: a region for operators and supervisors, group clients for"

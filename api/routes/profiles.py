@@ -7,7 +7,13 @@ from fastapi import APIRouter, Body, Response
 from api import etags
 from api.dependencies import Creates, Needs, Transaction
 from api.etags import IfMatch
-from api.schemas.profiles import EXAMPLE, EXAMPLE_METRIC, ProfileAnswer, ProfilesAnswer
+from api.schemas.profiles import (
+    EXAMPLE,
+    EXAMPLE_METRIC,
+    ProfileAnswer,
+    ProfileChange,
+    ProfilesAnswer,
+)
 from api.strict import StrictRoute
 from registry import profile_document, profiles
 from registry.scope import Right, Scope
@@ -44,6 +50,21 @@ async def define_profile(
     profile = await profiles.define(conn, scope, profile_document.parse(document))
     response.headers["Location"] = f"/api/v1/profiles/{profile.code}"
     return ProfileAnswer.model_validate(etags.tag(response, profile))
+
+
+@router.patch("/{code}", operation_id="change_profile")
+async def change_profile(
+    scope: Annotated[Scope, Needs(Right.PROFILES_DEFINE)],
+    conn: Transaction,
+    response: Response,
+    code: str,
+    body: ProfileChange,
+    if_match: IfMatch,
+) -> ProfileAnswer:
+    """Keep what it measures for another time; what is over then is dropped within minutes."""
+    await if_match.before(profiles.find, conn, scope, code)
+    changed = await profiles.change(conn, scope, code, **body.model_dump(exclude_unset=True))
+    return ProfileAnswer.model_validate(if_match.after(response, changed))
 
 
 @router.post("/{code}/metrics", operation_id="add_metric", status_code=201)

@@ -1,9 +1,13 @@
 """Device profiles as the API shows them; the way in is `registry.profile_document`."""
 
+from typing import Annotated
+
 from pydantic import Field
 
-from api.schemas.shapes import Answer
+from api.schemas.shapes import Answer, Body
 from registry.model import MetricType, Sector
+
+Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class ConditionAnswer(Answer):
@@ -51,9 +55,21 @@ class ProfileAnswer(Answer):
     clock_back_seconds: int
     clock_ahead_seconds: int
     chunk_days: int
+    raw_days: int | None = Field(
+        description="How long readings are kept raw; null: for ever. An owner's tier may reach"
+        " further back.",
+    )
+    rollup_days: int | None = Field(description="The same of their roll-ups.")
     metrics: list[MetricAnswer]
     pauses: list[PauseAnswer]
     version: int = Field(examples=[1])
+
+
+class ProfileChange(Body):
+    """What can be changed of a live profile; what is not named stays, null is for ever."""
+
+    raw_days: Days | None = Field(None, examples=[400])
+    rollup_days: Days | None = Field(None, examples=[3650])
 
 
 class ProfilesAnswer(Answer):

@@ -1,5 +1,5 @@
 """`muster bench ingest`: durable ingest against a client that throws everything away and against
-the plain way (P1, P2, P4), and what a message costs on disk (the plain half of P10).
+the plain way (P1, P2, P4), and what a message costs on disk (the plain figure of P10).
 
 How it is measured. A round is one contender on a broker of its own with nothing in it, an empty
 table, and a load process that has encoded everything before it is told to go. The clock runs from

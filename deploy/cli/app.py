@@ -24,6 +24,7 @@ COMMANDS = {
     "decode": "decoding",
     "audit": "audit",
     "rollups": "rollups",
+    "storage": "storage",
     "provision": "provision",
     "user": "people",
     "key": "people",

@@ -25,6 +25,7 @@ from deploy.cli import (
     bench_history,
     bench_live,
     bench_rollups,
+    bench_storage,
 )
 from deploy.cli.measured import measured, show, show_goals, table
 from deploy.ledger import faults as ledger_faults
@@ -48,6 +49,7 @@ bench.command()(bench_rollups.rollups)
 bench.command()(bench_api.api)
 bench.command()(bench_exposition.exposition)
 bench.command()(bench_history.history)
+bench.command()(bench_storage.storage)
 
 
 @bench.command()
@@ -68,7 +70,7 @@ def ingest(
     ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
 ) -> None:
-    """P1, P2, P4 and the plain half of P10: durable ingest, and what it is measured against."""
+    """P1, P2, P4 and the plain figure of P10: durable ingest, and what it is measured against."""
     plan = ingest_bench.Plan(
         rounds=rounds,
         messages=messages,

@@ -13,6 +13,7 @@ from deploy.cli.acting import HomeOption
 from foundation.database import Connection, open_pool, transaction
 from registry import profiles
 from registry.scope import Scope
+from telemetry import retention
 from telemetry import rollups as rolling
 
 app = typer.Typer()
@@ -50,13 +51,13 @@ def forget_raw(
 ) -> None:
     """Drop old raw readings of a profile for good; only those that are rolled up entirely.
 
-    By whole chunks, and none into which readings may still come. Hours that a change of hands cuts
-    are in no roll-up: of them nobody sees anything any more.
+    By whole chunks, and none into which readings may still come, or that a legal hold keeps. Hours
+    that a change of hands cuts are in no roll-up: of them nobody sees anything any more.
     """
 
     async def forget(conn: Connection) -> int:
         found = await profiles.find(conn, _SCOPE, profile)
-        return await rolling.forget_raw(conn, found, before.replace(tzinfo=UTC))
+        return await retention.forget_raw(conn, found, before.replace(tzinfo=UTC))
 
     print(f"{_do(home, forget)} chunks of raw readings were dropped; their roll-ups stay.")
 

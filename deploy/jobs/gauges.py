@@ -1,6 +1,7 @@
 """The metrics of the jobs process."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.process_collector import ProcessCollector
@@ -8,6 +9,7 @@ from prometheus_client.process_collector import ProcessCollector
 from telemetry.exports.model import ExportState
 from telemetry.gauges import Figures
 from telemetry.model import Reason
+from telemetry.retention import Storage, Tended
 from telemetry.rollups import Lag
 from telemetry.supervision_model import Counts
 
@@ -66,6 +68,30 @@ class Gauges:
             "Device profiles of which not all readings are rolled up yet.",
             registry=self.registry,
         )
+        self._storage = Gauge(
+            "muster_storage_bytes",
+            "What the readings of a device profile take on disk, plain, compressed and rolled up.",
+            ["profile", "kind"],
+            registry=self.registry,
+        )
+        self._held = Gauge(
+            "muster_storage_held_chunks",
+            "Chunks of readings that would have been dropped but for a legal hold.",
+            registry=self.registry,
+        )
+        self._overdue = Gauge(
+            "muster_storage_overdue_seconds",
+            "How long the oldest chunk that no hold keeps has been due to be dropped.",
+            registry=self.registry,
+        )
+        self._tended = Counter(
+            "muster_storage_chunks_total",
+            "Chunks that were dropped, of raw readings and of roll-ups, or compressed.",
+            ["act"],
+            registry=self.registry,
+        )
+        for act in Tended.__dataclass_fields__:
+            self._tended.labels(act)
         self._terminals = Gauge(
             "muster_terminals",
             "Terminals on the roll.",
@@ -187,6 +213,21 @@ class Gauges:
         self._rollup_lag.labels("hourly").set(lag.hourly)
         self._rollup_lag.labels("daily").set(lag.daily)
         self._unrolled.set(lag.incomplete)
+
+    def tended(self, done: Tended) -> None:
+        """Count these chunks."""
+        for act in Tended.__dataclass_fields__:
+            self._tended.labels(act).inc(getattr(done, act))
+
+    def show_storage(self, measured: Sequence[Storage], now: datetime) -> None:
+        """Put these in place."""
+        self._storage.clear()
+        for one in measured:
+            for kind in ("raw", "compressed", "rollup"):
+                self._storage.labels(one.profile, kind).set(getattr(one, f"{kind}_bytes"))
+        self._held.set(sum(one.held_chunks for one in measured))
+        due = [(now - one.next_drop_at).total_seconds() for one in measured if one.next_drop_at]
+        self._overdue.set(max(0.0, *due) if due else 0.0)
 
     def show(self, figures: Figures) -> None:
         """Put these figures in place of all earlier ones: what is gone goes from here too."""

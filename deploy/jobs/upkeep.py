@@ -36,6 +36,7 @@ from telemetry import (
     latest,
     quarantine,
     receipts,
+    retention,
     roll_call,
     rollups,
     supervision_days,
@@ -59,6 +60,7 @@ COUNT_SECONDS = 15
 SUPERVISE_SECONDS = 60
 BINDINGS_SECONDS = 3600
 DAY_SECONDS = 20
+STORAGE_SECONDS = 300
 ENDING_DAYS = (1, 7, 30)
 TRANSFER_SECONDS = 1
 RETRY_SECONDS = 2
@@ -254,6 +256,25 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             await completeness.forget_sums(conn, now.date(), given.completeness_days)
         return DAY_SECONDS
 
+    async def tend_storage() -> float:
+        busy = False
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            listed = await retention.list_profiles(conn)
+        for profile_id, code in listed.items():
+            for act in (retention.drop_next, retention.compress_next):
+                try:
+                    async with transaction(pool, SYSTEM.settings()) as conn:
+                        done = await act(conn, profile_id, code)
+                except MusterError as error:  # somebody reads it: the others need not wait
+                    shown.failures.labels("tend_storage").inc()
+                    log.warning("storage not tended", profile=code, reason=str(error))
+                    continue
+                shown.tended(done)
+                busy |= done.more
+        async with transaction(pool, SYSTEM.settings()) as conn:
+            shown.show_storage(await retention.measure(conn), datetime.now(UTC))
+        return 0 if busy else STORAGE_SECONDS
+
     async with asyncio.TaskGroup() as tasks:
         for job in (
             follow_latest,
@@ -272,6 +293,7 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             count_bindings,
             supervise,
             take_day,
+            tend_storage,
         ):
             tasks.create_task(_repeat(job, shown, over), name=job.__name__)
 

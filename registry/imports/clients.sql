@@ -175,6 +175,7 @@ from (
         when exists (select from registry.assignment a where a.group_client_id = m.id) then 'served'
         when exists (select from registry.terminal t where t.group_client_id = m.id)
             or exists (select from registry.sim s where s.group_client_id = m.id)
+            or registry.has_legal_hold(m.id, null)
             or m.id in (select registry.clients_on_lists(array(select o.id from registry.import_made o
                 where o.import_id = %(import_id)s and o.row between %(low)s and %(high)s and o.before is null))) then 'referred_to'
         end as why

@@ -306,7 +306,7 @@ update registry.import_made m set kept = v.why
 from (
     select m.row, case
         when t.id is null then 'gone'
-        when t.version > 1 or t.state_since <> t.registered_at then 'changed'
+        when t.version > 1 or t.state_since <> t.registered_at or registry.has_legal_hold(null, m.id) then 'changed'
         when exists (select from registry.ownership o where o.terminal_id = m.id and (o.valid_from <> '-infinity' or o.valid_to is not null)) then 'transferred'
         when exists (select from registry.credential c where c.terminal_id = m.id and (c.created_at <> t.registered_at or c.revoked_at is not null))
             then 'credential_changed'

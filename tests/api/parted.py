@@ -23,7 +23,7 @@ from registry.enrolment import Draft, InstalledSim
 from registry.identifiers import Iccid, Imei, Imsi, TerminalCode
 from registry.model import RegionCode, SimState, TerminalState
 from registry.scope import ROLES, SERVING_ROLES, Right, Role, Scope
-from tests.api import alarmed, bound, dealing, importing, parted_rows, serving, world
+from tests.api import alarmed, bound, dealing, importing, kept, parted_rows, serving, world
 from tests.api.dealing import Word
 from tests.api.world import HANGZHOU, JIANGSU, PASSWORD, POWER, SUZHOU, SYSTEM, TRANSIT, ZHEJIANG
 from tests.conftest import Database
@@ -259,7 +259,7 @@ def _said(known: world.World) -> list[Word]:
             )
             words.append(Word(serial, TERMINALS[code], Right.TERMINALS_READ))
         parted_rows.put_sets(conn)
-        words += alarmed.put(conn, TERMINALS, COLLECTIONS)
+        words += alarmed.put(conn, TERMINALS, COLLECTIONS) + kept.put(conn)
         for code, viewers in FILES.items():
             parted_rows.put_file(conn, code, f"survey of {TITLES[code]}")
             words.append(Word(f"survey of {TITLES[code]}", viewers, Right.CLIENT_FILES_READ))

@@ -28,8 +28,21 @@ def test_a_sound_deployment_has_nothing_wrong(
 
     assert {part: f.verdict for part, f in findings.items() if f.verdict is Verdict.BAD} == {}
     assert "TimescaleDB" in findings["database"].sentence
+    assert "apache edition does not compress" in findings["edition"].sentence
     newest = scripts("migrations")[-1].name
     assert findings["schema"].sentence == f"It is current ({newest})."
+
+
+def test_the_licensed_edition_is_told(licensed_database: Database, tmp_path: Path) -> None:
+    """That it compresses, and nothing that it lacks."""
+    settings = Settings(database_url=SecretStr(licensed_database.inspect))
+
+    finding = found(settings, tmp_path)["edition"]
+
+    assert (finding.verdict, finding.sentence) == (
+        Verdict.OK,
+        "Old readings are compressed, by the jobs.",
+    )
 
 
 @pytest.mark.parametrize(

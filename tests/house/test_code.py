@@ -55,6 +55,7 @@ WITHOUT_SCOPE = {
     "telemetry.conditions.catch_up": "our own process reads what it needs of everybody's readings",
     "telemetry.gaps": "the bridge records what everybody may have lost",
     "telemetry.receipts": "the bridge keeps account for whoever sent it",
+    "telemetry.retention": "our own process drops and compresses everybody's readings",
     "telemetry.rollups": "our own process rolls up everybody's readings",
     "telemetry.supervision_days": "our own process takes everybody's days",
     "telemetry.watch": "our own process keeps everybody's presence",

@@ -17,6 +17,7 @@ from registry import (
     collections,
     gateways,
     group_clients,
+    legal_holds,
     ownership,
     packages,
     sims,
@@ -47,7 +48,7 @@ SCOPED = ("group_client", "assignment", "terminal", "terminal_card", "terminal_p
           "binding_request", "job", "import", "transfer", "transfer_step", "transfer_terminal",
           "client_file", "client_evidence", "client_file_move", "client_standing",
           "client_terminals", "client_cells", "package", "package_profile",
-          "client_package")  # fmt: skip
+          "client_package", "legal_hold")  # fmt: skip
 # Under the policy of their import, which `tests/registry/test_imports.py` has its say about.
 OF_AN_IMPORT = ("import_row", "import_finding", "import_made")
 # An export is its asker's own; `tests/telemetry/test_exports.py` has its say about them.
@@ -100,6 +101,9 @@ async def populate(pool: Pool) -> None:
             conn, everything, code="p", title_zh="p", title_en="p", tier="gold", profiles=["meter"]
         )
         await client_packages.apply(conn, everything, "power-zj", "p")
+        await legal_holds.place(
+            conn, everything, reason="a dispute", reference="case 7", terminal="zj"
+        )
         await transfers.propose(conn, everything, Offer(codes=["zj-gate"], to_client="power-js"))
         await files.receive(conn, everything, "terminals", one_line(), name="file.csv")
         await client_files.change(conn, everything, "power-zj", needs="a quiet night")

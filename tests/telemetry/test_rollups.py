@@ -13,7 +13,7 @@ from psycopg.types.composite import CompositeInfo, register_composite
 from foundation.database import Connection
 from registry import profiles
 from registry.model import DeviceProfile, Metric, MetricType
-from telemetry import rollups
+from telemetry import retention, rollups
 from telemetry.model import Value, at
 from tests.conftest import Database
 from tests.telemetry.ground import (
@@ -307,7 +307,7 @@ async def test_raw_readings_are_forgotten_only_where_roll_ups_stand_for_them(
 
     async def forget(before: datetime) -> int:
         async with connected(database.jobs) as conn:
-            return await rollups.forget_raw(conn, every_kind, before)
+            return await retention.forget_raw(conn, every_kind, before)
 
     async with writing(database) as writer:
         await store(writer, rows_of(every_kind, drawn(dice, days=30)), [True] * 200)

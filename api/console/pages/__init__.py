@@ -25,6 +25,7 @@ from api.console.pages import (
     files,
     hand_overs,
     imports,
+    legal_holds,
     lives,
     overview,
     own,
@@ -49,7 +50,7 @@ for subject in (account, sign_on, own, actions, files, overview, supervision, te
                 terminals, lives, certificates, collections, sims, bindings, book, hand_overs,
                 clients, client_files, client_tiers, packages, standpoints, profiles, decoding,
                 events, charts, readings, exports, quarantine, transfers, imports, users, api_keys,
-                audit):  # fmt: skip
+                audit, legal_holds):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.

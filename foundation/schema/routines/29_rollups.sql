@@ -85,36 +85,6 @@ end $$;
 revoke all on function telemetry.rollup_ground(text, int4[], timestamptz, timestamptz) from public;
 grant execute on function telemetry.rollup_ground(text, int4[], timestamptz, timestamptz) to muster_api;
 
--- Forget raw readings of a profile that were measured before an instant: whole chunks, the oldest first, as far as each one's
--- roll-ups are complete, nothing can come into it any more as the profile takes readings, and nothing that did is unseen or due.
-create or replace function telemetry.forget_raw(wanted_profile_id int4, before timestamptz) returns int4
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-    profile registry.profile;
-    chunk record;
-    forgotten int4 := 0;
-begin
-    perform pg_advisory_xact_lock(hashtextextended('muster rollups', 0));
-    select * into strict profile from registry.profile p where p.id = wanted_profile_id;
-    for chunk in select c.range_start, c.range_end from timescaledb_information.chunks c
-        where c.hypertable_schema = 'telemetry' and c.hypertable_name = profile.code
-            and c.range_end <= least(before, now() - make_interval(secs => profile.clock_back_seconds) - interval '1 day')
-        order by c.range_start
-    loop
-        exit when not exists (select from telemetry.rollup r where r.profile_id = profile.id and r.complete_from <= chunk.range_start)
-            or exists (select from telemetry.rollup_due d where d.profile_id = profile.id and d.time < chunk.range_end)
-            or exists (select from telemetry.bridge b left join telemetry.follower f on f.bridge = b.name and f.name = 'rollups'
-                join telemetry.batch t on t.bridge = b.name and t.n > coalesce(f.n, 0) and t.profile_id = profile.id
-                where coalesce('epoch'::timestamptz + t.first_us * interval '1 microsecond', '-infinity') < chunk.range_end);
-        update telemetry.rollup r set raw_from = greatest(r.raw_from, chunk.range_end) where r.profile_id = profile.id;
-        perform public.drop_chunks(format('telemetry.%I', profile.code)::regclass, older_than => chunk.range_end);
-        forgotten := forgotten + 1;
-    end loop;
-    return forgotten;
-end $$;
-revoke all on function telemetry.forget_raw(int4, timestamptz) from public;
-grant execute on function telemetry.forget_raw(int4, timestamptz) to muster_jobs;
-
 grant select on telemetry.rollup, telemetry.rollup_due to muster_inspect;
 grant select, insert, update on telemetry.rollup to muster_jobs;
 grant select, insert, update, delete on telemetry.rollup_due to muster_jobs;
