@@ -27,13 +27,14 @@ async def list_rules(
     request: Request,
     response: Response,
     profile: Annotated[str | None, Query(max_length=64)] = None,
+    kind: Annotated[str | None, Query(max_length=20, description="Of the criterion.")] = None,
     enabled: bool | None = None,
     after: After = None,
     limit: Limit = 50,
 ) -> PageOf[RuleAnswer]:
     """One page of the rules, by number."""
     page = await rules.list_page(
-        conn, scope, profile=profile, enabled=enabled, after=after, limit=limit
+        conn, scope, profile=profile, kind=kind, enabled=enabled, after=after, limit=limit
     )
     link_next(request, response, page.next_key)
     return PageOf[RuleAnswer].model_validate({"items": page.items, "next": page.next_key})

@@ -18,10 +18,13 @@ _WATCHED = "What is wrong, by its `kind`."
 
 
 class AlarmRuleBody(Body):
-    """A rule of the terminals of a profile that a client owns, or that a region has."""
+    """A rule of the terminals of a profile that a client owns, or that a region has.
+
+    Only a rule of `silence` may be of every profile.
+    """
 
     name: Name = Field(examples=["Voltage too high"])
-    profile: str = Field(max_length=64, examples=["smart_meter"])
+    profile: str | None = Field(None, max_length=64, examples=["smart_meter"])
     criterion: Watched = Field(
         description=_WATCHED,
         examples=[{"kind": "threshold", "metric": "voltage_a", "above": 250, "clear": 245}],
@@ -49,7 +52,7 @@ class RuleAnswer(Answer):
 
     id: int
     name: str
-    profile: str = Field(examples=["smart_meter"])
+    profile: str | None = Field(examples=["smart_meter"])
     criterion: Watched = Field(validation_alias="watched", description=_WATCHED)
     severity: Severity
     for_seconds: int = Field(description=_PATIENCE)
@@ -101,7 +104,7 @@ class AlarmAnswer(Answer):
     last_at: Utc
     count: int
     cleared_at: Utc | None
-    cleared_because: Literal["reading", "transfer", "state", "rule", "person"] | None
+    cleared_because: Literal["reading", "return", "transfer", "state", "rule", "person"] | None
     cleared_by: str | None
     acknowledged_at: Utc | None
     acknowledged_by: str | None

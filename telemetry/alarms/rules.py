@@ -42,7 +42,7 @@ async def define(
     scope: Scope,
     *,
     name: str,
-    profile: str,
+    profile: str | None = None,
     criterion: Mapping[str, Any],
     severity: str = "major",
     for_seconds: int = 0,
@@ -53,16 +53,17 @@ async def define(
 ) -> Rule:
     """A new rule, not yet enabled, of a client's terminals or of those installed in a region.
 
-    Without either, of the one client or the region of whoever makes it.
+    Without either, of the one client or the region of whoever makes it. Only of silence it may be
+    of every profile.
     """
     scope.require(Right.RULES_CHANGE)
-    of = await profiles.find(conn, scope, profile)
+    of = None if profile is None else await profiles.find(conn, scope, profile)
     watched = rule_model.read(criterion)
     rule_model.check(watched, of)
     _check(severity, for_seconds)
     given = {
         "name": name,
-        "profile": of.id,
+        "profile": None if of is None else of.id,
         "severity": severity,
         "criterion": Jsonb(rule_model.written(watched)),
         "for_seconds": for_seconds,
@@ -128,14 +129,17 @@ async def list_page(
     scope: Scope,
     *,
     profile: str | None = None,
+    kind: str | None = None,
     enabled: bool | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[Rule]:
-    """One page of the rules in scope, by number."""
+    """One page of the rules in scope, by number; `kind` is that of their criterion."""
     scope.require(Right.RULES_READ)
     number = 0 if after is None else keyset.number(after)
-    return await _read(conn, scope, profile=profile, enabled=enabled, after=number, limit=limit)
+    return await _read(
+        conn, scope, profile=profile, kind=kind, enabled=enabled, after=number, limit=limit
+    )
 
 
 async def change(conn: Connection, scope: Scope, number: int, **changed: Unpack[Change]) -> Rule:
@@ -147,7 +151,8 @@ async def change(conn: Connection, scope: Scope, number: int, **changed: Unpack[
     await conn.execute(sql.hold_rule, {"id": number})
     found = await find(conn, scope, number)
     watched = rule_model.read(changed["criterion"]) if "criterion" in changed else found.watched
-    rule_model.check(watched, await profiles.find(conn, scope, found.profile))
+    of = None if found.profile is None else await profiles.find(conn, scope, found.profile)
+    rule_model.check(watched, of)
     given: dict[str, Any] = {
         "id": number,
         "name": changed.get("name", found.name),
@@ -162,7 +167,8 @@ async def change(conn: Connection, scope: Scope, number: int, **changed: Unpack[
 
 
 async def _read(conn: Connection, scope: Scope, limit: int = 1, **wanted: Any) -> Page[Rule]:
-    asked = {"after": 0, "id": None, "profile": None, "enabled": None, **wanted}
+    asked: dict[str, Any] = dict.fromkeys(("id", "profile", "kind", "enabled"))
+    asked |= {"after": 0, **wanted}
     asked["rows"] = keyset.rows_asked_for(limit)
     rows = await (await conn.execute(sql.list_rules, scope.parameters() | asked)).fetchall()
     return keyset.page(rows, limit, _rule, lambda row: str(row["id"]))

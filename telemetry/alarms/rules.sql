@@ -10,13 +10,14 @@ returning id;
 -- One page of the rules in scope, by number, or the one of a number.
 select r.id, r.version, r.name, r.group_client_id, c.code as group_client, r.region_code as region, p.code as profile,
     r.collection_id as collection, t.code as terminal, r.severity, r.criterion, r.for_seconds, r.enabled, r.created_at, r.changed_at
-from telemetry.rule r join registry.profile p on p.id = r.profile_id
+from telemetry.rule r left join registry.profile p on p.id = r.profile_id
 left join registry.group_client c on c.id = r.group_client_id
 left join registry.terminal t on t.id = r.terminal_id
 where r.id > %(after)s and (%(id)s::int4 is null or r.id = %(id)s)
     and (%(everything)s or r.region_code between %(region_low)s and %(region_high)s
         or r.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
     and (%(profile)s::text is null or p.code = %(profile)s)
+    and (%(kind)s::text is null or r.criterion ->> 'kind' = %(kind)s)
     and (%(enabled)s::boolean is null or r.enabled = %(enabled)s)
 order by r.id limit %(rows)s;
 

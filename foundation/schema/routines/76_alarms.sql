@@ -7,7 +7,7 @@ return 'epoch'::timestamptz + unix_us * interval '1 microsecond';
 create or replace function telemetry.rule_is_of(rule telemetry.rule, terminal registry.terminal) returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
-    select terminal.state = 'in_service' and terminal.profile_id = rule.profile_id
+    select terminal.state = 'in_service' and (rule.profile_id is null or rule.profile_id = terminal.profile_id)
         and (rule.terminal_id is null or rule.terminal_id = terminal.id)
         and (rule.group_client_id is null or exists (
             select from registry.group_client_lineage l
@@ -22,6 +22,24 @@ end;
 
 revoke all on function telemetry.rule_is_of(telemetry.rule, registry.terminal) from public;
 grant execute on function telemetry.rule_is_of(telemetry.rule, registry.terminal) to muster_jobs;
+
+-- The one rule that silence of a terminal is held against: the nearest. Of the terminal alone before a collection's, a client's
+-- before a region's, that of the client itself before one above it, of the smallest region, of one profile before all.
+create or replace function telemetry.silence_rule(missing text, terminal registry.terminal) returns int4
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select r.id from telemetry.rule r
+    where r.enabled and r.by_time and r.criterion ->> 'kind' = 'silence' and r.criterion ->> 'of' = missing
+        and (r.region_code is not null or r.group_client_id in (
+            select l.ancestor_id from registry.group_client_lineage l where l.group_client_id = terminal.group_client_id))
+        and telemetry.rule_is_of(r, terminal)
+    order by r.terminal_id is null, r.collection_id is null, r.group_client_id is null,
+        (select count(*) from registry.group_client_lineage l where l.group_client_id = r.group_client_id) desc,
+        (select g.last_code - g.code from registry.region g where g.code = r.region_code), r.profile_id is null, r.id
+    limit 1;
+end;
+revoke all on function telemetry.silence_rule(text, registry.terminal) from public;
+grant execute on function telemetry.silence_rule(text, registry.terminal) to muster_jobs;
 
 do $policies$
 declare

@@ -14,6 +14,7 @@ from registry.identifiers import TerminalCode
 from registry.model import DeviceProfile, TerminalState
 from telemetry import latest
 from telemetry.alarms import life, rule_model, rules
+from telemetry.alarms.absence import Absent, Silence
 from telemetry.alarms.criteria import Change, Stuck
 from telemetry.alarms.judge import Judge
 from telemetry.alarms.life import Standing, Step, Turn
@@ -119,7 +120,7 @@ def walked(criterion: Mapping[str, Any], for_seconds: int, said: list[Said]) -> 
             pair = np.array([before[code][1] if code in before else 0, values["speed"]])
             stand = int(watched.stand(times, pair)[0]) if code in before else 0
         else:
-            assert not isinstance(watched, rule_model.Happening)
+            assert not isinstance(watched, rule_model.Happening | Absent | Silence)
             stand = int(watched.stand([np.array([values[m]]) for m in watched.metrics])[0])
         before[code] = second, values["speed"]
         standings[code], steps = life.follow(standing, [(second, stand)], for_seconds)

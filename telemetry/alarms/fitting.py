@@ -1,0 +1,69 @@
+"""Alarms that fit no more are over: their rule is held otherwise, or not of their terminal.
+
+Of terminals that changed at once, of all others in turn, so many at a time: what a turn costs does
+not grow with the alarms that are open.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from foundation import queries
+from foundation.database import Connection
+
+sql = queries.load("telemetry", "alarms/fitting.sql")
+
+MOST_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Whose alarms (rule, terminal) are over, and which terminals changed."""
+
+    over: Sequence[tuple[int, int]]
+    changed: Sequence[int]
+
+
+class Fitting:
+    """Looks after the alarms of rules that are judged by time, or of all others."""
+
+    def __init__(self, *, by_time: bool) -> None:
+        self._by_time = by_time
+        self._position: str | None = None
+        self._after = 0
+
+    def forget(self) -> None:
+        """A transaction failed: who changed in it is found in turn."""
+        self._position, self._after = None, 0
+
+    async def rules_as_of(self, conn: Connection) -> object:
+        """Differs when rules have to be read again."""
+        return await (await conn.execute(sql.rules_as_of, {"by_time": self._by_time})).fetchone()
+
+    async def end_what_was_held_otherwise(self, conn: Connection) -> None:
+        """End the alarms of rules that are not enabled, or watch for something else."""
+        await conn.execute(sql.end_what_was_held_otherwise, {"by_time": self._by_time})
+
+    async def turn(self, conn: Connection) -> Fitted:
+        """End the alarms of terminals that their rule is not of."""
+        changed = await self._changed(conn)
+        asked = {"after": self._after, "rows": MOST_AT_ONCE}
+        row = await (await conn.execute(sql.list_next_open, asked)).fetchone()
+        assert row is not None
+        ids = row["ids"]
+        self._after = ids[-1] if len(ids) == MOST_AT_ONCE else 0
+        if not ids and not changed:
+            return Fitted([], [])
+        cursor = await conn.execute(
+            sql.end_what_fits_no_more,
+            {"ids": ids, "terminal_ids": changed, "by_time": self._by_time},
+        )
+        return Fitted([(row["rule_id"], row["terminal_id"]) async for row in cursor], changed)
+
+    async def _changed(self, conn: Connection) -> list[int]:
+        """The terminals that changed since the last turn; none, where that is not known."""
+        asked = {"position": self._position or str(2**63)}
+        row = await (await conn.execute(sql.read_changed, asked)).fetchone()
+        assert row is not None
+        self._position = row["position"]
+        changed: list[int] = row["ids"]
+        return changed
