@@ -53,6 +53,7 @@ from api.routes import (
     sessions,
     sims,
     standpoints,
+    storms,
     supervision,
     telemetry,
     terminals,
@@ -74,7 +75,7 @@ log = get_logger(__name__)
 _NOUNS = (regions, tiers, packages, group_clients, client_files, standpoints, assignments, book,
           profiles, decoding, search, terminals, lives, certificates, collections, sims, bindings,
           transfers, telemetry, fleet_series, fleet_latest, exports, live, completeness, presence,
-          quarantine, supervision, alarms, rules, sessions, me, users, api_keys, audit,
+          quarantine, supervision, alarms, rules, storms, sessions, me, users, api_keys, audit,
           imports)  # fmt: skip
 
 

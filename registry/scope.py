@@ -57,6 +57,7 @@ class Right(StrEnum):
     SIMS_MOVE = "sims.move"
     SIMS_READ = "sims.read"
     SIMS_REGISTER = "sims.register"
+    STORMS_CHANGE = "storms.change"
     SUPERVISION_READ = "supervision.read"
     TELEMETRY_READ = "telemetry.read"
     TERMINALS_CHANGE = "terminals.change"

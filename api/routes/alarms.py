@@ -42,6 +42,10 @@ async def list_alarms(
     ] = None,
     acknowledged: bool | None = None,
     shelved: bool | None = None,
+    quiet: Annotated[bool | None, Query(description="Under one of many.")] = None,
+    parent: Annotated[
+        int | None, Query(ge=1, lt=2**63, description="Under this one of many.")
+    ] = None,
     severity: Severity | None = None,
     terminal: Annotated[str | None, Query(max_length=64)] = None,
     rule: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
@@ -60,6 +64,8 @@ async def list_alarms(
         open=open_,
         acknowledged=acknowledged,
         shelved=shelved,
+        quiet=quiet,
+        parent=parent,
         severity=severity,
         terminal=terminal,
         rule=rule,

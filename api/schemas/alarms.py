@@ -6,12 +6,15 @@ from pydantic import Field, StringConstraints
 
 from api.schemas.shapes import Answer, Body, Instant, Utc
 from registry.conditions import Severity
+from telemetry.alarms.falls import Shared
 from telemetry.alarms.rule_model import Watched
 from telemetry.alarms.rules import MOST_SECONDS
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 Patience = Annotated[int, Field(ge=0, le=MOST_SECONDS)]
+
+Cleared = Literal["reading", "return", "transfer", "state", "rule", "person", "storm"]
 
 _PATIENCE = "For how long it must have been so, in seconds."
 _WATCHED = "What is wrong, by its `kind`."
@@ -88,12 +91,15 @@ class TrialAnswer(Answer):
 
 
 class AlarmAnswer(Answer):
-    """An alarm, open until `cleared_at`; `raised_at` and `last_at` are the terminal's time."""
+    """An alarm, open until `cleared_at`; `raised_at` and `last_at` are the terminal's time.
+
+    One of many has no terminal, and the count of those whose alarms the caller sees.
+    """
 
     id: int
     rule: int | None
     rule_name: str
-    terminal: str = Field(examples=["METER-1"])
+    terminal: str | None = Field(examples=["METER-1"])
     group_client: str | None
     region: int
     severity: Severity
@@ -104,12 +110,16 @@ class AlarmAnswer(Answer):
     last_at: Utc
     count: int
     cleared_at: Utc | None
-    cleared_because: Literal["reading", "return", "transfer", "state", "rule", "person"] | None
+    cleared_because: Cleared | None
     cleared_by: str | None
     acknowledged_at: Utc | None
     acknowledged_by: str | None
     assignee: str | None
     shelved_until: Utc | None
+    parent: int | None = Field(description="The alarm of many that it came under.")
+    quiet: bool = Field(description="Whether that one is told instead.")
+    shared: Shared | None = Field(description="Of many: what they share.")
+    shared_key: str | None = Field(description="And of that which.", examples=["320100"])
     version: int
 
 

@@ -16,7 +16,7 @@ from telemetry.alarms.absent_data import AbsentData, AbsentRule
 from telemetry.alarms.fitting import Fitting
 from telemetry.alarms.found import Found
 from telemetry.alarms.silent import Patience, Silent
-from telemetry.facts import Facts
+from telemetry.alarms.storms import Storms
 from telemetry.rows import Int32s
 from telemetry.watch import Seen
 
@@ -33,13 +33,14 @@ class Vigil:
         self._fitting = Fitting(by_time=True)
         self._absent: dict[int, AbsentData] = {}
         self._silent: dict[Missing, Silent] = {}
+        self._storms = Storms()
         self._is_learned = False
         self._until_learning = 0
 
     def forget(self) -> None:
         """What is known by heart is read anew."""
         self._as_of = None
-        self._absent, self._silent = {}, {}
+        self._absent, self._silent, self._storms = {}, {}, Storms()
         self._fitting.forget()
 
     async def ready(self, conn: Connection) -> Sequence[int]:
@@ -57,7 +58,7 @@ class Vigil:
         for absent in self._absent.values():
             absent.take(seen.followed)
         if seen.hearing is not None and self._until_learning <= 0:
-            await self._learn(conn, seen.facts, seen.hearing.until_us)
+            await self._learn(conn, seen, seen.hearing.until_us)
         if not self._is_learned:
             return
         self._until_learning -= 1
@@ -65,6 +66,8 @@ class Vigil:
         found = Found()
         for silent in self._silent.values():
             silent.take(seen, found)
+        if self._silent:
+            await self._storms.turn(conn, seen)
         if seen.hearing is not None:
             for absent in self._absent.values():
                 await absent.look(conn, seen, changed, found)
@@ -97,12 +100,14 @@ class Vigil:
             elif rule_id in of_rule:
                 self._silent[of_rule[rule_id]].open[terminal_id] = rule_id
 
-    async def _learn(self, conn: Connection, facts: Facts, now_us: int) -> None:
+    async def _learn(self, conn: Connection, seen: Seen, now_us: int) -> None:
         """Find whom the rules are of now."""
         for absent in self._absent.values():
-            await absent.learn(conn, facts, now_us)
+            await absent.learn(conn, seen.facts, now_us)
         for silent in self._silent.values():
-            silent.learn(facts, now_us)
+            silent.learn(seen.facts, now_us)
+        if not self._is_learned:
+            await self._storms.learn(conn, seen, now_us)
         self._is_learned, self._until_learning = True, _LEARN_TURNS
 
     async def _fit(self, conn: Connection) -> Int32s:
@@ -129,6 +134,10 @@ class Vigil:
         asked = _keys(found.raised) | {
             "since_us": [since_us for since_us, _ in found.raised.values()],
             "raised_us": [raised_us for _, raised_us in found.raised.values()],
+            "parents": [
+                None if rule_id in self._absent else self._storms.parent_of(terminal_id)
+                for rule_id, terminal_id in found.raised
+            ],
         }
         async for row in await conn.execute(sql.raise_alarms, asked):
             rule_id, terminal_id = row["rule_id"], row["terminal_id"]

@@ -41,9 +41,13 @@ join telemetry.rule r on r.id = telemetry.silence_rule(%(of)s, t);
 
 -- name: raise_alarms
 -- Alarms of terminals that a rule is of, from when they were in service and their owner's; not of what somebody has ended already.
-insert into telemetry.alarm (rule_id, rule_version, rule_name, terminal_id, group_client_id, region_code, severity, metric, raised_at, last_at)
-select r.id, r.version, r.name, t.id, t.group_client_id, t.region_code, r.severity, r.criterion ->> 'metric', w.raised_at, w.raised_at
-from unnest(%(rules)s::int4[], %(terminals)s::int4[], %(since_us)s::int8[], %(raised_us)s::int8[]) n(rule_id, terminal_id, since_us, raised_us)
+-- In a storm they are quiet.
+insert into telemetry.alarm (rule_id, rule_version, rule_name, terminal_id, group_client_id, region_code, severity, metric, raised_at, last_at,
+    parent_id, quiet)
+select r.id, r.version, r.name, t.id, t.group_client_id, t.region_code, r.severity, r.criterion ->> 'metric', w.raised_at, w.raised_at,
+    n.parent_id, n.parent_id is not null
+from unnest(%(rules)s::int4[], %(terminals)s::int4[], %(since_us)s::int8[], %(raised_us)s::int8[], %(parents)s::int8[])
+    n(rule_id, terminal_id, since_us, raised_us, parent_id)
 join telemetry.rule r on r.id = n.rule_id
 join registry.terminal t on t.id = n.terminal_id
 cross join lateral (select greatest(telemetry.instant(n.raised_us), t.owner_since, t.state_since) as raised_at) w

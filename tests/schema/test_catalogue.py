@@ -20,6 +20,7 @@ THE_SAME_FOR_ALL = {
     "registry.industry": "reference data",
     "visible.supervision_clock": "until when bindings are counted",
     "registry.tier": "global to read, the headquarters' to change",
+    "telemetry.storm_threshold": "global to read, the headquarters' to change",
     "registry.network": "reference data",
     "registry.number_range": "reference data",
     "registry.profile": "global to read, the headquarters' to define",
@@ -73,7 +74,12 @@ def can_read(database: Database, settings: dict[str, str]) -> set[str]:
 
 
 # Tables of telemetry that are no hypertables, and are guarded as the registry's are.
-UNDER_POLICIES = {"telemetry.rule", "telemetry.alarm", "telemetry.alarm_note"}
+UNDER_POLICIES = {
+    "telemetry.rule",
+    "telemetry.alarm",
+    "telemetry.alarm_note",
+    "telemetry.storm_threshold",
+}
 
 
 def is_the_extensions(relation: str) -> bool:

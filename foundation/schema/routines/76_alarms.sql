@@ -41,6 +41,19 @@ end;
 revoke all on function telemetry.silence_rule(text, registry.terminal) from public;
 grant execute on function telemetry.silence_rule(text, registry.terminal) to muster_jobs;
 
+-- The storms that gathered something of which the scope sees the alarm.
+create or replace function telemetry.storms_seen() returns setof int8
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select a.id from telemetry.alarm a
+    where a.shared is not null and (
+        exists (select from telemetry.alarm c where c.parent_id = a.id
+            and c.region_code between registry.scope_region_low() and registry.scope_region_high())
+        or exists (select from telemetry.alarm c where c.parent_id = a.id and c.group_client_id in (select registry.visible_group_clients())));
+end;
+revoke all on function telemetry.storms_seen() from public;
+grant execute on function telemetry.storms_seen() to muster_api, muster_reader;
+
 do $policies$
 declare
     owners constant text := '(select registry.scope_everything())
@@ -55,6 +68,9 @@ begin
         execute format('drop policy if exists everybody on telemetry.%I', relation);
         execute format('create policy everybody on telemetry.%I to muster_owner, muster_jobs, muster_inspect using (true)', relation);
     end loop;
+    drop policy if exists of_many on telemetry.alarm;
+    create policy of_many on telemetry.alarm for select to muster_api, muster_reader
+        using (shared is not null and id in (select telemetry.storms_seen()));
     alter table telemetry.alarm_note enable row level security, force row level security;
     drop policy if exists scoped on telemetry.alarm_note;
     create policy scoped on telemetry.alarm_note to muster_api
@@ -64,9 +80,17 @@ begin
     create policy everybody on telemetry.alarm_note to muster_owner, muster_inspect using (true);
 end
 $policies$;
-revoke all on telemetry.rule, telemetry.rule_standing, telemetry.alarm, telemetry.alarm_note
+alter table telemetry.storm_threshold enable row level security, force row level security;
+drop policy if exists same_for_all on telemetry.storm_threshold;
+create policy same_for_all on telemetry.storm_threshold for select using (true);
+drop policy if exists changed_by_all on telemetry.storm_threshold;
+create policy changed_by_all on telemetry.storm_threshold for update to muster_api, muster_owner
+    using ((select registry.scope_everything())) with check ((select registry.scope_everything()));
+revoke all on telemetry.rule, telemetry.storm_threshold, telemetry.rule_standing, telemetry.alarm, telemetry.alarm_note
     from muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
 grant select on telemetry.rule, telemetry.alarm to muster_api, muster_jobs, muster_inspect;
+grant select on telemetry.storm_threshold to muster_api, muster_jobs, muster_inspect;
+grant update on telemetry.storm_threshold to muster_api;
 grant select on telemetry.rule_standing to muster_jobs, muster_inspect;
 grant select, insert on telemetry.alarm_note to muster_api;
 grant select on telemetry.alarm_note to muster_inspect;
@@ -79,8 +103,9 @@ grant update (acknowledged_at, acknowledged_by, assignee, shelved_until, cleared
 do $audited$
 begin
     perform registry.audit_changes('telemetry.rule', 'r.id::text', part => 'r.name', owner => 'r.group_client_id');
+    perform registry.audit_changes('telemetry.storm_threshold', 'r.shared');
     -- What people do about alarms; what readings do is no news of that kind.
-    perform registry.audit_changes('telemetry.alarm_note', 't.code', part => 'a.rule_name', owner => 'a.group_client_id',
-        joined => 'join telemetry.alarm a on a.id = r.alarm_id join registry.terminal t on t.id = a.terminal_id');
+    perform registry.audit_changes('telemetry.alarm_note', 'coalesce(t.code, a.shared_key)', part => 'a.rule_name', owner => 'a.group_client_id',
+        joined => 'join telemetry.alarm a on a.id = r.alarm_id left join registry.terminal t on t.id = a.terminal_id');
 end
 $audited$;
