@@ -120,6 +120,8 @@ class AlarmAnswer(Answer):
     quiet: bool = Field(description="Whether that one is told instead.")
     shared: Shared | None = Field(description="Of many: what they share.")
     shared_key: str | None = Field(description="And of that which.", examples=["320100"])
+    respond_by: Utc | None = Field(description="By when to take note of it, by the owner's tier.")
+    breached_at: Utc | None = Field(description="When that time was over and nobody had.")
     version: int
 
 

@@ -78,6 +78,8 @@ class Alarm:
     quiet: bool
     shared: str | None
     shared_key: str | None
+    respond_by: datetime | None
+    breached_at: datetime | None
     version: int
 
 
@@ -106,6 +108,7 @@ class Wanted(TypedDict, total=False):
     open: bool | None
     acknowledged: bool | None
     shelved: bool | None
+    breached: bool | None
     quiet: bool | None
     parent: int | None
     severity: str | None

@@ -1,5 +1,7 @@
 """Alarms that fit no more are over: their rule is held otherwise, or not of their terminal.
 
+Of who has changed hands they begin anew for the new owner, from then.
+
 Of terminals that changed at once, of all others in turn, so many at a time: what a turn costs does
 not grow with the alarms that are open.
 """
@@ -17,7 +19,7 @@ MOST_AT_ONCE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Whose alarms (rule, terminal) are over, and which terminals changed."""
+    """Whose alarms (rule, terminal) are over, and which terminals are to be looked at anew."""
 
     over: Sequence[tuple[int, int]]
     changed: Sequence[int]
@@ -57,7 +59,27 @@ class Fitting:
             sql.end_what_fits_no_more,
             {"ids": ids, "terminal_ids": changed, "by_time": self._by_time},
         )
-        return Fitted([(row["rule_id"], row["terminal_id"]) async for row in cursor], changed)
+        ended = await cursor.fetchall()
+        over = {(row["rule_id"], row["terminal_id"]) for row in ended}
+        if self._by_time:  # which is judged anew without any reading
+            return Fitted(list(over), [*changed, *(terminal_id for _, terminal_id in over)])
+        moved = [(row["rule_id"], row["terminal_id"]) for row in ended if row["has_moved"]]
+        return Fitted(list(over - await self._open_anew(conn, moved)), changed)
+
+    async def mark_breaches(self, conn: Connection) -> None:
+        """Note of which alarms nobody has taken note in time."""
+        await conn.execute(sql.mark_breaches, {"rows": MOST_AT_ONCE})
+
+    async def _open_anew(
+        self, conn: Connection, moved: Sequence[tuple[int, int]]
+    ) -> set[tuple[int, int]]:
+        """Of these alarms those that go on for another owner."""
+        if not moved:
+            return set()
+        rules, terminals = zip(*moved, strict=True)
+        asked = {"rules": list(rules), "terminals": list(terminals)}
+        cursor = await conn.execute(sql.open_anew, asked)
+        return {(row["rule_id"], row["terminal_id"]) async for row in cursor}
 
     async def _changed(self, conn: Connection) -> list[int]:
         """The terminals that changed since the last turn; none, where that is not known."""

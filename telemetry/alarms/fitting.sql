@@ -28,4 +28,23 @@ from registry.terminal t join telemetry.rule r on true
 where a.cleared_at is null and (a.id = any (%(ids)s::int8[]) or a.terminal_id = any (%(terminal_ids)s::int4[]))
     and t.id = a.terminal_id and r.id = a.rule_id and r.by_time = %(by_time)s
     and (t.group_client_id is distinct from a.group_client_id or not telemetry.rule_is_of(r, t))
-returning a.rule_id, a.terminal_id;
+returning a.rule_id, a.terminal_id, a.cleared_because = 'transfer' as has_moved;
+
+-- name: open_anew
+-- What was wrong when a terminal changed hands is its new owner's from then, where the rule is of it: without the old one's values.
+insert into telemetry.alarm (rule_id, rule_version, rule_name, terminal_id, group_client_id, region_code, severity, metric, raised_at, last_at)
+select r.id, r.version, r.name, t.id, t.group_client_id, t.region_code, r.severity, r.criterion ->> 'metric', t.owner_since, t.owner_since
+from unnest(%(rules)s::int4[], %(terminals)s::int4[]) n(rule_id, terminal_id)
+join telemetry.rule r on r.id = n.rule_id join registry.terminal t on t.id = n.terminal_id
+where telemetry.rule_is_of(r, t)
+on conflict (terminal_id, rule_id) where cleared_at is null do nothing
+returning rule_id, terminal_id;
+
+-- name: mark_breaches
+-- Alarms of which nobody has taken note in time. What is out of sight, or is being changed at this moment, comes later.
+update telemetry.alarm a set breached_at = a.respond_by
+from (select b.id from telemetry.alarm b
+    where b.breached_at is null and b.acknowledged_at is null and b.cleared_at is null and b.respond_by < now()
+        and coalesce(b.shelved_until, '-infinity') <= now()
+    order by b.respond_by limit %(rows)s for update skip locked) late
+where a.id = late.id;

@@ -114,9 +114,10 @@ class Judge:
     async def tidy(self, conn: Connection) -> int:
         """End alarms of terminals that a rule is not of any more; how many there were.
 
-        Never beside a `turn`.
+        And note which were not taken note of in time. Never beside a `turn`.
         """
         await self._read_rules(conn)
+        await self._fitting.mark_breaches(conn)
         over = (await self._fitting.turn(conn)).over
         if over:
             await self._keep_standings(conn, dict.fromkeys(over, Standing()))

@@ -41,6 +41,22 @@ end;
 revoke all on function telemetry.silence_rule(text, registry.terminal) from public;
 grant execute on function telemetry.silence_rule(text, registry.terminal) to muster_jobs;
 
+-- The clock of an alarm that is told: it begins when it is raised, or when it is not quiet any more, and runs as the tier of
+-- the owner says. What is over already has none.
+create or replace function telemetry.set_response_time() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if not new.quiet and new.cleared_at is null and (tg_op = 'INSERT' or old.quiet) then
+        new.respond_by := (select now() + make_interval(mins => s.alarm_response_minutes)
+            from registry.group_client c join registry.tier s on s.code = c.tier_code where c.id = new.group_client_id);
+    elsif new.quiet then
+        new.respond_by := null;
+    end if;
+    return new;
+end $$;
+create or replace trigger set_response_time before insert or update of quiet on telemetry.alarm
+    for each row execute function telemetry.set_response_time();
+
 -- The storms that gathered something of which the scope sees the alarm.
 create or replace function telemetry.storms_seen() returns setof int8
 language sql stable security definer set search_path = pg_catalog, pg_temp
@@ -97,7 +113,7 @@ grant select on telemetry.alarm_note to muster_inspect;
 grant insert, update, delete on telemetry.rule_standing to muster_jobs;
 grant insert, update on telemetry.rule to muster_api;
 grant insert, update on telemetry.alarm to muster_jobs;
-grant update (acknowledged_at, acknowledged_by, assignee, shelved_until, cleared_at, cleared_because, cleared_by, version)
+grant update (breached_at, acknowledged_at, acknowledged_by, assignee, shelved_until, cleared_at, cleared_because, cleared_by, version)
     on telemetry.alarm to muster_api;
 
 do $audited$

@@ -60,6 +60,11 @@ class Ground:
             async with ground.connected(self.database.jobs) as conn:
                 taken = await latest.catch_up(conn, judge.turn)
 
+    async def tidied(self, judge: Judge) -> None:
+        """What has to be looked after is, as often as it takes to come round."""
+        async with ground.connected(self.database.jobs) as conn:
+            await judge.tidy(conn)
+
     def alarms(self, *columns: str) -> list[tuple[Any, ...]]:
         """These columns of every alarm, times as seconds, in order."""
         rows = ground.read(
@@ -95,12 +100,17 @@ async def field(database: Database) -> AsyncIterator[Ground]:
             yield Ground(database, pool, writer, defined, ids)
 
 
-async def held(field: Ground, criterion: Mapping[str, Any], for_seconds: int = 0) -> Rule:
-    """A rule of the client's terminals, enabled."""
+async def held(
+    field: Ground,
+    criterion: Mapping[str, Any],
+    for_seconds: int = 0,
+    group_client: str | None = "power-js",
+) -> Rule:
+    """A rule of the client's terminals, or of the country's, enabled."""
     async with transaction(field.pool, everything.settings()) as conn:
         rule = await rules.define(
             conn, everything, name="a rule", profile="tracker", criterion=criterion,
-            group_client="power-js", for_seconds=for_seconds,
+            group_client=group_client, for_seconds=for_seconds,
         )  # fmt: skip
         return await rules.change(conn, everything, rule.id, enabled=True)
 
@@ -227,8 +237,7 @@ async def test_alarms_of_who_left_are_over(field: Ground) -> None:
                    " where code = 'M-1'")  # fmt: skip
     ground.execute(field.database, "update registry.terminal set group_client_id = null"
                    " where code = 'M-2'")  # fmt: skip
-    async with ground.connected(field.database.jobs) as conn:
-        assert await judge.tidy(conn) == 2
+    await field.tidied(judge)
     assert field.alarms("terminal", "cleared_because") == [
         ("M-1", "state"), ("M-2", "transfer"), ("M-3", None)
     ]  # fmt: skip
