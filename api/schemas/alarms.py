@@ -9,6 +9,7 @@ from registry.conditions import Severity
 from telemetry.alarms.falls import Shared
 from telemetry.alarms.rule_model import Watched
 from telemetry.alarms.rules import MOST_SECONDS
+from telemetry.alarms.schedules import Schedule
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
@@ -17,6 +18,7 @@ Patience = Annotated[int, Field(ge=0, le=MOST_SECONDS)]
 Cleared = Literal["reading", "return", "transfer", "state", "rule", "person", "storm"]
 
 _PATIENCE = "For how long it must have been so, in seconds."
+_SCHEDULE = "When it may raise alarms; 1 is Monday."
 _WATCHED = "What is wrong, by its `kind`."
 
 
@@ -34,6 +36,7 @@ class AlarmRuleBody(Body):
     )
     severity: Severity = "major"
     for_seconds: Patience = Field(0, description=_PATIENCE)
+    schedule: Schedule | None = Field(None, description=_SCHEDULE)
     group_client: str | None = Field(None, max_length=64, description="Whose; or `region`.")
     region: int | None = Field(None, description="Where; without either, the caller's own.")
     collection: int | None = Field(None, ge=1, lt=2**31, description="Of these by hand only.")
@@ -47,6 +50,7 @@ class RuleChange(Body):
     criterion: Watched | None = Field(None, description=_WATCHED)
     severity: Severity | None = None
     for_seconds: Patience | None = Field(None, description=_PATIENCE)
+    schedule: Schedule | None = Field(None, description=_SCHEDULE + " Null is always.")
     enabled: bool | None = Field(None, description="Whether readings are held against it.")
 
 
@@ -59,6 +63,7 @@ class RuleAnswer(Answer):
     criterion: Watched = Field(validation_alias="watched", description=_WATCHED)
     severity: Severity
     for_seconds: int = Field(description=_PATIENCE)
+    schedule: Schedule | None = Field(description=_SCHEDULE)
     group_client: str | None
     region: int | None
     collection: int | None
@@ -117,7 +122,8 @@ class AlarmAnswer(Answer):
     assignee: str | None
     shelved_until: Utc | None
     parent: int | None = Field(description="The alarm of many that it came under.")
-    quiet: bool = Field(description="Whether that one is told instead.")
+    quiet: bool = Field(description="Under one of many, or in a maintenance window.")
+    window: int | None = Field(description="The maintenance window in which it began.")
     shared: Shared | None = Field(description="Of many: what they share.")
     shared_key: str | None = Field(description="And of that which.", examples=["320100"])
     respond_by: Utc | None = Field(description="By when to take note of it, by the owner's tier.")

@@ -8,7 +8,7 @@
 select a.id, a.rule_id as rule, a.rule_name, o.terminal_code as terminal, c.code as group_client, a.region_code as region, a.severity, a.metric,
     a.value, a.raised_at, a.told_at, a.last_at, case when w.is_own then a.count else w.count end as count, a.cleared_at, a.cleared_because,
     a.cleared_by, a.acknowledged_at, a.acknowledged_by, a.assignee, case when a.shelved_until > now() then a.shelved_until end as shelved_until,
-    a.version, a.parent_id as parent, a.quiet, a.shared, a.shared_key, a.respond_by, a.breached_at
+    a.version, a.parent_id as parent, a.quiet, a.shared, a.shared_key, a.respond_by, a.breached_at, a.window_id as "window"
 from telemetry.alarm a left join registry.ownership o on o.terminal_id = a.terminal_id
     and a.raised_at >= o.valid_from and (o.valid_to is null or a.raised_at < o.valid_to)
 left join registry.group_client c on c.id = a.group_client_id

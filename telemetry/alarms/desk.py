@@ -80,6 +80,7 @@ class Alarm:
     shared_key: str | None
     respond_by: datetime | None
     breached_at: datetime | None
+    window: int | None
     version: int
 
 

@@ -66,8 +66,9 @@ class Fitting:
         moved = [(row["rule_id"], row["terminal_id"]) for row in ended if row["has_moved"]]
         return Fitted(list(over - await self._open_anew(conn, moved)), changed)
 
-    async def mark_breaches(self, conn: Connection) -> None:
-        """Note of which alarms nobody has taken note in time."""
+    async def keep_time(self, conn: Connection) -> None:
+        """Tell what lasts after a maintenance window, and what nobody has taken note of in time."""
+        await conn.execute(sql.end_windows, {"rows": MOST_AT_ONCE})
         await conn.execute(sql.mark_breaches, {"rows": MOST_AT_ONCE})
 
     async def _open_anew(

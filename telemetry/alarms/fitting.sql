@@ -36,7 +36,7 @@ insert into telemetry.alarm (rule_id, rule_version, rule_name, terminal_id, grou
 select r.id, r.version, r.name, t.id, t.group_client_id, t.region_code, r.severity, r.criterion ->> 'metric', t.owner_since, t.owner_since
 from unnest(%(rules)s::int4[], %(terminals)s::int4[]) n(rule_id, terminal_id)
 join telemetry.rule r on r.id = n.rule_id join registry.terminal t on t.id = n.terminal_id
-where telemetry.rule_is_of(r, t)
+where telemetry.rule_is_of(r, t) and telemetry.acts_at(r.schedule, now())
 on conflict (terminal_id, rule_id) where cleared_at is null do nothing
 returning rule_id, terminal_id;
 
@@ -48,3 +48,12 @@ from (select b.id from telemetry.alarm b
         and coalesce(b.shelved_until, '-infinity') <= now()
     order by b.respond_by limit %(rows)s for update skip locked) late
 where a.id = late.id;
+
+-- name: end_windows
+-- What is still wrong when a maintenance window is over is told, unless it is in a storm.
+update telemetry.alarm a set quiet = false
+from (select b.id from telemetry.alarm b join telemetry.maintenance_window w on w.id = b.window_id
+    where b.window_id is not null and b.quiet and b.cleared_at is null and w.ends_at <= now()
+        and not exists (select from telemetry.alarm p where p.id = b.parent_id and p.cleared_at is null)
+    order by b.id limit %(rows)s for update of b skip locked) due
+where a.id = due.id;

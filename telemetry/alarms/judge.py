@@ -117,7 +117,7 @@ class Judge:
         And note which were not taken note of in time. Never beside a `turn`.
         """
         await self._read_rules(conn)
-        await self._fitting.mark_breaches(conn)
+        await self._fitting.keep_time(conn)
         over = (await self._fitting.turn(conn)).over
         if over:
             await self._keep_standings(conn, dict.fromkeys(over, Standing()))

@@ -19,7 +19,7 @@ from telemetry.latest l where l.terminal_id = any (%(ids)s::int4[]) and l.metric
 order by l.terminal_id, l.time desc;
 
 -- name: raise_alarms
--- Alarms of terminals that a rule is of, in service, in their owner's time; some are over already.
+-- Alarms of terminals that a rule is of, in service, in their owner's time, when the rule acts; some are over already.
 insert into telemetry.alarm (rule_id, rule_version, rule_name, terminal_id, group_client_id, region_code, severity, metric, value,
     raised_at, last_at, count, cleared_at, cleared_because)
 select r.id, r.version, r.name, t.id, t.group_client_id, t.region_code, r.severity, n.metric, n.value,
@@ -31,6 +31,7 @@ from unnest(%(rules)s::int4[], %(terminals)s::int4[], %(metrics)s::text[], %(val
 join telemetry.rule r on r.id = n.rule_id
 join registry.terminal t on t.id = n.terminal_id
 where telemetry.rule_is_of(r, t) and telemetry.instant(n.raised_us) >= t.owner_since
+    and telemetry.acts_at(r.schedule, telemetry.instant(n.raised_us))
 order by n.k
 on conflict (terminal_id, rule_id) where cleared_at is null do nothing
 returning rule_id, terminal_id;

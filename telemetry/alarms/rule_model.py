@@ -13,6 +13,7 @@ from registry.model import DeviceProfile, Metric, MetricType
 from telemetry.alarms.absence import Absent, ByTime, Silence
 from telemetry.alarms.criteria import Band, Change, Place, Stuck, Threshold, Truth
 from telemetry.alarms.places import AS_WRITTEN, Circle
+from telemetry.alarms.schedules import Schedule
 
 MOST_CORNERS = 200
 LONGEST_ABSENT_SECONDS = 2_592_000
@@ -57,7 +58,8 @@ class Rule:
 
     It is of terminals of `group_client` and clients below it, or that are installed in `region`;
     perhaps of those in a collection only, or of one terminal. An alarm is raised when it has been
-    so for `for_seconds`. Of silence it may be of every profile (None).
+    so for `for_seconds`, and the schedule, if there is one, holds. Of silence it may be of every
+    profile (None).
     """
 
     id: int
@@ -72,6 +74,7 @@ class Rule:
     severity: str
     watched: Watched
     for_seconds: int
+    schedule: Schedule | None
     enabled: bool
     created_at: datetime
     changed_at: datetime

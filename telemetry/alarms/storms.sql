@@ -3,12 +3,13 @@
 select shared, least, share, window_seconds from telemetry.storm_threshold;
 
 -- name: list_shared
--- What each of these terminals, in service, shares with others.
+-- What each of these terminals, in service and no maintenance window, shares with others.
 select t.id, t.region_code::text as city, p.code as profile, g.code as gateway, i.apn
 from unnest(%(ids)s::int4[]) n(id) join registry.terminal t on t.id = n.id and t.state = 'in_service'
 join registry.profile p on p.id = t.profile_id
 left join registry.terminal g on g.id = t.gateway_id
-left join telemetry.identity i on i.terminal_id = t.id;
+left join telemetry.identity i on i.terminal_id = t.id
+where telemetry.window_of(t) is null;
 
 -- name: count_sharing
 -- How many in service share something and were not silent at a time, up to a bound.
@@ -60,5 +61,7 @@ update telemetry.alarm a set cleared_at = greatest(telemetry.instant(%(now_us)s)
 where a.id = any (%(ids)s::int8[]) and a.cleared_at is null;
 
 -- name: let_stand_alone
--- Who is still silent when a storm is over has an alarm of its own.
-update telemetry.alarm a set quiet = false where a.parent_id = any (%(ids)s::int8[]) and a.cleared_at is null and a.quiet;
+-- Who is still silent when a storm is over has an alarm of its own, unless it is in a maintenance window.
+update telemetry.alarm a set quiet = false
+where a.parent_id = any (%(ids)s::int8[]) and a.cleared_at is null and a.quiet
+    and not exists (select from telemetry.maintenance_window w where w.id = a.window_id and w.ends_at > now());

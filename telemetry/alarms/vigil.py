@@ -5,6 +5,7 @@ before their time; what is known by heart is read anew where it may not be what 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ class Vigil:
                 await absent.look(conn, seen, changed, found)
             for silent in self._silent.values():
                 await silent.look(conn, seen, changed, found)
-        await self._keep(conn, found)
+        await self._keep(conn, found, seen)
 
     async def _read_rules(self, conn: Connection) -> None:
         silences: dict[Missing, dict[int, Patience]] = {}
@@ -124,14 +125,15 @@ class Vigil:
             if silent.open.get(terminal_id) == rule_id:
                 silent.over(terminal_id)
 
-    async def _keep(self, conn: Connection, found: Found) -> None:
+    async def _keep(self, conn: Connection, found: Found, seen: Seen) -> None:
         if found.again:
             await conn.execute(sql.count_again, _at("at_us", found.again))
         if found.over:
             await conn.execute(sql.end_alarms, _at("cleared_us", found.over))
-        if not found.raised:
+        if not found.raised or seen.hearing is None:
             return
-        asked = _keys(found.raised) | {
+        asked: dict[str, Any] = _keys(found.raised) | {
+            "now_us": seen.hearing.until_us,
             "since_us": [since_us for since_us, _ in found.raised.values()],
             "raised_us": [raised_us for _, raised_us in found.raised.values()],
             "parents": [

@@ -41,7 +41,7 @@ join telemetry.rule r on r.id = telemetry.silence_rule(%(of)s, t);
 
 -- name: raise_alarms
 -- Alarms of terminals that a rule is of, from when they were in service and their owner's; not of what somebody has ended already.
--- In a storm they are quiet.
+-- In a storm they are quiet; of a rule that does not act now there is none yet.
 insert into telemetry.alarm (rule_id, rule_version, rule_name, terminal_id, group_client_id, region_code, severity, metric, raised_at, last_at,
     parent_id, quiet)
 select r.id, r.version, r.name, t.id, t.group_client_id, t.region_code, r.severity, r.criterion ->> 'metric', w.raised_at, w.raised_at,
@@ -51,7 +51,7 @@ from unnest(%(rules)s::int4[], %(terminals)s::int4[], %(since_us)s::int8[], %(ra
 join telemetry.rule r on r.id = n.rule_id
 join registry.terminal t on t.id = n.terminal_id
 cross join lateral (select greatest(telemetry.instant(n.raised_us), t.owner_since, t.state_since) as raised_at) w
-where telemetry.rule_is_of(r, t) and not exists (
+where telemetry.rule_is_of(r, t) and telemetry.acts_at(r.schedule, telemetry.instant(%(now_us)s)) and not exists (
     select from telemetry.alarm p where p.terminal_id = t.id and p.rule_id = r.id and p.cleared_because = 'person'
         and p.group_client_id is not distinct from t.group_client_id and p.raised_at >= greatest(telemetry.instant(n.since_us), t.state_since))
 on conflict (terminal_id, rule_id) where cleared_at is null do nothing

@@ -19,6 +19,12 @@ _RULES = """insert into telemetry.rule
     select c.id, 'ruled ' || c.id, c.group_client_id, c.region_code, p.id, 'major',
         '{"kind": "threshold", "metric": "voltage_a", "above": 250}'
     from registry.collection c, registry.profile p where p.code = 'smart_meter'"""
+_WINDOWS = """insert into telemetry.maintenance_window
+    (id, why, group_client_id, region_code, begins_at, ends_at, made_by)
+    overriding system value
+    select c.id, 'windowed ' || c.id, c.group_client_id, c.region_code, now(), now() + '1 day',
+        'user:x'
+    from registry.collection c"""
 _ALARM = """insert into telemetry.alarm (id, rule_version, rule_name, terminal_id, group_client_id,
     region_code, severity, raised_at, last_at)
     overriding system value
@@ -35,9 +41,12 @@ def alarms(terminals: Viewers) -> Viewers:
 
 
 def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers) -> list[Word]:
-    """Bring rules in, owned as the collections of their numbers are, and the alarms."""
-    conn.execute(_RULES)
-    words = [Word(f"ruled {n}", viewers, Right.RULES_READ) for n, viewers in collections.items()]
+    """Bring in rules and windows, owned as the collections of their numbers, and the alarms."""
+    words = [
+        Word(f"{what} {n}", viewers, Right.RULES_READ)
+        for what in ("ruled", "windowed")
+        for n, viewers in collections.items()
+    ]
     told = alarms(terminals)
     of = (*((code, 10) for code in terminals), ("MOVED-1", _PAST))
     for (number, viewers), (code, minutes) in zip(told.items(), of, strict=True):
@@ -47,4 +56,6 @@ def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers)
         conn.execute("insert into telemetry.alarm_note values (%s, 1, now(), 'user:x', 'commented',"
                      " %s)", (number, word))  # fmt: skip
         words.append(Word(word, viewers, Right.ALARMS_READ))
+    conn.execute(_RULES)
+    conn.execute(_WINDOWS)
     return words

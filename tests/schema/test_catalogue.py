@@ -79,6 +79,7 @@ UNDER_POLICIES = {
     "telemetry.alarm",
     "telemetry.alarm_note",
     "telemetry.storm_threshold",
+    "telemetry.maintenance_window",
 }
 
 

@@ -3,22 +3,56 @@ create or replace function telemetry.instant(unix_us int8) returns timestamptz
 language sql immutable parallel safe strict
 return 'epoch'::timestamptz + unix_us * interval '1 microsecond';
 
+-- Whether what is a client's or a region's, perhaps only of a collection or of one terminal, is of a terminal as it is now.
+create or replace function telemetry.is_of(group_client_id int4, region_code int4, collection_id int4, terminal_id int4,
+    terminal registry.terminal) returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select (is_of.terminal_id is null or is_of.terminal_id = terminal.id)
+        and (is_of.group_client_id is null or exists (
+            select from registry.group_client_lineage l
+            where l.ancestor_id = is_of.group_client_id and l.group_client_id = terminal.group_client_id))
+        and (is_of.region_code is null or exists (
+            select from registry.region g
+            where g.code = is_of.region_code and terminal.region_code between g.code and g.last_code))
+        and (is_of.collection_id is null or exists (
+            select from registry.collection_member m
+            where m.collection_id = is_of.collection_id and m.terminal_id = terminal.id));
+end;
+
 -- Whether a rule is of a terminal, as both are now: of its owner or region, and in service.
 create or replace function telemetry.rule_is_of(rule telemetry.rule, terminal registry.terminal) returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp
 begin atomic
     select terminal.state = 'in_service' and (rule.profile_id is null or rule.profile_id = terminal.profile_id)
-        and (rule.terminal_id is null or rule.terminal_id = terminal.id)
-        and (rule.group_client_id is null or exists (
-            select from registry.group_client_lineage l
-            where l.ancestor_id = rule.group_client_id and l.group_client_id = terminal.group_client_id))
-        and (rule.region_code is null or exists (
-            select from registry.region g
-            where g.code = rule.region_code and terminal.region_code between g.code and g.last_code))
-        and (rule.collection_id is null or exists (
-            select from registry.collection_member m
-            where m.collection_id = rule.collection_id and m.terminal_id = terminal.id));
+        and telemetry.is_of(rule.group_client_id, rule.region_code, rule.collection_id, rule.terminal_id, terminal);
 end;
+
+-- Whether a schedule holds at an instant; a span that ends before it begins goes on into the next day.
+create or replace function telemetry.acts_at(schedule jsonb, moment timestamptz) returns boolean
+language sql stable
+begin atomic
+    select schedule is null or exists (
+        select from jsonb_array_elements(schedule -> 'spans') s(span)
+        cross join lateral (select moment at time zone (schedule ->> 'zone') as here) h
+        cross join lateral (select span -> 'days' @> to_jsonb(extract(isodow from here)::int4) as today,
+            span -> 'days' @> to_jsonb(extract(isodow from here - interval '1 day')::int4) as yesterday,
+            here::time >= (span ->> 'begins')::time as begun, here::time < (span ->> 'ends')::time as before) n
+        where case when (span ->> 'begins')::time < (span ->> 'ends')::time then n.today and n.begun and n.before
+            else n.today and n.begun or n.yesterday and n.before end);
+end;
+
+-- The maintenance window that a terminal is in now, the last to end.
+create or replace function telemetry.window_of(terminal registry.terminal) returns int4
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select w.id from telemetry.maintenance_window w
+    where w.begins_at <= now() and w.ends_at > now()
+        and telemetry.is_of(w.group_client_id, w.region_code, w.collection_id, w.terminal_id, terminal)
+    order by w.ends_at desc limit 1;
+end;
+revoke all on function telemetry.is_of(int4, int4, int4, int4, registry.terminal), telemetry.window_of(registry.terminal) from public;
+grant execute on function telemetry.is_of(int4, int4, int4, int4, registry.terminal), telemetry.window_of(registry.terminal) to muster_jobs;
 
 revoke all on function telemetry.rule_is_of(telemetry.rule, registry.terminal) from public;
 grant execute on function telemetry.rule_is_of(telemetry.rule, registry.terminal) to muster_jobs;
@@ -41,11 +75,15 @@ end;
 revoke all on function telemetry.silence_rule(text, registry.terminal) from public;
 grant execute on function telemetry.silence_rule(text, registry.terminal) to muster_jobs;
 
--- The clock of an alarm that is told: it begins when it is raised, or when it is not quiet any more, and runs as the tier of
--- the owner says. What is over already has none.
+-- An alarm that begins in a maintenance window is quiet. The clock of one that is told begins when it is raised, or when it is
+-- not quiet any more, and runs as the tier of the owner says. What is over already has none.
 create or replace function telemetry.set_response_time() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
+    if tg_op = 'INSERT' then
+        new.window_id := (select telemetry.window_of(t) from registry.terminal t where t.id = new.terminal_id);
+        new.quiet := new.quiet or new.window_id is not null;
+    end if;
     if not new.quiet and new.cleared_at is null and (tg_op = 'INSERT' or old.quiet) then
         new.respond_by := (select now() + make_interval(mins => s.alarm_response_minutes)
             from registry.group_client c join registry.tier s on s.code = c.tier_code where c.id = new.group_client_id);
@@ -77,7 +115,7 @@ declare
         or group_client_id in (select registry.visible_group_clients())';
     relation text;
 begin
-    foreach relation in array array['rule', 'alarm'] loop
+    foreach relation in array array['rule', 'alarm', 'maintenance_window'] loop
         execute format('alter table telemetry.%I enable row level security, force row level security', relation);
         execute format('drop policy if exists scoped on telemetry.%I', relation);
         execute format('create policy scoped on telemetry.%I to muster_api, muster_reader using (%s) with check (%s)', relation, owners, owners);
@@ -102,11 +140,13 @@ create policy same_for_all on telemetry.storm_threshold for select using (true);
 drop policy if exists changed_by_all on telemetry.storm_threshold;
 create policy changed_by_all on telemetry.storm_threshold for update to muster_api, muster_owner
     using ((select registry.scope_everything())) with check ((select registry.scope_everything()));
-revoke all on telemetry.rule, telemetry.storm_threshold, telemetry.rule_standing, telemetry.alarm, telemetry.alarm_note
+revoke all on telemetry.rule, telemetry.maintenance_window, telemetry.storm_threshold, telemetry.rule_standing, telemetry.alarm, telemetry.alarm_note
     from muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
 grant select on telemetry.rule, telemetry.alarm to muster_api, muster_jobs, muster_inspect;
 grant select on telemetry.storm_threshold to muster_api, muster_jobs, muster_inspect;
 grant update on telemetry.storm_threshold to muster_api;
+grant select on telemetry.maintenance_window to muster_api, muster_jobs, muster_inspect;
+grant insert, update on telemetry.maintenance_window to muster_api;
 grant select on telemetry.rule_standing to muster_jobs, muster_inspect;
 grant select, insert on telemetry.alarm_note to muster_api;
 grant select on telemetry.alarm_note to muster_inspect;
@@ -120,6 +160,7 @@ do $audited$
 begin
     perform registry.audit_changes('telemetry.rule', 'r.id::text', part => 'r.name', owner => 'r.group_client_id');
     perform registry.audit_changes('telemetry.storm_threshold', 'r.shared');
+    perform registry.audit_changes('telemetry.maintenance_window', 'r.id::text', part => 'r.why', owner => 'r.group_client_id');
     -- What people do about alarms; what readings do is no news of that kind.
     perform registry.audit_changes('telemetry.alarm_note', 'coalesce(t.code, a.shared_key)', part => 'a.rule_name', owner => 'a.group_client_id',
         joined => 'join telemetry.alarm a on a.id = r.alarm_id left join registry.terminal t on t.id = a.terminal_id');
