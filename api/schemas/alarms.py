@@ -39,7 +39,7 @@ class AlarmRuleBody(Body):
     schedule: Schedule | None = Field(None, description=_SCHEDULE)
     group_client: str | None = Field(None, max_length=64, description="Whose; or `region`.")
     region: int | None = Field(None, description="Where; without either, the caller's own.")
-    collection: int | None = Field(None, ge=1, lt=2**31, description="Of these by hand only.")
+    collection: int | None = Field(None, ge=1, lt=2**31, description="Of these only.")
     terminal: str | None = Field(None, max_length=64, description="Of this one only.")
 
 

@@ -14,13 +14,6 @@ class RuleOwnerMissing(Invalid):
     remedy = "Name one of your group clients."
 
 
-class CollectionInvalid(Invalid):
-    """The collection has no members that could be asked for one by one."""
-
-    code = "rule_invalid"
-    remedy = "Put its terminals into one by hand."
-
-
 async def find(
     conn: Connection,
     scope: Scope,
@@ -37,7 +30,7 @@ async def find(
     found = await _owner(conn, scope, group_client, region)
     found |= {"collection": None, "terminal": None}
     if collection is not None:
-        found["collection"] = await _by_hand(conn, scope, collection)
+        found["collection"] = (await collections.find(conn, scope, collection)).id
     if terminal is not None:
         found["terminal"] = (await terminals.find(conn, scope, terminal)).id
     return found
@@ -60,12 +53,3 @@ async def _owner(
     if len(scope.group_clients) != 1:
         raise RuleOwnerMissing(field="group_client")
     return {"group_client": next(iter(scope.group_clients)), "region": None}
-
-
-async def _by_hand(conn: Connection, scope: Scope, collection: int) -> int:
-    """A collection's number; one by query has no members that readings could be held against."""
-    found = await collections.find(conn, scope, collection)
-    if found.query is not None:
-        why = "This collection is by query, and one by hand is needed."
-        raise CollectionInvalid(why, field="collection")
-    return found.id

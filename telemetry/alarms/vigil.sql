@@ -11,20 +11,23 @@ from telemetry.alarm a join telemetry.rule r on r.id = a.rule_id and r.by_time
 where a.cleared_at is null;
 
 -- name: pack_members
--- The terminals that a rule may be of now, packed: the smallest set that it names, of its profile and in service.
+-- The terminals that a rule may be of now, packed: the smallest set that it names, of its profile and in service; of those that
+-- its owner has, where it is of a collection by query, whom that finds.
 select string_agg(int4send(t.id), '') as packed
-from telemetry.rule r cross join lateral (
-    select t.id, t.profile_id, t.state from registry.terminal t where t.id = r.terminal_id
+from telemetry.rule r left join registry.collection c on c.id = r.collection_id
+cross join lateral (
+    select t.id, t.profile_id, t.state, t as whole from registry.terminal t where t.id = r.terminal_id
     union all
-    select t.id, t.profile_id, t.state from registry.collection_member m join registry.terminal t on t.id = m.terminal_id
-    where r.terminal_id is null and m.collection_id = r.collection_id
+    select t.id, t.profile_id, t.state, t from registry.collection_member m join registry.terminal t on t.id = m.terminal_id
+    where r.terminal_id is null and c.query is null and m.collection_id = r.collection_id
     union all
-    select t.id, t.profile_id, t.state from registry.group_clients_of(0, -1, array[r.group_client_id]) c(id) join registry.terminal t on t.group_client_id = c.id
-    where r.terminal_id is null and r.collection_id is null and r.group_client_id is not null
+    select t.id, t.profile_id, t.state, t from registry.group_clients_of(0, -1, array[r.group_client_id]) o(id) join registry.terminal t on t.group_client_id = o.id
+    where r.terminal_id is null and (c.id is null or c.query is not null) and r.group_client_id is not null
     union all
-    select t.id, t.profile_id, t.state from registry.region g join registry.terminal t on t.region_code between g.code and g.last_code
-    where r.terminal_id is null and r.collection_id is null and g.code = r.region_code) t
-where r.id = %(rule)s and t.profile_id = r.profile_id and t.state = 'in_service';
+    select t.id, t.profile_id, t.state, t from registry.region g join registry.terminal t on t.region_code between g.code and g.last_code
+    where r.terminal_id is null and (c.id is null or c.query is not null) and g.code = r.region_code) t
+where r.id = %(rule)s and t.profile_id = r.profile_id and t.state = 'in_service'
+    and (c.query is null or telemetry.query_finds(c.query, t.whole));
 
 -- name: pack_told
 -- When each of these terminals last told a metric, by our clock, packed: as long before data came last as in its own time.

@@ -3,6 +3,24 @@ create or replace function telemetry.instant(unix_us int8) returns timestamptz
 language sql immutable parallel safe strict
 return 'epoch'::timestamptz + unix_us * interval '1 microsecond';
 
+-- Whether the query of a collection finds a terminal, as both are now: every filter that it has, as `registry.terminal_conditions`.
+create or replace function telemetry.query_finds(query jsonb, terminal registry.terminal) returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select (not query ? 'prefix' or starts_with(terminal.code, query ->> 'prefix'))
+        and (not query ? 'state' or terminal.state = query ->> 'state')
+        and (not query ? 'tag' or terminal.tags @> array[query ->> 'tag'])
+        and (not query ? 'region' or exists (
+            select from registry.region g
+            where g.code = (query ->> 'region')::int4 and terminal.region_code between g.code and g.last_code))
+        and (not query ? 'group_client' or exists (
+            select from registry.group_client c join registry.group_client_lineage l on l.ancestor_id = c.id
+            where c.code = query ->> 'group_client' and l.group_client_id = terminal.group_client_id))
+        and (not (query ? 'profile' or query ? 'sector') or exists (
+            select from registry.profile p where p.id = terminal.profile_id
+                and (not query ? 'profile' or p.code = query ->> 'profile') and (not query ? 'sector' or p.sector = query ->> 'sector')));
+end;
+
 -- Whether what is a client's or a region's, perhaps only of a collection or of one terminal, is of a terminal as it is now.
 create or replace function telemetry.is_of(group_client_id int4, region_code int4, collection_id int4, terminal_id int4,
     terminal registry.terminal) returns boolean
@@ -16,8 +34,14 @@ begin atomic
             select from registry.region g
             where g.code = is_of.region_code and terminal.region_code between g.code and g.last_code))
         and (is_of.collection_id is null or exists (
-            select from registry.collection_member m
-            where m.collection_id = is_of.collection_id and m.terminal_id = terminal.id));
+            select from registry.collection c
+            where c.id = is_of.collection_id
+                and (c.group_client_id is null or exists (
+                    select from registry.group_client_lineage l
+                    where l.ancestor_id = c.group_client_id and l.group_client_id = terminal.group_client_id))
+                and case when c.query is not null then telemetry.query_finds(c.query, terminal) else exists (
+                    select from registry.collection_member m
+                    where m.collection_id = c.id and m.terminal_id = terminal.id) end));
 end;
 
 -- Whether a rule is of a terminal, as both are now: of its owner or region, and in service.
@@ -51,8 +75,9 @@ begin atomic
         and telemetry.is_of(w.group_client_id, w.region_code, w.collection_id, w.terminal_id, terminal)
     order by w.ends_at desc limit 1;
 end;
-revoke all on function telemetry.is_of(int4, int4, int4, int4, registry.terminal), telemetry.window_of(registry.terminal) from public;
-grant execute on function telemetry.is_of(int4, int4, int4, int4, registry.terminal), telemetry.window_of(registry.terminal) to muster_jobs;
+revoke all on function telemetry.query_finds(jsonb, registry.terminal), telemetry.is_of(int4, int4, int4, int4, registry.terminal),
+    telemetry.window_of(registry.terminal) from public;
+grant execute on function telemetry.query_finds(jsonb, registry.terminal), telemetry.window_of(registry.terminal) to muster_jobs;
 
 revoke all on function telemetry.rule_is_of(telemetry.rule, registry.terminal) from public;
 grant execute on function telemetry.rule_is_of(telemetry.rule, registry.terminal) to muster_jobs;
