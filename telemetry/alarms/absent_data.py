@@ -112,9 +112,12 @@ class AbsentData:
         later = due > until_us
         self._dues.put(asked[later], due[later])
         now = (due > 0) & ~later
-        for terminal_id, at_us in zip(asked[now].tolist(), due[now].tolist(), strict=True):
+        last = self._last(seen.facts, asked[now])
+        for terminal_id, *times in zip(
+            asked[now].tolist(), last.tolist(), due[now].tolist(), strict=True
+        ):
             if terminal_id not in self.open:
-                found.raised[self.rule.id, terminal_id] = at_us - self.rule.for_us, at_us
+                found.raised[self.rule.id, terminal_id] = times[0], times[1]
                 self._refused.add(terminal_id)
 
     def raised(self, terminal_id: int, raised_us: int) -> None:

@@ -8,7 +8,7 @@ from telemetry.rows import Int32s
 
 MOST_AT_ONCE = 5_000
 """So many terminals whose time has come are asked after in a turn."""
-MOST_AGAIN = 1_000
+MOST_AGAIN = 200
 """And so many of those that their rule was not of when their time came."""
 
 

@@ -92,16 +92,17 @@ class Silent:
         asked = asked[self._is_missing(seen.facts, asked)]
         is_open = np.fromiter((n in self.open for n in asked.tolist()), np.bool_, len(asked))
         asked = asked[~is_open]
-        since = np.maximum(self._since(seen.facts, asked), seen.hearing.since_us)
+        since = self._since(seen.facts, asked)
         if self.of is Missing.SESSION:
-            told = seen.facts.session_us[asked] >= seen.sessions_known_us
+            told = since >= seen.sessions_known_us
             asked, since = asked[told], since[told]
         if not len(asked):
             return
         begun = dict(zip(asked.tolist(), since.tolist(), strict=True))
         later: list[tuple[int, int]] = []
         for terminal_id, rule_id in await self._rules_of(conn, asked.tolist()):
-            due_us = begun[terminal_id] + self._rules[rule_id].for_us
+            waits_since_us = max(begun[terminal_id], seen.hearing.since_us)
+            due_us = waits_since_us + self._rules[rule_id].for_us
             if due_us > until_us:
                 later.append((terminal_id, due_us))
             else:

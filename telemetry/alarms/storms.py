@@ -25,6 +25,7 @@ sql = queries.load("telemetry", "alarms/storms.sql")
 LONGEST_US = 3_600 * SECOND_US
 MOST_AT_ONCE = 20
 _MOST_OF_IT = 0.8
+_GROWN = 1.05  # from when on a crowd that was no storm is weighed again
 
 
 @dataclass(slots=True)
@@ -46,6 +47,7 @@ class Storms:
         self._open: dict[int, Storm] = {}
         self._parents: dict[int, int] = {}
         self._thresholds: dict[Shared, Threshold] = {}
+        self._weighed: dict[tuple[Shared, int], int] = {}
         self._texts: list[str] = [""]
         self._keys: dict[str, int] = {}
         self._brokers = np.zeros(0, np.int64)
@@ -132,6 +134,7 @@ class Storms:
             return
         still_open = {row["id"] async for row in await conn.execute(sql.list_still_open)}
         for storm in [self._open[n] for n in self._open.keys() - still_open]:
+            self._falls.keep(~np.isin(self._falls.ids, storm.ids))
             self._forget(storm)
         for storm in self._open.values():
             threshold = self._thresholds[storm.shared]
@@ -142,15 +145,21 @@ class Storms:
     async def _begin(self, conn: Connection, now_us: int) -> bool:
         """Begin the storm that explains best what nothing explains yet; False if there is none."""
         best: tuple[float, int, Crowd, list[Storm]] | None = None
-        for crowd in self._falls.crowds(self._thresholds.values(), now_us):
+        crowds = self._falls.crowds(self._thresholds.values(), now_us)
+        weighed, self._weighed = self._weighed, {}
+        for crowd in crowds:
+            key = (crowd.shared, crowd.key)
+            if len(crowd.ids) < _GROWN * weighed.get(key, 0):
+                self._weighed[key] = weighed[key]
+                continue
             within = self._within(crowd)
             alone = int((~self._is_in_storm(crowd.ids)).sum())
             if alone < self._thresholds[crowd.shared].least and len(within) < 2:
                 continue
             share = await self._share(conn, crowd, now_us)
-            if share >= self._thresholds[crowd.shared].share and (
-                best is None or (share, len(crowd.ids)) > best[:2]
-            ):
+            if share < self._thresholds[crowd.shared].share:
+                self._weighed[key] = len(crowd.ids)
+            elif best is None or (share, len(crowd.ids)) > best[:2]:
                 best = share, len(crowd.ids), crowd, within
         if best is None:
             return False
@@ -229,7 +238,7 @@ class Storms:
         return [
             storm
             for storm in self._open.values()
-            if len(storm.ids) < len(crowd.ids)
+            if 0 < len(storm.ids) < len(crowd.ids)
             and np.isin(storm.ids, crowd.ids).mean() >= _MOST_OF_IT
         ]
 

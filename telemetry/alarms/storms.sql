@@ -3,13 +3,16 @@
 select shared, least, share, window_seconds from telemetry.storm_threshold;
 
 -- name: list_shared
--- What each of these terminals, in service and no maintenance window, shares with others.
+-- What each of these terminals, in service and no maintenance window, shares with others. Who is in a storm that somebody has
+-- ended makes no other.
 select t.id, t.region_code::text as city, p.code as profile, g.code as gateway, i.apn
 from unnest(%(ids)s::int4[]) n(id) join registry.terminal t on t.id = n.id and t.state = 'in_service'
 join registry.profile p on p.id = t.profile_id
 left join registry.terminal g on g.id = t.gateway_id
 left join telemetry.identity i on i.terminal_id = t.id
-where telemetry.window_of(t) is null;
+where telemetry.window_of(t) is null and not exists (
+    select from telemetry.alarm c join telemetry.alarm s on s.id = c.parent_id and s.cleared_because = 'person'
+    where c.terminal_id = t.id and c.cleared_at is null);
 
 -- name: count_sharing
 -- How many in service share something and were not silent at a time, up to a bound.
