@@ -98,7 +98,7 @@ class Storms:
             return
         rows = await (await conn.execute(sql.list_shared, {"ids": ids.tolist()})).fetchall()
         known = np.array([row["id"] for row in rows], np.int32)
-        keys = {
+        keys: dict[Shared, Int64s] = {
             shared: np.array([self._key(row[shared.value]) for row in rows], np.int64)
             for shared in Shared
             if shared is not Shared.BROKER
@@ -231,7 +231,8 @@ class Storms:
         asked |= {"since": at(now_us - threshold.window_us), "most": most}
         row = await (await conn.execute(sql.count_sharing, asked)).fetchone()
         assert row is not None
-        return len(crowd.ids) / max(len(crowd.ids), row["terminals"])
+        terminals: int = row["terminals"]
+        return len(crowd.ids) / max(len(crowd.ids), terminals)
 
     def _within(self, crowd: Crowd) -> list[Storm]:
         """The smaller storms that lie within a crowd for the most part."""

@@ -9,6 +9,15 @@ from registry.scope import Right
 from tests.api.dealing import Word
 from tests.api.world import minutes_ago
 
+_STORM = """with storm as (
+    insert into telemetry.alarm (id, rule_version, rule_name, region_code, severity, shared,
+        shared_key, raised_at, last_at)
+    overriding system value
+    select 4000000, 1, 'stormed 4000000', a.region_code, 'critical', 'city', 'somewhere',
+        a.raised_at, a.last_at
+    from telemetry.alarm a where a.id = 3000000 returning id)
+    update telemetry.alarm a set parent_id = s.id, quiet = true from storm s where a.id = 3000000"""
+
 Viewers = Mapping[str, frozenset[str]]
 
 _PAST = 2 * 24 * 60  # minutes
@@ -41,7 +50,7 @@ def alarms(terminals: Viewers) -> Viewers:
 
 
 def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers) -> list[Word]:
-    """Bring in rules and windows, owned as the collections of their numbers, and the alarms."""
+    """Rules and windows, owned as the collections of their numbers; alarms, and a storm."""
     words = [
         Word(f"{what} {n}", viewers, Right.RULES_READ)
         for what in ("ruled", "windowed")
@@ -56,6 +65,7 @@ def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers)
         conn.execute("insert into telemetry.alarm_note values (%s, 1, now(), 'user:x', 'commented',"
                      " %s)", (number, word))  # fmt: skip
         words.append(Word(word, viewers, Right.ALARMS_READ))
-    conn.execute(_RULES)
-    conn.execute(_WINDOWS)
+    for statement in (_RULES, _WINDOWS, _STORM):
+        conn.execute(statement)
+    words.append(Word("stormed 4000000", told["3000000"], Right.ALARMS_READ))
     return words
