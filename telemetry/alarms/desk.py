@@ -149,20 +149,7 @@ async def _read(
     conn: Connection, scope: Scope, before: int, rows: int, **wanted: Any
 ) -> Sequence[dict[str, Any]]:
     region = wanted.pop("region", None)
-    asked = dict.fromkeys(
-        (
-            "id",
-            "open",
-            "acknowledged",
-            "shelved",
-            "quiet",
-            "parent",
-            "severity",
-            "terminal",
-            "rule",
-            "group_client",
-        )
-    )
+    asked: dict[str, Any] = dict.fromkeys(("id", *Wanted.__annotations__))
     asked |= {"low": None, "high": None} if region is None else region._asdict()
     asked |= scope.parameters() | wanted | {"after": before, "rows": rows}
     return await (await conn.execute(sql.list_alarms, asked)).fetchall()
