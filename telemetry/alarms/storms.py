@@ -28,7 +28,7 @@ _MOST_OF_IT = 0.8
 _GROWN = 1.05  # from when on a crowd that was no storm is weighed again
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Storm:
     """An open one: of whom, and how many it has ever gathered."""
 
@@ -119,14 +119,16 @@ class Storms:
             self._brokers[batch.terminal_ids] = self._key(batch.bridge)
 
     async def _end(self, conn: Connection, seen: Seen, now_us: int) -> None:
-        over = []
+        over: dict[Storm, Int32s] = {}
         for storm in self._open.values():
-            silent = int((_since(seen.facts, storm.ids, seen.sessions_known_us) > 0).sum())
-            if 2 * silent < self._thresholds[storm.shared].least:
-                over.append(storm)
+            silent = storm.ids[_since(seen.facts, storm.ids, seen.sessions_known_us) > 0]
+            if 2 * len(silent) < self._thresholds[storm.shared].least:
+                over[storm] = silent
         if over:
-            await self._close(conn, over, "return", now_us)
-            await conn.execute(sql.let_stand_alone, {"ids": [storm.id for storm in over]})
+            await self._close(conn, list(over), "return", now_us)
+            silent = np.concatenate(list(over.values()))
+            asked = {"ids": [storm.id for storm in over], "silent": silent.tolist()}
+            await conn.execute(sql.let_stand_alone, asked)
 
     async def _gather(self, conn: Connection, now_us: int) -> None:
         """Let open storms gather who fell among many; those that somebody has ended do not."""

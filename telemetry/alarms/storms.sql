@@ -66,5 +66,5 @@ where a.id = any (%(ids)s::int8[]) and a.cleared_at is null;
 -- name: let_stand_alone
 -- Who is still silent when a storm is over has an alarm of its own, unless it is in a maintenance window.
 update telemetry.alarm a set quiet = false
-where a.parent_id = any (%(ids)s::int8[]) and a.cleared_at is null and a.quiet
+where a.parent_id = any (%(ids)s::int8[]) and a.terminal_id = any (%(silent)s::int4[]) and a.cleared_at is null and a.quiet
     and not exists (select from telemetry.maintenance_window w where w.id = a.window_id and w.ends_at > now());

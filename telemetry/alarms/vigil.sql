@@ -68,7 +68,9 @@ from unnest(%(rules)s::int4[], %(terminals)s::int4[], %(cleared_us)s::int8[]) n(
 where a.rule_id = n.rule_id and a.terminal_id = n.terminal_id and a.cleared_at is null;
 
 -- name: count_again
--- What was missed came, and was gone again before that was for good.
-update telemetry.alarm a set count = a.count + 1, last_at = greatest(telemetry.instant(n.at_us), a.last_at)
+-- What was missed came, and was gone again before that was for good. It is told where what made it quiet is over.
+update telemetry.alarm a set count = a.count + 1, last_at = greatest(telemetry.instant(n.at_us), a.last_at),
+    quiet = a.quiet and (exists (select from telemetry.alarm s where s.id = a.parent_id and s.cleared_at is null)
+        or exists (select from telemetry.maintenance_window w where w.id = a.window_id and w.ends_at > now()))
 from unnest(%(rules)s::int4[], %(terminals)s::int4[], %(at_us)s::int8[]) n(rule_id, terminal_id, at_us)
 where a.rule_id = n.rule_id and a.terminal_id = n.terminal_id and a.cleared_at is null;
