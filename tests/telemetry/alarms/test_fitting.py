@@ -79,7 +79,9 @@ async def test_whoever_takes_no_note_in_time_is_told_of(field: Ground) -> None: 
     async with transaction(field.pool, everything.settings()) as conn:
         await desk.acknowledge(conn, everything, 1)
         await desk.shelve(conn, everything, 2, datetime.now(UTC) + MINUTE)
-    ground.execute(field.database, "update telemetry.alarm set respond_by = now() - '1 minute'")
+    ground.execute(
+        field.database, "update telemetry.alarm set respond_by = now() - interval '1 minute'"
+    )
     await field.tidied(judge)
     found = field.alarms("id", "breached_at", "respond_by")
     async with transaction(field.pool, everything.settings()) as conn:
