@@ -120,6 +120,23 @@ end $$;
 create or replace trigger set_response_time before insert or update of quiet on telemetry.alarm
     for each row execute function telemetry.set_response_time();
 
+-- With its collection a rule or a window is gone: what the rule raised is over, and what the window kept quiet is told.
+create or replace function telemetry.leave_alarms() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if tg_table_name = 'rule' then
+        update telemetry.alarm a set cleared_at = greatest(now(), a.raised_at), cleared_because = 'rule'
+        where a.rule_id = old.id and a.cleared_at is null;
+    else
+        update telemetry.alarm a set quiet = false
+        where a.window_id = old.id and a.quiet and a.cleared_at is null
+            and not exists (select from telemetry.alarm s where s.id = a.parent_id and s.cleared_at is null);
+    end if;
+    return old;
+end $$;
+create or replace trigger leave_alarms before delete on telemetry.rule for each row execute function telemetry.leave_alarms();
+create or replace trigger leave_alarms before delete on telemetry.maintenance_window for each row execute function telemetry.leave_alarms();
+
 -- The storms that gathered something of which the scope sees the alarm.
 create or replace function telemetry.storms_seen() returns setof int8
 language sql stable security definer set search_path = pg_catalog, pg_temp

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from foundation.database import transaction
+from registry import collections
 from registry.scope import Role, Scope
 from telemetry.alarms import rules, schedules, windows
 from telemetry.alarms.judge import Judge
@@ -50,6 +51,32 @@ async def test_alarms_of_a_window_are_quiet_until_it_is_over(
     assert ended.ends_at <= datetime.now(UTC)
     assert [row[1] is None for row in field.alarms("quiet", "respond_by")] == [False, False]
     assert field.alarms("quiet", "window_id") == [(False, window.id), (False, None)]
+
+
+async def test_what_goes_with_its_collection_leaves_no_alarm_behind(
+    field: Ground,  # noqa: F811
+) -> None:
+    """A rule's alarms are over, and those that a window kept quiet are told."""
+    await held(field, RULES["threshold"])
+    async with transaction(field.pool, everything.settings()) as conn:
+        made = await collections.create(conn, everything, name="some")
+        await collections.alter_members(conn, everything, made.id, add=["M-1"])
+        rule = await rules.define(
+            conn, everything, name="theirs", profile="tracker", criterion=RULES["threshold"],
+            collection=made.id,
+        )  # fmt: skip
+        await rules.change(conn, everything, rule.id, enabled=True)
+        await windows.plan(
+            conn, everything, why="works", ends_at=datetime.now(UTC) + DAY, collection=made.id
+        )
+    await field.say(("M-1", 1, {"speed": 9.0}))
+    await field.judged(Judge())
+    during = field.alarms("quiet", "cleared_because")
+    async with transaction(field.pool, everything.settings()) as conn:
+        await collections.delete(conn, everything, made.id)
+
+    assert during == [(True, None), (True, None)]
+    assert field.alarms("quiet", "cleared_because") == [(False, None), (True, "rule")]
 
 
 async def test_a_window_is_of_its_owner(field: Ground) -> None:  # noqa: F811
