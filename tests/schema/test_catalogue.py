@@ -185,6 +185,7 @@ def test_no_policy_of_the_api_lets_everything_through(parted_country: Parted) ->
         ("registry.profile", "SELECT"),
         ("registry.profile_metric", "SELECT"),
         ("registry.tier", "SELECT"),
+        ("telemetry.storm_threshold", "SELECT"),
     }
 
 
