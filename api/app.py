@@ -56,12 +56,14 @@ from api.routes import (
     sims,
     standpoints,
     storage,
+    storms,
     supervision,
     telemetry,
     terminals,
     tiers,
     transfers,
     users,
+    windows,
 )
 from api.scrapes import Scrapes
 from api.throttle import Devices, Throttle
@@ -78,8 +80,8 @@ log = get_logger(__name__)
 _NOUNS = (regions, tiers, packages, group_clients, client_files, standpoints, assignments, book,
           profiles, storage, decoding, search, terminals, lives, certificates, collections, sims,
           bindings, transfers, telemetry, fleet_series, fleet_latest, exports, live, completeness,
-          presence, quarantine, supervision, alarms, rules, prometheus, sessions, me, users,
-          api_keys, audit, imports, legal_holds)  # fmt: skip
+          presence, quarantine, supervision, alarms, rules, storms, windows, prometheus,
+          sessions, me, users, api_keys, audit, imports, legal_holds)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -68,8 +68,8 @@ async def seed(dsn: str, home: Path, *, fleet: int) -> dict[str, Any]:
             members = await seed_fleet.enrol(conn, scope, home, country, defined, fleet)
             customers = await _customers(conn)
             accounts = await seed_accounts.ensure(conn, scope, kept, customers)
+            await seed_rules.hold(conn, scope, demonstrate=fleet > 0)
             if fleet:
-                await seed_rules.hold(conn, scope)
                 await seed_transfers.waiting(conn, scope, customers)
                 await seed_sims.stock(conn, scope, country, customers)
         # Not before the commit: a file must not name a terminal that is not on the roll.

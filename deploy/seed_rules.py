@@ -1,11 +1,27 @@
-"""The demonstration's rules: what its terminals do often enough for somebody to see an alarm."""
+"""The built-in rules of silence, and the demonstration's: what its terminals do often enough."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from foundation.database import Connection
 from registry.scope import Scope
 from telemetry.alarms import rules
 
+# Of all terminals of the country; whoever wants it otherwise makes a nearer one.
+_SILENCE: tuple[dict[str, Any], ...] = (
+    {
+        "name": "数据静默 · No data",
+        "criterion": {"kind": "silence", "of": "data"},
+        "severity": "major",
+        "for_seconds": 60,
+    },
+    {
+        "name": "会话中断 · Session lost",
+        "criterion": {"kind": "silence", "of": "session", "back_seconds": 60},
+        "severity": "minor",
+        "for_seconds": 300,
+    },
+)
 _RULES: tuple[dict[str, Any], ...] = (
     {
         "name": "负荷过大 · Load too high",
@@ -29,10 +45,15 @@ _RULES: tuple[dict[str, Any], ...] = (
 )
 
 
-async def hold(conn: Connection, scope: Scope) -> None:
-    """Hold them against all terminals of the country, unless there are rules already."""
-    if (await rules.list_page(conn, scope, limit=1)).items:
-        return
-    for given in _RULES:
+async def hold(conn: Connection, scope: Scope, *, demonstrate: bool) -> None:
+    """Hold them against all terminals of the country, unless there are such already."""
+    if not (await rules.list_page(conn, scope, kind="silence", limit=1)).items:
+        await _define(conn, scope, _SILENCE)
+    if demonstrate and not (await rules.list_page(conn, scope, kind="truth", limit=1)).items:
+        await _define(conn, scope, _RULES)
+
+
+async def _define(conn: Connection, scope: Scope, wanted: Iterable[Mapping[str, Any]]) -> None:
+    for given in wanted:
         rule = await rules.define(conn, scope, **given)
         await rules.change(conn, scope, rule.id, enabled=True)

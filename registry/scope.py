@@ -60,6 +60,7 @@ class Right(StrEnum):
     SIMS_READ = "sims.read"
     SIMS_REGISTER = "sims.register"
     STORAGE_READ = "storage.read"
+    STORMS_CHANGE = "storms.change"
     SUPERVISION_READ = "supervision.read"
     TELEMETRY_READ = "telemetry.read"
     TERMINALS_CHANGE = "terminals.change"

@@ -6,8 +6,9 @@ leader meanwhile), the database is read again.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from foundation import queries
 from foundation.database import Connection
 from telemetry import batches
 from telemetry.batches import EVENTS, Batch
-from telemetry.facts import DOWN, UNKNOWN, Changes, Facts, Hearing
+from telemetry.facts import DOWN, UNKNOWN, Changes, Facts, Hearing, Ids
 from telemetry.model import at
 from telemetry.rows import Flags, Int32s, Int64s
 from telemetry.sight import unix_us
@@ -39,33 +40,72 @@ _FACTS = np.dtype(
 _PATIENCE = np.dtype([("id", ">i4"), ("seconds", ">i4")])
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a turn of the watch has found; `hearing` is None where not all that came is known.
+
+    Of sessions nothing is known that was said before `sessions_known_us` (Unix us).
+    """
+
+    facts: Facts
+    followed: Sequence[Batch]
+    changes: Changes
+    hearing: Hearing | None
+    sessions_known_us: int
+
+
+class Beside(Protocol):
+    """Who goes on from what the watch has found, in the same transaction."""
+
+    def forget(self) -> None:
+        """What is known by heart may not be what was committed."""
+
+    async def ready(self, conn: Connection) -> Sequence[int]:
+        """Get ready for a turn; of which profiles it is wanted what readings say."""
+
+    async def turn(self, conn: Connection, seen: Seen) -> None:
+        """Go on from there."""
+
+
 class Watch:
     """One follower of the feed; `turn` in a transaction of its own, again and again."""
 
-    def __init__(self) -> None:
+    def __init__(self, beside: Beside | None = None) -> None:
         self._facts = Facts()
         self._turn: int | None = None
+        self._beside = beside
 
     async def turn(self, conn: Connection) -> int:
         """Take over the feed's next batches; returns how many came, 0 when there were no more."""
         clock = await _one(conn, sql.hold_clock)
         if clock["turn"] != self._turn:
             await self._load(conn)
+            if self._beside is not None:
+                self._beside.forget()
         elif clock["turn"] % _PATIENCE_TURNS == 0:
             await self._learn_patience(conn, None)
         self._turn = None  # until this one is done
         bridges = await (await conn.execute(sql.read_hearing)).fetchall()
-        followed = await batches.follow(conn, FOLLOWER, MOST_BATCHES, columns_of=[EVENTS])
+        told_of = [] if self._beside is None else await self._beside.ready(conn)
+        columns_of = [EVENTS, *told_of]
+        followed = await batches.follow(conn, FOLLOWER, MOST_BATCHES, columns_of=columns_of)
         reached = {batch.bridge: batch.n for batch in followed}
         hearing = _hearing(bridges)
         changes = Changes()
         dirty = await self._take(conn, followed, hearing, changes)
-        as_of = None
-        if hearing and all(reached.get(b["name"], b["last_n"]) >= b["last_n"] for b in bridges):
-            await self._excuse(conn, hearing)
-            self._facts.look(hearing, changes)
-            as_of = at(hearing.until_us)
+        known_since = max((b["told_since"] for b in bridges if b["told_since"]), default=None)
+        looked = hearing
+        if not all(reached.get(b["name"], b["last_n"]) >= b["last_n"] for b in bridges):
+            looked = None
+        if looked is not None:
+            due, _ = self._facts.due(looked)
+            await excuse(conn, self._facts, looked, due)
+            self._facts.look(looked, changes)
         await self._keep(conn, dirty, changes)
+        if self._beside is not None:
+            known_us = 0 if known_since is None else unix_us(known_since)
+            seen = Seen(self._facts, followed, changes, looked, known_us)
+            await self._beside.turn(conn, seen)
         if followed:
             await batches.advance(conn, FOLLOWER, followed)
         turn = clock["turn"] + 1
@@ -73,11 +113,9 @@ class Watch:
             sql.advance_clock,
             {
                 "turn": turn,
-                "as_of": as_of,
+                "as_of": at(looked.until_us) if looked else None,
                 "listening_since": at(hearing.since_us) if hearing else None,
-                "sessions_known_since": max(
-                    (b["told_since"] for b in bridges if b["told_since"]), default=None
-                ),
+                "sessions_known_since": known_since,
             },
         )
         self._turn = turn
@@ -165,13 +203,13 @@ class Watch:
         self._facts.make_room(ids)
         self._facts.patience[ids] = seconds
 
-    async def _excuse(self, conn: Connection, hearing: Hearing) -> None:
-        """Have more patience with those who would be silent now and are in a pause."""
-        due, _ = self._facts.due(hearing)
-        if len(due):
-            asked = {"ids": due.tolist(), "until": at(hearing.until_us)}
-            ids, seconds = _patience(await _one(conn, sql.pack_pauses, asked))
-            self._facts.pause[ids] = seconds
+
+async def excuse(conn: Connection, facts: Facts, hearing: Hearing, ids: Ids) -> None:
+    """Have more patience with those of these who would be silent now and are in a pause."""
+    if len(ids):
+        asked = {"ids": ids.tolist(), "until": at(hearing.until_us)}
+        paused, seconds = _patience(await _one(conn, sql.pack_pauses, asked))
+        facts.pause[paused] = seconds
 
 
 async def forget_changes(conn: Connection) -> int:

@@ -45,6 +45,8 @@ THINGS = {
     "terminal": _("terminal"),
     "terminal_gateway": _("gateway of a terminal"),
     "terminal_profile": _("profile of a terminal"),
+    "maintenance_window": _("maintenance window"),
+    "storm_threshold": _("threshold of a storm"),
     "tier": _("tier"),
     "transfer": _("transfer"),
     "transfer_step": _("step of a transfer"),

@@ -42,6 +42,11 @@ async def list_alarms(
     ] = None,
     acknowledged: bool | None = None,
     shelved: bool | None = None,
+    breached: Annotated[bool | None, Query(description="Nobody took note of it in time.")] = None,
+    quiet: Annotated[bool | None, Query(description="Under one of many.")] = None,
+    parent: Annotated[
+        int | None, Query(ge=1, lt=2**63, description="Under this one of many.")
+    ] = None,
     severity: Severity | None = None,
     terminal: Annotated[str | None, Query(max_length=64)] = None,
     rule: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
@@ -60,6 +65,9 @@ async def list_alarms(
         open=open_,
         acknowledged=acknowledged,
         shelved=shelved,
+        breached=breached,
+        quiet=quiet,
+        parent=parent,
         severity=severity,
         terminal=terminal,
         rule=rule,

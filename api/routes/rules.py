@@ -12,7 +12,7 @@ from api.schemas.alarms import AlarmRuleBody, RuleAnswer, RuleChange, TrialAnswe
 from api.schemas.shapes import PageOf
 from api.strict import StrictRoute
 from registry.scope import Right, Scope
-from telemetry.alarms import rule_model, rules, trial
+from telemetry.alarms import rule_model, rules, schedules, trial
 
 router = APIRouter(prefix="/api/v1/rules", tags=["rules"], route_class=StrictRoute)
 
@@ -27,13 +27,14 @@ async def list_rules(
     request: Request,
     response: Response,
     profile: Annotated[str | None, Query(max_length=64)] = None,
+    kind: Annotated[str | None, Query(max_length=20, description="Of the criterion.")] = None,
     enabled: bool | None = None,
     after: After = None,
     limit: Limit = 50,
 ) -> PageOf[RuleAnswer]:
     """One page of the rules, by number."""
     page = await rules.list_page(
-        conn, scope, profile=profile, enabled=enabled, after=after, limit=limit
+        conn, scope, profile=profile, kind=kind, enabled=enabled, after=after, limit=limit
     )
     link_next(request, response, page.next_key)
     return PageOf[RuleAnswer].model_validate({"items": page.items, "next": page.next_key})
@@ -56,8 +57,9 @@ async def define_rule(
     body: AlarmRuleBody,
 ) -> RuleAnswer:
     """Make a rule; nothing is held against it until it is enabled."""
-    given = body.model_dump(exclude={"criterion"})
+    given = body.model_dump(exclude={"criterion", "schedule"})
     criterion = rule_model.written(body.criterion)
+    given["schedule"] = None if body.schedule is None else schedules.written(body.schedule)
     rule = await rules.define(conn, scope, criterion=criterion, **given)
     response.headers["Location"] = f"/api/v1/rules/{rule.id}"
     return RuleAnswer.model_validate(etags.tag(response, rule))
@@ -74,7 +76,9 @@ async def change_rule(
 ) -> RuleAnswer:
     """Let it be otherwise, or enable it; what it raised is over once it watches for another."""
     await if_match.before(rules.find, conn, scope, number)
-    given = body.model_dump(exclude_none=True, exclude={"criterion"})
+    given = body.model_dump(exclude_none=True, exclude={"criterion", "schedule"})
+    if "schedule" in body.model_fields_set:
+        given["schedule"] = None if body.schedule is None else schedules.written(body.schedule)
     if body.criterion is not None:
         given["criterion"] = rule_model.written(body.criterion)
     changed = await rules.change(conn, scope, number, **given)

@@ -6,31 +6,40 @@ from pydantic import Field, StringConstraints
 
 from api.schemas.shapes import Answer, Body, Instant, Utc
 from registry.conditions import Severity
+from telemetry.alarms.falls import Shared
 from telemetry.alarms.rule_model import Watched
 from telemetry.alarms.rules import MOST_SECONDS
+from telemetry.alarms.schedules import Schedule
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 Patience = Annotated[int, Field(ge=0, le=MOST_SECONDS)]
 
+Cleared = Literal["reading", "return", "transfer", "state", "rule", "person", "storm"]
+
 _PATIENCE = "For how long it must have been so, in seconds."
+_SCHEDULE = "When it may raise alarms; 1 is Monday."
 _WATCHED = "What is wrong, by its `kind`."
 
 
 class AlarmRuleBody(Body):
-    """A rule of the terminals of a profile that a client owns, or that a region has."""
+    """A rule of the terminals of a profile that a client owns, or that a region has.
+
+    Only a rule of `silence` may be of every profile.
+    """
 
     name: Name = Field(examples=["Voltage too high"])
-    profile: str = Field(max_length=64, examples=["smart_meter"])
+    profile: str | None = Field(None, max_length=64, examples=["smart_meter"])
     criterion: Watched = Field(
         description=_WATCHED,
         examples=[{"kind": "threshold", "metric": "voltage_a", "above": 250, "clear": 245}],
     )
     severity: Severity = "major"
     for_seconds: Patience = Field(0, description=_PATIENCE)
+    schedule: Schedule | None = Field(None, description=_SCHEDULE)
     group_client: str | None = Field(None, max_length=64, description="Whose; or `region`.")
     region: int | None = Field(None, description="Where; without either, the caller's own.")
-    collection: int | None = Field(None, ge=1, lt=2**31, description="Of these by hand only.")
+    collection: int | None = Field(None, ge=1, lt=2**31, description="Of these only.")
     terminal: str | None = Field(None, max_length=64, description="Of this one only.")
 
 
@@ -41,6 +50,7 @@ class RuleChange(Body):
     criterion: Watched | None = Field(None, description=_WATCHED)
     severity: Severity | None = None
     for_seconds: Patience | None = Field(None, description=_PATIENCE)
+    schedule: Schedule | None = Field(None, description=_SCHEDULE + " Null is always.")
     enabled: bool | None = Field(None, description="Whether readings are held against it.")
 
 
@@ -49,10 +59,11 @@ class RuleAnswer(Answer):
 
     id: int
     name: str
-    profile: str = Field(examples=["smart_meter"])
+    profile: str | None = Field(examples=["smart_meter"])
     criterion: Watched = Field(validation_alias="watched", description=_WATCHED)
     severity: Severity
     for_seconds: int = Field(description=_PATIENCE)
+    schedule: Schedule | None = Field(description=_SCHEDULE)
     group_client: str | None
     region: int | None
     collection: int | None
@@ -85,12 +96,15 @@ class TrialAnswer(Answer):
 
 
 class AlarmAnswer(Answer):
-    """An alarm, open until `cleared_at`; `raised_at` and `last_at` are the terminal's time."""
+    """An alarm, open until `cleared_at`; `raised_at` and `last_at` are the terminal's time.
+
+    One of many has no terminal, and the count of those whose alarms the caller sees.
+    """
 
     id: int
     rule: int | None
     rule_name: str
-    terminal: str = Field(examples=["METER-1"])
+    terminal: str | None = Field(examples=["METER-1"])
     group_client: str | None
     region: int
     severity: Severity
@@ -101,12 +115,19 @@ class AlarmAnswer(Answer):
     last_at: Utc
     count: int
     cleared_at: Utc | None
-    cleared_because: Literal["reading", "transfer", "state", "rule", "person"] | None
+    cleared_because: Cleared | None
     cleared_by: str | None
     acknowledged_at: Utc | None
     acknowledged_by: str | None
     assignee: str | None
     shelved_until: Utc | None
+    parent: int | None = Field(description="The alarm of many that it came under.")
+    quiet: bool = Field(description="Under one of many, or in a maintenance window.")
+    window: int | None = Field(description="The maintenance window in which it began.")
+    shared: Shared | None = Field(description="Of many: what they share.")
+    shared_key: str | None = Field(description="And of that which.", examples=["320100"])
+    respond_by: Utc | None = Field(description="By when to take note of it, by the owner's tier.")
+    breached_at: Utc | None = Field(description="When that time was over and nobody had.")
     version: int
 
 

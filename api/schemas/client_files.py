@@ -205,7 +205,7 @@ class TierChange(Body):
     file_policy: FilePolicy | None = None
     verification_days: int | None = Field(None, ge=1, le=3650)
     alarm_response_minutes: int | None = Field(
-        None, ge=1, le=100_000, description="Kept for alarms, which are not yet there."
+        None, ge=1, le=100_000, description="Within which somebody is to take note of an alarm."
     )
     series_cap: int | None = Field(
         None, ge=0, le=2**31 - 1, description="Series that a scrape of a client may have."
@@ -254,7 +254,7 @@ class TierAnswer(Answer):
     bytes_per_second: int | None = Field(description="Of payloads; null is no limit.")
     file_policy: FilePolicy
     verification_days: int = Field(description="For how long a file is verified.")
-    alarm_response_minutes: int | None = Field(description="Not yet acting.")
+    alarm_response_minutes: int | None = Field(description="Within which to take note of alarms.")
     series_cap: int | None = Field(description="Of a scrape; null: as many as any may have.")
     exports_per_day: int | None = Field(description="Of all its people and keys.")
     export_bytes_per_day: int | None = Field(description="Null is no limit of its own.")

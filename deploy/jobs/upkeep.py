@@ -42,7 +42,7 @@ from telemetry import (
     supervision_days,
     watch,
 )
-from telemetry.alarms import judge
+from telemetry.alarms import judge, vigil
 from telemetry.exports import running as exporting
 
 log = get_logger(__name__)
@@ -132,7 +132,7 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
         shown.batches.labels(latest.FOLLOWER).inc(taken)
         return 0 if taken else IDLE_SECONDS
 
-    watching = watch.Watch()
+    watching = watch.Watch(vigil.Vigil())
 
     async def follow_presence() -> float:
         async with transaction(pool, SYSTEM.settings()) as conn:

@@ -3,20 +3,32 @@
     or a.group_client_id in (select registry.group_clients_of(%(region_low)s, %(region_high)s, %(group_clients)s::int4[])))
 
 -- name: list_alarms
--- One page of the alarms in scope, the last raised first, or the one of a number.
+-- One page of the alarms in scope, the last raised first, or the one of a number. One of many is seen by who sees any of them,
+-- with the count of those.
 select a.id, a.rule_id as rule, a.rule_name, o.terminal_code as terminal, c.code as group_client, a.region_code as region, a.severity, a.metric,
-    a.value, a.raised_at, a.told_at, a.last_at, a.count, a.cleared_at, a.cleared_because, a.cleared_by, a.acknowledged_at,
-    a.acknowledged_by, a.assignee, case when a.shelved_until > now() then a.shelved_until end as shelved_until, a.version
-from telemetry.alarm a join registry.ownership o on o.terminal_id = a.terminal_id
+    a.value, a.raised_at, a.told_at, a.last_at, case when w.is_own then a.count else w.count end as count, a.cleared_at, a.cleared_because,
+    a.cleared_by, a.acknowledged_at, a.acknowledged_by, a.assignee, case when a.shelved_until > now() then a.shelved_until end as shelved_until,
+    a.version, a.parent_id as parent, a.quiet, a.shared, a.shared_key, a.respond_by, a.breached_at, a.window_id as "window"
+from telemetry.alarm a left join registry.ownership o on o.terminal_id = a.terminal_id
     and a.raised_at >= o.valid_from and (o.valid_to is null or a.raised_at < o.valid_to)
 left join registry.group_client c on c.id = a.group_client_id
+cross join lateral (select a.id as number, coalesce(
+    -- with: in_scope
+    , false) as is_own) n
+cross join lateral (select n.is_own, case when a.shared is not null and not n.is_own then (
+    select count(distinct a.terminal_id)::int4 from telemetry.alarm a where a.parent_id = n.number and
+    -- with: in_scope
+    ) end as count) w
 where a.id < %(after)s and (%(id)s::int8 is null or a.id = %(id)s)
     -- What was is shown as far back as the asker's tier lets see; what is, is shown.
     and (a.cleared_at is null or a.raised_at >= (select registry.scope_history_from()))
-    and
-    -- with: in_scope
+    and (w.is_own or w.count > 0)
+    and (o.terminal_code is not null or a.shared is not null)
+    and (%(parent)s::int8 is null or a.parent_id = %(parent)s)
+    and (%(quiet)s::boolean is null or a.quiet = %(quiet)s)
     and (%(open)s::boolean is null or (a.cleared_at is null) = %(open)s)
     and (%(acknowledged)s::boolean is null or (a.acknowledged_at is not null) = %(acknowledged)s)
+    and (%(breached)s::boolean is null or (a.breached_at is not null) = %(breached)s)
     and (%(shelved)s::boolean is null or (coalesce(a.shelved_until, '-infinity') > now()) = %(shelved)s)
     and (%(severity)s::text is null or a.severity = %(severity)s)
     and (%(terminal)s::text is null or o.terminal_code = %(terminal)s)
@@ -29,6 +41,8 @@ order by a.id desc limit %(rows)s;
 -- name: tend_alarm
 -- Somebody looks after an alarm that was found in scope; what is null stays.
 update telemetry.alarm a set version = a.version + 1,
+    breached_at = case when %(acknowledge)s and a.acknowledged_at is null and a.cleared_at is null and a.respond_by < now()
+        and coalesce(a.shelved_until, '-infinity') <= now() then coalesce(a.breached_at, a.respond_by) else a.breached_at end,
     acknowledged_at = case when %(acknowledge)s then coalesce(a.acknowledged_at, now()) else a.acknowledged_at end,
     acknowledged_by = case when %(acknowledge)s then coalesce(a.acknowledged_by, %(by)s) else a.acknowledged_by end,
     assignee = case when %(assign)s then %(assignee)s else a.assignee end,
@@ -53,9 +67,9 @@ returning n;
 select n.at, n.by, n.deed, n.text from telemetry.alarm_note n where n.alarm_id = %(id)s order by n.n limit 1000;
 
 -- name: count_open
--- How many alarms of each severity are open, shelved ones aside.
+-- How many alarms of each severity are open, shelved ones and those under another aside.
 select a.severity, count(*) as alarms, count(*) filter (where a.acknowledged_at is null) as unacknowledged
 from telemetry.alarm a
-where a.cleared_at is null and coalesce(a.shelved_until, '-infinity') <= now() and
+where a.cleared_at is null and coalesce(a.shelved_until, '-infinity') <= now() and not a.quiet and
     -- with: in_scope
 group by 1;

@@ -32,6 +32,13 @@ class AlarmOver(Refused):
     remedy = "Look at its terminal for what is open now."
 
 
+class AlarmOfOthers(Refused):
+    """The alarm is of many terminals, and not all of them are in the scope."""
+
+    code = "alarm_of_others"
+    remedy = "Look after the alarms of your own terminals under it."
+
+
 class AlarmInvalid(Invalid):
     """What is asked of an alarm cannot be."""
 
@@ -43,13 +50,14 @@ class Alarm:
     """Something that was wrong with a terminal, or is, as long as it is not `cleared_at`.
 
     `raised_at` and `last_at` are the terminal's time, `told_at` is ours. Kept with it are what its
-    rule was called and how grave it was then.
+    rule was called and how grave it was then. One of many (a storm) has no terminal but what they
+    share, and its count is of those in scope; theirs have it as `parent`, and are `quiet`.
     """
 
     id: int
     rule: int | None
     rule_name: str
-    terminal: str
+    terminal: str | None
     group_client: str | None
     region: int
     severity: str
@@ -66,6 +74,13 @@ class Alarm:
     acknowledged_by: str | None
     assignee: str | None
     shelved_until: datetime | None
+    parent: int | None
+    quiet: bool
+    shared: str | None
+    shared_key: str | None
+    respond_by: datetime | None
+    breached_at: datetime | None
+    window: int | None
     version: int
 
 
@@ -94,6 +109,9 @@ class Wanted(TypedDict, total=False):
     open: bool | None
     acknowledged: bool | None
     shelved: bool | None
+    breached: bool | None
+    quiet: bool | None
+    parent: int | None
     severity: str | None
     terminal: str | None
     rule: int | None
@@ -131,9 +149,7 @@ async def _read(
     conn: Connection, scope: Scope, before: int, rows: int, **wanted: Any
 ) -> Sequence[dict[str, Any]]:
     region = wanted.pop("region", None)
-    asked = dict.fromkeys(
-        ("id", "open", "acknowledged", "shelved", "severity", "terminal", "rule", "group_client")
-    )
+    asked: dict[str, Any] = dict.fromkeys(("id", *Wanted.__annotations__))
     asked |= {"low": None, "high": None} if region is None else region._asdict()
     asked |= scope.parameters() | wanted | {"after": before, "rows": rows}
     return await (await conn.execute(sql.list_alarms, asked)).fetchall()
@@ -213,6 +229,7 @@ async def _tend(
     asked |= scope.parameters() | deeds
     cursor = await conn.execute(sql.tend_alarm, asked)
     if await cursor.fetchone() is None:
-        raise AlarmNotFound(f"There is no alarm {number}.")
+        await find(conn, scope, number)
+        raise AlarmOfOthers
     await conn.execute(sql.note_alarm, asked | {"deed": deed, "text": text})
     return await find(conn, scope, number)

@@ -16,9 +16,11 @@ from foundation import queries
 from foundation.database import Connection
 from telemetry import batches
 from telemetry.alarms import rule_model
+from telemetry.alarms.absence import Absent, Silence
 from telemetry.alarms.criteria import BAD, GOOD, Change, Stands, Stuck
+from telemetry.alarms.fitting import Fitting
 from telemetry.alarms.life import Standing, Step, Turn, follow
-from telemetry.alarms.rule_model import Happening, Watched
+from telemetry.alarms.rule_model import Happening, OfReadings
 from telemetry.batches import Batch
 from telemetry.rows import Flags, Int32s, Int64s, Values
 
@@ -34,7 +36,7 @@ class Held:
 
     id: int
     profile_id: int
-    watched: Watched
+    watched: OfReadings
     for_us: int
 
 
@@ -84,12 +86,14 @@ class Judge:
 
     def __init__(self) -> None:
         self._as_of: object = None
+        self._fitting = Fitting(by_time=False)
         self._rules: Mapping[int, Sequence[Held]] = {}
         self._standings: dict[tuple[int, int], Standing] = {}
 
     def forget(self) -> None:
         """A transaction failed: what is known by heart is read anew."""
         self._as_of = None
+        self._fitting.forget()
 
     async def turn(self, conn: Connection, followed: Sequence[Batch]) -> int:
         """Hold these batches against the rules; how many alarms were raised."""
@@ -110,24 +114,25 @@ class Judge:
     async def tidy(self, conn: Connection) -> int:
         """End alarms of terminals that a rule is not of any more; how many there were.
 
-        Never beside a `turn`.
+        And note which were not taken note of in time. Never beside a `turn`.
         """
         await self._read_rules(conn)
-        cursor = await conn.execute(sql.end_what_fits_no_more)
-        over = [(row["rule_id"], row["terminal_id"]) async for row in cursor]
+        await self._fitting.keep_time(conn)
+        over = (await self._fitting.turn(conn)).over
         if over:
             await self._keep_standings(conn, dict.fromkeys(over, Standing()))
         return len(over)
 
     async def _read_rules(self, conn: Connection) -> None:
-        row = await (await conn.execute(sql.rules_as_of)).fetchone()
-        if row == self._as_of:
+        as_of = await self._fitting.rules_as_of(conn)
+        if as_of == self._as_of:
             return
-        await conn.execute(sql.end_what_was_held_otherwise)
+        await self._fitting.end_what_was_held_otherwise(conn)
         await conn.execute(sql.forget_what_was_held_otherwise)
         rules: dict[int, list[Held]] = defaultdict(list)
         async for one in await conn.execute(sql.list_enabled):
             watched = rule_model.read(one["criterion"])
+            assert not isinstance(watched, Absent | Silence)
             held = Held(one["id"], one["profile_id"], watched, one["for_seconds"] * _SECOND_US)
             rules[one["profile_id"]].append(held)
         self._rules = rules
@@ -135,7 +140,7 @@ class Judge:
         self._standings = {
             (row.pop("rule_id"), row.pop("terminal_id")): Standing(**row) async for row in cursor
         }
-        self._as_of = row
+        self._as_of = as_of
 
     async def _judge(
         self, conn: Connection, rule: Held, parts: Sequence[Batch], found: _Round
@@ -224,7 +229,7 @@ class Judge:
             del self._standings[key]
 
 
-def _metrics(watched: Watched) -> tuple[str, ...]:
+def _metrics(watched: OfReadings) -> tuple[str, ...]:
     if isinstance(watched, Happening):
         return ()
     return (watched.metric,) if isinstance(watched, Change | Stuck) else watched.metrics

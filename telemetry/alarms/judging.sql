@@ -1,18 +1,9 @@
--- name: rules_as_of
--- How many rules are enabled, and when one was changed last: whether they are to be read again.
-select count(*) filter (where enabled) as enabled, max(changed_at) as changed_at from telemetry.rule;
-
 -- name: list_enabled
 -- The rules that readings are held against.
-select id, version, profile_id, criterion, for_seconds from telemetry.rule where enabled order by id;
-
--- name: end_what_was_held_otherwise
--- Alarms of rules that are not held any more, or to something else, are over.
-update telemetry.alarm a set cleared_at = now(), cleared_because = 'rule'
-from telemetry.rule r where r.id = a.rule_id and a.cleared_at is null and (not r.enabled or r.held_since > a.told_at);
+select id, version, profile_id, criterion, for_seconds from telemetry.rule where enabled and not by_time order by id;
 
 -- name: forget_what_was_held_otherwise
--- And how terminals stood to them says nothing.
+-- How terminals stood to rules that are not held any more, or to something else, says nothing.
 delete from telemetry.rule_standing s using telemetry.rule r
 where r.id = s.rule_id and (not r.enabled or r.held_since > s.kept_at);
 
@@ -28,7 +19,7 @@ from telemetry.latest l where l.terminal_id = any (%(ids)s::int4[]) and l.metric
 order by l.terminal_id, l.time desc;
 
 -- name: raise_alarms
--- Alarms of terminals that a rule is of, in service, in their owner's time; some are over already.
+-- Alarms of terminals that a rule is of, in service, in their owner's time, when the rule acts; some are over already.
 insert into telemetry.alarm (rule_id, rule_version, rule_name, terminal_id, group_client_id, region_code, severity, metric, value,
     raised_at, last_at, count, cleared_at, cleared_because)
 select r.id, r.version, r.name, t.id, t.group_client_id, t.region_code, r.severity, n.metric, n.value,
@@ -40,6 +31,7 @@ from unnest(%(rules)s::int4[], %(terminals)s::int4[], %(metrics)s::text[], %(val
 join telemetry.rule r on r.id = n.rule_id
 join registry.terminal t on t.id = n.terminal_id
 where telemetry.rule_is_of(r, t) and telemetry.instant(n.raised_us) >= t.owner_since
+    and telemetry.acts_at(r.schedule, telemetry.instant(n.raised_us))
 order by n.k
 on conflict (terminal_id, rule_id) where cleared_at is null do nothing
 returning rule_id, terminal_id;
@@ -67,13 +59,3 @@ set newest_us = excluded.newest_us, bad_since_us = excluded.bad_since_us, is_rai
 -- Of terminals that stand well again.
 delete from telemetry.rule_standing s using unnest(%(rules)s::int4[], %(terminals)s::int4[]) n(rule_id, terminal_id)
 where s.rule_id = n.rule_id and s.terminal_id = n.terminal_id;
-
--- name: end_what_fits_no_more
--- Alarms of terminals that have another owner, or are not in service, or of another profile, as of now.
-update telemetry.alarm a
-set cleared_at = case when t.group_client_id is distinct from a.group_client_id then greatest(t.owner_since, a.raised_at) else now() end,
-    cleared_because = case when t.group_client_id is distinct from a.group_client_id then 'transfer' else 'state' end
-from registry.terminal t join telemetry.rule r on true
-where a.cleared_at is null and t.id = a.terminal_id and r.id = a.rule_id
-    and (t.group_client_id is distinct from a.group_client_id or not telemetry.rule_is_of(r, t))
-returning a.rule_id, a.terminal_id;

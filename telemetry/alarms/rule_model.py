@@ -10,10 +10,14 @@ from pydantic import Discriminator, TypeAdapter, ValidationError
 
 from foundation.errors import Invalid, NotFound
 from registry.model import DeviceProfile, Metric, MetricType
+from telemetry.alarms.absence import Absent, ByTime, Silence
 from telemetry.alarms.criteria import Band, Change, Place, Stuck, Threshold, Truth
 from telemetry.alarms.places import AS_WRITTEN, Circle
+from telemetry.alarms.schedules import Schedule
 
 MOST_CORNERS = 200
+LONGEST_ABSENT_SECONDS = 2_592_000
+MOST_BACK_SECONDS = 86_400
 _NUMBERS = frozenset({MetricType.DOUBLE, MetricType.BIGINT})
 
 
@@ -41,9 +45,10 @@ class Happening:
     kind: Literal["event"] = "event"
 
 
-Watched: TypeAlias = Annotated[
-    Threshold | Band | Truth | Place | Change | Stuck | Happening, Discriminator("kind")
-]
+OfReadings: TypeAlias = Threshold | Band | Truth | Place | Change | Stuck | Happening
+"""What rows show as they come."""
+
+Watched: TypeAlias = Annotated[OfReadings | ByTime, Discriminator("kind")]
 _WATCHED: TypeAdapter[Any] = TypeAdapter(Watched)
 
 
@@ -53,7 +58,8 @@ class Rule:
 
     It is of terminals of `group_client` and clients below it, or that are installed in `region`;
     perhaps of those in a collection only, or of one terminal. An alarm is raised when it has been
-    so for `for_seconds`.
+    so for `for_seconds`, and the schedule, if there is one, holds. Of silence it may be of every
+    profile (None).
     """
 
     id: int
@@ -62,12 +68,13 @@ class Rule:
     group_client_id: int | None
     group_client: str | None
     region: int | None
-    profile: str
+    profile: str | None
     collection: int | None
     terminal: str | None
     severity: str
     watched: Watched
     for_seconds: int
+    schedule: Schedule | None
     enabled: bool
     created_at: datetime
     changed_at: datetime
@@ -90,10 +97,19 @@ def read(said: Mapping[str, Any]) -> Watched:
     return watched
 
 
-def check(watched: Watched, profile: DeviceProfile) -> None:
+def check(watched: Watched, profile: DeviceProfile | None) -> None:
     """RuleInvalid where the profile has not what is watched, or it never or always is so."""
+    if isinstance(watched, Silence):
+        if not 0 <= watched.back_seconds <= MOST_BACK_SECONDS:
+            why = f"Who was silent is awaited for 0 to {MOST_BACK_SECONDS} seconds."
+            raise RuleInvalid(why, field="criterion.back_seconds")
+        return
+    if profile is None:
+        raise RuleInvalid("Only a rule of silence is of every profile.", field="profile")
     metrics = {m.name: m for m in profile.metrics if not m.hidden}
     match watched:
+        case Absent():
+            _check_absent(watched, metrics, profile.expected_interval_seconds)
         case Threshold():
             _check_threshold(watched, _metric(metrics, watched.metric, _NUMBERS))
         case Band():
@@ -171,3 +187,18 @@ def _check_change(rule: Change) -> None:
     if not limits or min(limits) < 0 or rule.seconds <= 0 or rule.longest_seconds <= 0:
         why = "A change has a rise or a fall that is positive, in some seconds."
         raise RuleInvalid(why, field="criterion")
+
+
+def _check_absent(rule: Absent, metrics: Mapping[str, Metric], interval_seconds: int) -> None:
+    if rule.metric is not None and rule.metric not in metrics:
+        raise RuleInvalid(f"The profile has no {rule.metric[:64]}.", field="criterion.metric")
+    if (rule.seconds is None) == (rule.intervals is None):
+        why = "Something is absent after some seconds, or after some expected intervals."
+        raise RuleInvalid(why, field="criterion")
+    seconds = rule.seconds if rule.seconds is not None else (rule.intervals or 0) * interval_seconds
+    if seconds <= interval_seconds:
+        why = f"Such terminals report every {interval_seconds} seconds: that would always be so."
+        raise RuleInvalid(why, field="criterion")
+    if seconds > LONGEST_ABSENT_SECONDS:
+        days = LONGEST_ABSENT_SECONDS // 86_400
+        raise RuleInvalid(f"It is looked for within {days} days.", field="criterion")

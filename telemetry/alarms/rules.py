@@ -7,24 +7,17 @@ from psycopg.types.json import Jsonb
 
 from foundation import queries
 from foundation.database import Connection
-from foundation.errors import Invalid
-from registry import collections, group_clients, keyset, profiles, regions, terminals
+from registry import keyset, profiles
 from registry.conditions import SEVERITIES
 from registry.model import Page, RegionCode
 from registry.scope import Right, Scope
-from telemetry.alarms import rule_model
+from telemetry.alarms import rule_model, schedules, targets
 from telemetry.alarms.rule_model import Rule, RuleInvalid, RuleNotFound
+from telemetry.alarms.schedules import ScheduleInvalid
 
 sql = queries.load("telemetry", "alarms/rules.sql")
 
 MOST_SECONDS = 604_800
-
-
-class RuleOwnerMissing(Invalid):
-    """Whose the rule is to be is not clear."""
-
-    code = "rule_owner_missing"
-    remedy = "Name one of your group clients."
 
 
 class Change(TypedDict, total=False):
@@ -34,6 +27,7 @@ class Change(TypedDict, total=False):
     severity: str
     criterion: Mapping[str, Any]
     for_seconds: int
+    schedule: Mapping[str, Any] | None
     enabled: bool
 
 
@@ -42,7 +36,7 @@ async def define(
     scope: Scope,
     *,
     name: str,
-    profile: str,
+    profile: str | None = None,
     criterion: Mapping[str, Any],
     severity: str = "major",
     for_seconds: int = 0,
@@ -50,61 +44,49 @@ async def define(
     region: RegionCode | None = None,
     collection: int | None = None,
     terminal: str | None = None,
+    schedule: Mapping[str, Any] | None = None,
 ) -> Rule:
     """A new rule, not yet enabled, of a client's terminals or of those installed in a region.
 
-    Without either, of the one client or the region of whoever makes it.
+    Without either, of the one client or the region of whoever makes it. Only of silence it may be
+    of every profile.
     """
     scope.require(Right.RULES_CHANGE)
-    of = await profiles.find(conn, scope, profile)
+    of = None if profile is None else await profiles.find(conn, scope, profile)
     watched = rule_model.read(criterion)
     rule_model.check(watched, of)
     _check(severity, for_seconds)
     given = {
         "name": name,
-        "profile": of.id,
+        "profile": None if of is None else of.id,
         "severity": severity,
         "criterion": Jsonb(rule_model.written(watched)),
         "for_seconds": for_seconds,
-        "collection": None,
-        "terminal": None,
-        **await _owner(conn, scope, group_client, region),
+        "schedule": await _schedule(conn, schedule),
+        **await targets.find(
+            conn,
+            scope,
+            group_client=group_client,
+            region=region,
+            collection=collection,
+            terminal=terminal,
+        ),
     }
-    if collection is not None:
-        given["collection"] = await _by_hand(conn, scope, collection)
-    if terminal is not None:
-        given["terminal"] = (await terminals.find(conn, scope, terminal)).id
     row = await (await conn.execute(sql.insert_rule, given)).fetchone()
     assert row is not None
     return await find(conn, scope, row["id"])
 
 
-async def _owner(
-    conn: Connection, scope: Scope, group_client: str | None, region: RegionCode | None
-) -> dict[str, int | None]:
-    if group_client is not None and region is not None:
-        raise RuleOwnerMissing("A rule is of one client or of one region.", field="region")
-    if group_client is not None:
-        owner = (await group_clients.find(conn, scope, group_client)).id
-        return {"group_client": owner, "region": None}
-    if region is not None:
-        if not scope.everything and scope.region is None:
-            raise RuleOwnerMissing(field="group_client")
-        return {"group_client": None, "region": (await regions.find(conn, scope, region)).code}
-    if scope.everything or scope.region is not None:
-        return {"group_client": None, "region": scope.region.low if scope.region else None}
-    if len(scope.group_clients) != 1:
-        raise RuleOwnerMissing(field="group_client")
-    return {"group_client": next(iter(scope.group_clients)), "region": None}
-
-
-async def _by_hand(conn: Connection, scope: Scope, collection: int) -> int:
-    """A collection's number; one by query has no members that readings could be held against."""
-    found = await collections.find(conn, scope, collection)
-    if found.query is not None:
-        why = "A rule is of a collection by hand; this one is by query."
-        raise RuleInvalid(why, field="collection", remedy="Put its terminals into one by hand.")
-    return found.id
+async def _schedule(conn: Connection, said: Mapping[str, Any] | None) -> Jsonb | None:
+    """A schedule as it is kept; its zone is one that the database knows."""
+    if said is None:
+        return None
+    schedule = schedules.read(said)
+    row = await (await conn.execute(sql.find_zone, {"zone": schedule.zone})).fetchone()
+    if row is None:
+        why = f"There is no time zone {schedule.zone[:64]}."
+        raise ScheduleInvalid(why, field="schedule.zone")
+    return Jsonb(schedules.written(schedule))
 
 
 def _check(severity: str, for_seconds: int) -> None:
@@ -128,14 +110,17 @@ async def list_page(
     scope: Scope,
     *,
     profile: str | None = None,
+    kind: str | None = None,
     enabled: bool | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> Page[Rule]:
-    """One page of the rules in scope, by number."""
+    """One page of the rules in scope, by number; `kind` is that of their criterion."""
     scope.require(Right.RULES_READ)
     number = 0 if after is None else keyset.number(after)
-    return await _read(conn, scope, profile=profile, enabled=enabled, after=number, limit=limit)
+    return await _read(
+        conn, scope, profile=profile, kind=kind, enabled=enabled, after=number, limit=limit
+    )
 
 
 async def change(conn: Connection, scope: Scope, number: int, **changed: Unpack[Change]) -> Rule:
@@ -147,13 +132,17 @@ async def change(conn: Connection, scope: Scope, number: int, **changed: Unpack[
     await conn.execute(sql.hold_rule, {"id": number})
     found = await find(conn, scope, number)
     watched = rule_model.read(changed["criterion"]) if "criterion" in changed else found.watched
-    rule_model.check(watched, await profiles.find(conn, scope, found.profile))
+    of = None if found.profile is None else await profiles.find(conn, scope, found.profile)
+    rule_model.check(watched, of)
     given: dict[str, Any] = {
         "id": number,
         "name": changed.get("name", found.name),
         "severity": changed.get("severity", found.severity),
         "criterion": Jsonb(rule_model.written(watched)),
         "for_seconds": changed.get("for_seconds", found.for_seconds),
+        "schedule": await _schedule(conn, changed["schedule"])
+        if "schedule" in changed
+        else found.schedule and Jsonb(schedules.written(found.schedule)),
         "enabled": changed.get("enabled", found.enabled),
     }
     _check(given["severity"], given["for_seconds"])
@@ -162,7 +151,8 @@ async def change(conn: Connection, scope: Scope, number: int, **changed: Unpack[
 
 
 async def _read(conn: Connection, scope: Scope, limit: int = 1, **wanted: Any) -> Page[Rule]:
-    asked = {"after": 0, "id": None, "profile": None, "enabled": None, **wanted}
+    asked: dict[str, Any] = dict.fromkeys(("id", "profile", "kind", "enabled"))
+    asked |= {"after": 0, **wanted}
     asked["rows"] = keyset.rows_asked_for(limit)
     rows = await (await conn.execute(sql.list_rules, scope.parameters() | asked)).fetchall()
     return keyset.page(rows, limit, _rule, lambda row: str(row["id"]))
@@ -171,4 +161,6 @@ async def _read(conn: Connection, scope: Scope, limit: int = 1, **wanted: Any) -
 def _rule(row: Mapping[str, Any]) -> Rule:
     told = dict(row)
     watched = rule_model.read(told.pop("criterion"))
-    return Rule(watched=watched, **told)
+    said = told.pop("schedule")
+    schedule = None if said is None else schedules.read(said)
+    return Rule(watched=watched, schedule=schedule, **told)

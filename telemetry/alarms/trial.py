@@ -14,7 +14,8 @@ from registry.model import GroupClientId, RegionCode, TerminalState
 from registry.scope import Right, Scope
 from registry.terminal_lists import Filters
 from telemetry.alarms import rules
-from telemetry.alarms.criteria import BETWEEN, Change, Stands, Stuck
+from telemetry.alarms.absence import Absent, Silence
+from telemetry.alarms.criteria import BETWEEN, Change, Comparison, Criterion, Stands, Stuck
 from telemetry.alarms.life import Standing, Turn, follow
 from telemetry.alarms.rule_model import Happening, Rule, RuleInvalid
 from telemetry.rows import Int64s, Values
@@ -55,8 +56,11 @@ async def hold(conn: Connection, scope: Scope, number: int, days: int = 7) -> Tr
     rule = await rules.find(conn, scope, number)
     if not 1 <= days <= LONGEST.days:
         raise RuleInvalid(f"A rule is tried on 1 to {LONGEST.days} days.", field="days")
-    if isinstance(rule.watched, Happening):
+    watched, profile = rule.watched, rule.profile
+    if isinstance(watched, Happening):
         raise RuleInvalid("Of events there is the list of them.", field="criterion")
+    if isinstance(watched, Absent | Silence) or profile is None:
+        raise RuleInvalid("Of silence there is the list of changes.", field="criterion")
     end = datetime.now(UTC)
     start = end - timedelta(days=days)
     page = await terminal_lists.list_page(
@@ -69,9 +73,9 @@ async def hold(conn: Connection, scope: Scope, number: int, days: int = 7) -> Tr
         left = MOST_READINGS - readings
         if left <= 0:
             break
-        times, values = await _read(conn, rule, terminal.id, start, end, left)
+        times, values = await _read(conn, profile, watched, terminal.id, start, end, left)
         readings += len(times)
-        judged = zip(times.tolist(), _stands(rule, times, values).tolist(), strict=True)
+        judged = zip(times.tolist(), _stands(watched, times, values).tolist(), strict=True)
         standing, steps = follow(Standing(), judged, rule.for_seconds * _SECOND_US)
         found[terminal.code] = sum(step.turn is Turn.RAISED for step in steps)
         still += standing.is_raised
@@ -103,20 +107,24 @@ async def _filters(conn: Connection, scope: Scope, rule: Rule) -> Filters:
 
 
 async def _read(
-    conn: Connection, rule: Rule, terminal_id: int, start: datetime, end: datetime, most: int
+    conn: Connection,
+    profile: str,
+    watched: Criterion | Comparison,
+    terminal_id: int,
+    start: datetime,
+    end: datetime,
+    most: int,
 ) -> tuple[Int64s, list[Values]]:
-    watched = rule.watched
-    assert not isinstance(watched, Happening)
     names = (watched.metric,) if isinstance(watched, Change | Stuck) else watched.metrics
     columns = [statement.Identifier(name) for name in names]
     query = statement.SQL(_READ).format(
         metrics=statement.SQL(", ").join(
             statement.SQL("{0}::float8 as {0}").format(c)
-            if rule.watched.kind != "truth"
+            if watched.kind != "truth"
             else statement.SQL("{0}::int4::float8 as {0}").format(c)
             for c in columns
         ),
-        view=statement.Identifier("visible", rule.profile),
+        view=statement.Identifier("visible", profile),
         present=statement.SQL(" and ").join(
             statement.SQL("{} is not null").format(c) for c in columns
         ),
@@ -127,10 +135,8 @@ async def _read(
     return np.array([row["us"] for row in rows], np.int64), values
 
 
-def _stands(rule: Rule, times: Int64s, values: Sequence[Values]) -> Stands:
-    watched = rule.watched
+def _stands(watched: Criterion | Comparison, times: Int64s, values: Sequence[Values]) -> Stands:
     if not isinstance(watched, Change | Stuck):
-        assert not isinstance(watched, Happening)
         return watched.stand(values)
     if not len(times):
         return np.zeros(0, np.int8)

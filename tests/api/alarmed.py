@@ -9,6 +9,15 @@ from registry.scope import Right
 from tests.api.dealing import Word
 from tests.api.world import minutes_ago
 
+_STORM = """with storm as (
+    insert into telemetry.alarm (id, rule_version, rule_name, region_code, severity, shared,
+        shared_key, raised_at, last_at)
+    overriding system value
+    select 4000000, 1, 'stormed 4000000', a.region_code, 'critical', 'city', 'somewhere',
+        a.raised_at, a.last_at
+    from telemetry.alarm a where a.id = 3000000 returning id)
+    update telemetry.alarm a set parent_id = s.id, quiet = true from storm s where a.id = 3000000"""
+
 Viewers = Mapping[str, frozenset[str]]
 
 _PAST = 2 * 24 * 60  # minutes
@@ -19,6 +28,12 @@ _RULES = """insert into telemetry.rule
     select c.id, 'ruled ' || c.id, c.group_client_id, c.region_code, p.id, 'major',
         '{"kind": "threshold", "metric": "voltage_a", "above": 250}'
     from registry.collection c, registry.profile p where p.code = 'smart_meter'"""
+_WINDOWS = """insert into telemetry.maintenance_window
+    (id, why, group_client_id, region_code, begins_at, ends_at, made_by)
+    overriding system value
+    select c.id, 'windowed ' || c.id, c.group_client_id, c.region_code, now(), now() + '1 day',
+        'user:x'
+    from registry.collection c"""
 _ALARM = """insert into telemetry.alarm (id, rule_version, rule_name, terminal_id, group_client_id,
     region_code, severity, raised_at, last_at)
     overriding system value
@@ -35,9 +50,12 @@ def alarms(terminals: Viewers) -> Viewers:
 
 
 def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers) -> list[Word]:
-    """Bring rules in, owned as the collections of their numbers are, and the alarms."""
-    conn.execute(_RULES)
-    words = [Word(f"ruled {n}", viewers, Right.RULES_READ) for n, viewers in collections.items()]
+    """Rules and windows, owned as the collections of their numbers; alarms, and a storm."""
+    words = [
+        Word(f"{what} {n}", viewers, Right.RULES_READ)
+        for what in ("ruled", "windowed")
+        for n, viewers in collections.items()
+    ]
     told = alarms(terminals)
     of = (*((code, 10) for code in terminals), ("MOVED-1", _PAST))
     for (number, viewers), (code, minutes) in zip(told.items(), of, strict=True):
@@ -47,4 +65,7 @@ def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers)
         conn.execute("insert into telemetry.alarm_note values (%s, 1, now(), 'user:x', 'commented',"
                      " %s)", (number, word))  # fmt: skip
         words.append(Word(word, viewers, Right.ALARMS_READ))
+    for statement in (_RULES, _WINDOWS, _STORM):
+        conn.execute(statement)
+    words.append(Word("stormed 4000000", told["3000000"], Right.ALARMS_READ))
     return words

@@ -1,5 +1,7 @@
 """What may be asked of rules and alarms, and by whom."""
 
+from datetime import UTC, datetime, timedelta
+
 from registry.scope import Right
 from tests.api import alarmed
 from tests.api.asks import Ask, Kind
@@ -8,12 +10,15 @@ from tests.api.parted import COLLECTIONS, FILES, TERMINALS
 NOTHING = Kind("nothing")
 FILE = Kind("group client", FILES)
 RULE = Kind("rule", COLLECTIONS)
+WINDOW = Kind("window", COLLECTIONS)
 ALARM = Kind("alarm", alarmed.alarms(TERMINALS))
 
 _V1 = "/api/v1"
 _READ, _TEND = Right.ALARMS_READ, Right.ALARMS_TEND
 _CRITERION = {"kind": "threshold", "metric": "voltage_a", "above": 250}
 _NEW = {"name": "too high", "profile": "smart_meter", "criterion": _CRITERION}
+_WINDOWS = f"{_V1}/maintenance-windows"
+_WINDOW = {"why": "works", "ends_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
 
 ALARMED: tuple[Ask, ...] = (
     Ask(f"GET {_V1}/rules", Right.RULES_READ, NOTHING),
@@ -21,6 +26,13 @@ ALARMED: tuple[Ask, ...] = (
     Ask(f"GET {_V1}/rules/{{number}}", Right.RULES_READ, RULE),
     Ask(f"PATCH {_V1}/rules/{{number}}", Right.RULES_CHANGE, RULE, json={"enabled": True}),
     Ask(f"GET {_V1}/rules/{{number}}/trial?days=7", Right.RULES_READ, RULE),
+    Ask(f"GET {_WINDOWS}", Right.RULES_READ, NOTHING),
+    Ask(f"POST {_WINDOWS}", Right.RULES_CHANGE, FILE, json={**_WINDOW, "group_client": "{name}"}),
+    Ask(f"GET {_WINDOWS}/{{number}}", Right.RULES_READ, WINDOW),
+    Ask(f"PATCH {_WINDOWS}/{{number}}", Right.RULES_CHANGE, WINDOW, json={"why": "longer"}),
+    Ask(f"GET {_V1}/storm-thresholds", Right.RULES_READ, NOTHING),
+    Ask(f"GET {_V1}/storm-thresholds/city", Right.RULES_READ, NOTHING),
+    Ask(f"PATCH {_V1}/storm-thresholds/city", Right.STORMS_CHANGE, NOTHING, json={"least": 30}),
     Ask(f"GET {_V1}/alarms", _READ, NOTHING),
     Ask(f"GET {_V1}/alarms?open=true&group_client={{name}}", _READ, FILE),
     Ask(f"GET {_V1}/alarms/open", _READ, NOTHING),

@@ -76,6 +76,7 @@ def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
                 Right.PACKAGES_DEFINE,
                 Right.PROFILES_DEFINE,
                 Right.REGIONS_DEFINE,
+                Right.STORMS_CHANGE,
                 Right.TIERS_CHANGE,
                 Right.USERS_APPOINT,
             },

@@ -20,6 +20,7 @@ THE_SAME_FOR_ALL = {
     "registry.industry": "reference data",
     "visible.supervision_clock": "until when bindings are counted",
     "registry.tier": "global to read, the headquarters' to change",
+    "telemetry.storm_threshold": "global to read, the headquarters' to change",
     "registry.network": "reference data",
     "registry.number_range": "reference data",
     "registry.profile": "global to read, the headquarters' to define",
@@ -74,7 +75,8 @@ def can_read(database: Database, settings: dict[str, str]) -> set[str]:
 
 # Tables of telemetry that are no hypertables, and are guarded as the registry's are.
 UNDER_POLICIES = {
-    "telemetry.rule", "telemetry.alarm", "telemetry.alarm_note", "telemetry.profile_storage",
+    "telemetry.rule", "telemetry.alarm", "telemetry.alarm_note", "telemetry.storm_threshold",
+    "telemetry.maintenance_window", "telemetry.profile_storage",
 }  # fmt: skip
 
 
@@ -180,6 +182,7 @@ def test_no_policy_of_the_api_lets_everything_through(parted_country: Parted) ->
         ("registry.profile", "SELECT"),
         ("registry.profile_metric", "SELECT"),
         ("registry.tier", "SELECT"),
+        ("telemetry.storm_threshold", "SELECT"),
     }
 
 

@@ -1,6 +1,6 @@
 """Who is there: two facts of each terminal, told by time in which somebody listened."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,7 +14,7 @@ from registry import ownership, profiles
 from registry.errors import TerminalNotFound
 from registry.model import Sector
 from registry.scope import Role, Scope
-from telemetry import presence, tally
+from telemetry import latest, presence, tally
 from telemetry.model import DataState, Event, Presence, PresenceChange, SessionState
 from telemetry.presence import Heard
 from telemetry.sight import unix_us
@@ -25,6 +25,7 @@ from tests.telemetry.ground import connected, execute, read, rows_of, writing
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+VOLTAGE: Mapping[str, float] = {"voltage_a": 230.0}
 PATIENCE = 120 * SECOND  # a minute's interval, twice: the clients' tier is gold
 
 
@@ -37,12 +38,18 @@ class World:
     watch: Watch
     ids: dict[str, int]
 
-    async def came(self, *codes: str, when: datetime, after: timedelta = 2 * SECOND) -> None:
+    async def came(
+        self,
+        *codes: str,
+        when: datetime,
+        after: timedelta = 2 * SECOND,
+        values: Mapping[str, float] = VOLTAGE,
+    ) -> None:
         """A reading of each terminal comes, so long after it was measured, and is stored."""
         async with transaction(self.pool, everything.settings()) as conn:
             meter = await profiles.find(conn, everything, "meter")
         us = unix_us(when - after)
-        readings = [(self.ids[code], us, {"voltage_a": 230.0}) for code in codes]
+        readings = [(self.ids[code], us, dict(values)) for code in codes]
         rows = replace(rows_of(meter, readings), received_us=np.full(len(codes), unix_us(when)))
         async with writing(self.database) as writer, writer.transaction() as work:
             await work.store(rows)
@@ -78,6 +85,11 @@ class World:
         )
         async with connected(self.database.jobs) as conn:
             return await (watch or self.watch).turn(conn)
+
+    async def caught_up(self) -> None:
+        """The newest values are known, too."""
+        async with connected(self.database.jobs) as conn:
+            await latest.catch_up(conn)
 
     async def known(self, code: str, scope: Scope = everything) -> Presence:
         """What a scope is told of a terminal."""

@@ -11,16 +11,17 @@ import pytest
 from foundation.database import Pool, transaction
 from registry import collections, profiles, terminals
 from registry.identifiers import TerminalCode
-from registry.model import DeviceProfile, TerminalState
+from registry.model import DeviceProfile, Sector, TerminalState
 from telemetry import latest
 from telemetry.alarms import life, rule_model, rules
+from telemetry.alarms.absence import Absent, Silence
 from telemetry.alarms.criteria import Change, Stuck
 from telemetry.alarms.judge import Judge
 from telemetry.alarms.life import Standing, Step, Turn
-from telemetry.alarms.rule_model import Rule, RuleInvalid
+from telemetry.alarms.rule_model import Rule
 from telemetry.writer import Writer
 from tests.conftest import Database
-from tests.country import NANJING, everything, settled
+from tests.country import NANJING, ZHEJIANG, everything, settled
 from tests.telemetry import ground
 from tests.telemetry.ground import NOON_US, metric, profile
 
@@ -59,6 +60,11 @@ class Ground:
             async with ground.connected(self.database.jobs) as conn:
                 taken = await latest.catch_up(conn, judge.turn)
 
+    async def tidied(self, judge: Judge) -> None:
+        """What has to be looked after is, as often as it takes to come round."""
+        async with ground.connected(self.database.jobs) as conn:
+            await judge.tidy(conn)
+
     def alarms(self, *columns: str) -> list[tuple[Any, ...]]:
         """These columns of every alarm, times as seconds, in order."""
         rows = ground.read(
@@ -94,12 +100,17 @@ async def field(database: Database) -> AsyncIterator[Ground]:
             yield Ground(database, pool, writer, defined, ids)
 
 
-async def held(field: Ground, criterion: Mapping[str, Any], for_seconds: int = 0) -> Rule:
-    """A rule of the client's terminals, enabled."""
+async def held(
+    field: Ground,
+    criterion: Mapping[str, Any],
+    for_seconds: int = 0,
+    group_client: str | None = "power-js",
+) -> Rule:
+    """A rule of the client's terminals, or of the country's, enabled."""
     async with transaction(field.pool, everything.settings()) as conn:
         rule = await rules.define(
             conn, everything, name="a rule", profile="tracker", criterion=criterion,
-            group_client="power-js", for_seconds=for_seconds,
+            group_client=group_client, for_seconds=for_seconds,
         )  # fmt: skip
         return await rules.change(conn, everything, rule.id, enabled=True)
 
@@ -119,7 +130,7 @@ def walked(criterion: Mapping[str, Any], for_seconds: int, said: list[Said]) -> 
             pair = np.array([before[code][1] if code in before else 0, values["speed"]])
             stand = int(watched.stand(times, pair)[0]) if code in before else 0
         else:
-            assert not isinstance(watched, rule_model.Happening)
+            assert not isinstance(watched, rule_model.Happening | Absent | Silence)
             stand = int(watched.stand([np.array([values[m]]) for m in watched.metrics])[0])
         before[code] = second, values["speed"]
         standings[code], steps = life.follow(standing, [(second, stand)], for_seconds)
@@ -226,8 +237,7 @@ async def test_alarms_of_who_left_are_over(field: Ground) -> None:
                    " where code = 'M-1'")  # fmt: skip
     ground.execute(field.database, "update registry.terminal set group_client_id = null"
                    " where code = 'M-2'")  # fmt: skip
-    async with ground.connected(field.database.jobs) as conn:
-        assert await judge.tidy(conn) == 2
+    await field.tidied(judge)
     assert field.alarms("terminal", "cleared_because") == [
         ("M-1", "state"), ("M-2", "transfer"), ("M-3", None)
     ]  # fmt: skip
@@ -246,13 +256,60 @@ async def test_stands_are_told_of_bad_readings_only(field: Ground) -> None:
     assert ground.read(field.database, "select * from telemetry.rule_standing") == []
 
 
-async def test_a_rule_is_not_of_a_collection_by_query(field: Ground) -> None:
-    """It has no members to hold readings of: refused, where it would never raise an alarm."""
+async def test_a_rule_is_of_whom_a_collection_s_query_finds(field: Ground) -> None:
+    """As they are when they are judged; of a client's collection only what that client owns."""
     async with transaction(field.pool, everything.settings()) as conn:
-        query = collections.Query(profile="tracker")
-        found = await collections.create(conn, everything, name="all", query=query)
-        with pytest.raises(RuleInvalid, match="by query"):
-            await rules.define(
-                conn, everything, name="a rule", profile="tracker",
-                criterion=RULES["threshold"], collection=found.id,
-            )  # fmt: skip
+        query = collections.Query(prefix="M-", tag="pilot")
+        found = await collections.create(
+            conn, everything, name="pilots", query=query, group_client="power-js"
+        )
+        rule = await rules.define(
+            conn, everything, name="a rule", profile="tracker", criterion=RULES["threshold"],
+            collection=found.id,
+        )  # fmt: skip
+        await rules.change(conn, everything, rule.id, enabled=True)
+    ground.execute(field.database, "update registry.terminal set tags = '{pilot}',"
+                   " group_client_id = case code when 'M-1' then group_client_id end"
+                   " where code <> 'M-3'")  # fmt: skip
+    judge = Judge()
+    await field.say(*((code, 1, {"speed": 9.0}) for code in CODES))
+    await field.judged(judge)
+    first = field.alarms("terminal", "cleared_because")
+    ground.execute(field.database, "update registry.terminal set tags ="
+                   " case code when 'M-3' then '{pilot}'::text[] else '{}' end")  # fmt: skip
+    await field.say(*((code, 2, {"speed": 9.0}) for code in CODES))
+    await field.judged(judge)
+    await field.tidied(judge)
+
+    assert first == [("M-1", None)]
+    assert field.alarms("terminal", "cleared_because") == [("M-1", "state"), ("M-3", None)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        collections.Query(),
+        collections.Query(prefix="M-1", sector=Sector.POWER),
+        collections.Query(group_client="power-zj"),
+        collections.Query(region=ZHEJIANG, tag="pilot"),
+        collections.Query(state=TerminalState.MAINTENANCE, profile="tracker"),
+        collections.Query(profile="meter"),
+        collections.Query(sector=Sector.SECURITY),
+    ],
+    ids=str,
+)
+async def test_a_query_finds_whom_it_lists(field: Ground, query: collections.Query) -> None:
+    """Where rules ask of one terminal, and where people list all of them."""
+    ground.execute(field.database, "update registry.terminal set tags = '{pilot}', region_code ="
+                   " 330100, state = 'maintenance' where code = 'M-2'")  # fmt: skip
+    ground.execute(field.database, "update registry.terminal set group_client_id ="
+                   " (select id from registry.group_client where code = 'power-zj')"
+                   " where code = 'M-3'")  # fmt: skip
+    async with transaction(field.pool, everything.settings()) as conn:
+        made = await collections.create(conn, everything, name="some", query=query)
+        listed = await collections.list_members(conn, everything, made.id)
+    asked = ground.read(field.database, "select t.code from registry.terminal t"
+                        " join registry.collection c on telemetry.query_finds(c.query, t)"
+                        " order by t.code")  # fmt: skip
+
+    assert [row["code"] for row in asked] == [terminal.code for terminal in listed.items]

@@ -32,6 +32,9 @@ GOOD: list[dict[str, Any]] = [
      "fence": {"kind": "circle", "latitude": 22.5, "longitude": 114, "metres": 500}},
     {"kind": "place", "wrong": "inside",
      "fence": {"kind": "polygon", "points": [[0, 0], [0, 1], [1, 1]]}},
+    {"kind": "absent", "metric": "note", "seconds": 600},
+    {"kind": "absent", "intervals": 3},
+    {"kind": "silence", "of": "session", "back_seconds": 60},
 ]  # fmt: skip
 
 
@@ -58,6 +61,14 @@ def test_a_rule_is_a_thing_of_the_trade() -> None:
     ("said", "why"),
     [
         ({}, "kind"),
+        ({"kind": "absent"}, "after some seconds"),
+        ({"kind": "absent", "seconds": 600, "intervals": 3}, "after some seconds"),
+        ({"kind": "absent", "seconds": 60}, "always"),
+        ({"kind": "absent", "intervals": 1}, "always"),
+        ({"kind": "absent", "intervals": 1e9}, "30 days"),
+        ({"kind": "absent", "metric": "gone", "seconds": 600}, "no gone"),
+        ({"kind": "silence", "of": "everything"}, "of"),
+        ({"kind": "silence", "of": "data", "back_seconds": -1}, "awaited"),
         ({"kind": "magic"}, "kind"),
         (GOOD[0] | {"extra": 1}, "extra"),
         (GOOD[0] | {"above": "ninety"}, "above"),
