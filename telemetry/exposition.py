@@ -29,6 +29,7 @@ MOST_SERIES = 2_000_000
 _BOUNDS = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "jit": "off",
     "max_parallel_workers_per_gather": "0",
     "statement_timeout": "10s",
 }
