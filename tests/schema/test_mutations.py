@@ -65,7 +65,8 @@ def undone(parted_country: Parted) -> Iterator[Plain]:
         conn.execute("grant all on all tables in schema registry to muster_api")
         conn.execute(
             "grant all on telemetry.rule, telemetry.alarm, telemetry.alarm_note,"
-            " telemetry.maintenance_window, telemetry.storm_threshold to muster_api"
+            " telemetry.maintenance_window, telemetry.storm_threshold, telemetry.profile_storage"
+            " to muster_api"
         )
         yield conn
 

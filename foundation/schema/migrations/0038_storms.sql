@@ -36,7 +36,7 @@ create index identity_apn on telemetry.identity (apn) where apn is not null;
 alter table registry.profile drop constraint profile_code_is_not_reserved,
     add constraint profile_code_is_not_reserved check (code !~ '(_hourly|_daily|_pkey)$' and code not in
         ('alarm', 'alarm_note', 'batch', 'binding_tally', 'bridge', 'completeness', 'event', 'feed_source', 'follower',
-         'fragment', 'gap', 'identity', 'latest', 'presence', 'presence_change', 'presence_clock', 'profile_tables',
+         'fragment', 'gap', 'identity', 'latest', 'presence', 'presence_change', 'presence_clock', 'profile_storage', 'profile_tables',
          'quarantine', 'quarantine_fault', 'quarantine_limit', 'receipt', 'replay', 'replay_item', 'roll_call',
          'roll_call_clock', 'rollup', 'rollup_due', 'rule', 'rule_standing', 'storm_threshold', 'supervised_client',
          'supervision_clock', 'supervision_day', 'tally'));

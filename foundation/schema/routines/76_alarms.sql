@@ -180,7 +180,7 @@ alter table telemetry.storm_threshold enable row level security, force row level
 drop policy if exists same_for_all on telemetry.storm_threshold;
 create policy same_for_all on telemetry.storm_threshold for select using (true);
 drop policy if exists changed_by_all on telemetry.storm_threshold;
-create policy changed_by_all on telemetry.storm_threshold for update to muster_api, muster_owner
+create policy changed_by_all on telemetry.storm_threshold to muster_api, muster_owner
     using ((select registry.scope_everything())) with check ((select registry.scope_everything()));
 revoke all on telemetry.rule, telemetry.maintenance_window, telemetry.storm_threshold, telemetry.rule_standing, telemetry.alarm, telemetry.alarm_note
     from muster_reader, muster_bridge, muster_jobs, muster_api, muster_inspect;
