@@ -68,6 +68,7 @@ from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.settings import Settings
 from registry.rules import Rules
+from telemetry.notifications.carriers import egress_of
 
 log = get_logger(__name__)
 
@@ -99,6 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
                 yield
         finally:
             await app.state.pool.close()
+            await app.state.egress.close()
             if app.state.sign_on is not None:
                 await app.state.sign_on.provider.close()
 
@@ -112,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.complete(app)
     app.state.settings = settings
     app.state.rules = Rules.of(settings)
+    app.state.egress = egress_of(settings)
     app.state.metrics = ApiMetrics()
     app.state.limits = Limits(settings, app.state.metrics)
     app.state.broker_door = BrokerDoor(settings, app.state.limits, app.state.metrics)
