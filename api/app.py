@@ -43,6 +43,7 @@ from api.routes import (
     live,
     lives,
     me,
+    notifications,
     packages,
     presence,
     profiles,
@@ -75,8 +76,8 @@ log = get_logger(__name__)
 _NOUNS = (regions, tiers, packages, group_clients, client_files, standpoints, assignments, book,
           profiles, decoding, search, terminals, lives, certificates, collections, sims, bindings,
           transfers, telemetry, fleet_series, fleet_latest, exports, live, completeness, presence,
-          quarantine, supervision, alarms, rules, sessions, me, users, api_keys, audit,
-          imports)  # fmt: skip
+          quarantine, supervision, alarms, rules, notifications, sessions, me, users, api_keys,
+          audit, imports)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:

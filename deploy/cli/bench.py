@@ -18,7 +18,14 @@ from deploy.bench import registry as registry_bench
 from deploy.bench import spool as spool_bench
 from deploy.bench import telegraf
 from deploy.bench.contenders import Who
-from deploy.cli import bench_api, bench_codecs, bench_history, bench_live, bench_rollups
+from deploy.cli import (
+    bench_alarms,
+    bench_api,
+    bench_codecs,
+    bench_history,
+    bench_live,
+    bench_rollups,
+)
 from deploy.cli.measured import measured, show, show_goals, table
 from deploy.ledger import faults as ledger_faults
 from deploy.ledger import mutations
@@ -37,6 +44,7 @@ def _bench() -> None:
 bench.command()(bench_codecs.codecs)
 bench.command()(bench_codecs.fuzz)
 bench.command()(bench_live.live)
+bench.command()(bench_alarms.alarms)
 bench.command()(bench_rollups.rollups)
 bench.command()(bench_api.api)
 bench.command()(bench_history.history)

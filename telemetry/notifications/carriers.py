@@ -22,7 +22,7 @@ from foundation.settings import Settings
 from telemetry.notifications import letters
 from telemetry.notifications.letters import Letter
 from telemetry.notifications.mail import MailRefused, MailServer
-from telemetry.notifications.model import Kind
+from telemetry.notifications.model import CHATS, ChannelKind
 
 _GONE = 410
 _JSON = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Muster"}
@@ -95,7 +95,7 @@ class Carriers:
     async def carry(self, letter: Letter) -> Outcome:
         """Send a letter; whatever happens is an outcome."""
         try:
-            if letter.kind is Kind.MAIL:
+            if letter.kind is ChannelKind.MAIL:
                 return await self._by_mail(letter)
             return _judged(letter.kind, await self._post(letter))
         except AddressRefused:
@@ -123,17 +123,17 @@ class Carriers:
 
     async def _post(self, letter: Letter) -> Answer | None:
         now = datetime.now(UTC)
-        if letter.kind is Kind.WEBHOOK:
+        if letter.kind is ChannelKind.WEBHOOK:
             body, headers = letters.webhook(letter, now)
             return await self.egress.post(letter.address, body, headers)
-        if letter.kind is Kind.ALERTMANAGER:
+        if letter.kind is ChannelKind.ALERTMANAGER:
             body = orjson.dumps(letters.alertmanager(letter, now))
             headers = dict(_JSON)
             if letter.secrets:
                 headers["Authorization"] = f"Bearer {letter.secrets[0]}"
             address = letter.address.rstrip("/")
             return await self.egress.post(f"{address}/api/v2/alerts", body, headers)
-        if letter.kind is Kind.SMS:
+        if letter.kind is ChannelKind.SMS:
             if self._sms is None:
                 return None
             body = letters.sms(self._sms.body, letter.address, letters.text(letter))
@@ -142,15 +142,15 @@ class Carriers:
         return await self.egress.post(url, orjson.dumps(told), _JSON)
 
 
-def _judged(kind: Kind, answer: Answer | None) -> Outcome:
+def _judged(kind: ChannelKind, answer: Answer | None) -> Outcome:
     if answer is None:
         return Outcome(problem="not_configured")
     if 300 <= answer.status < 400:
         return Outcome(answer.status, "redirect")
     if not 200 <= answer.status < 300:
-        gone = answer.status == _GONE and kind is Kind.WEBHOOK
+        gone = answer.status == _GONE and kind is ChannelKind.WEBHOOK
         return Outcome(answer.status, "refused", _wait(answer.retry_after), gone)
-    if kind in {Kind.DINGTALK, Kind.WECOM, Kind.FEISHU} and not letters.is_taken(kind, answer.body):
+    if kind in CHATS and not letters.is_taken(kind, answer.body):
         return Outcome(answer.status, "refused")
     return Outcome(answer.status)
 

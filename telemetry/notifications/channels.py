@@ -20,13 +20,13 @@ from telemetry.notifications import addresses
 from telemetry.notifications.model import (
     MOST_CHANNELS,
     SIGNED_BY_THEM,
+    AlarmEvent,
     Channel,
     ChannelHasNoSecret,
     ChannelInvalid,
+    ChannelKind,
     ChannelNotFound,
     ChannelOwnerMissing,
-    Event,
-    Kind,
     Made,
     TooManyChannels,
     Wishes,
@@ -38,7 +38,7 @@ FORMER_HOURS = 24
 LONGEST_DIGEST_SECONDS = 86_400
 _LONGEST_SECRET = 200
 _SECRET_BYTES = 32
-_TURNS = (Event.OPENED, Event.CLEARED)
+_TURNS = (AlarmEvent.OPENED, AlarmEvent.CLEARED)
 USUAL = Wishes(
     severities=SEVERITIES, events=_TURNS, urgent=("critical",), digest_seconds=0, time_zone="UTC",
     quiet_from=None, quiet_to=None, language="zh",
@@ -74,7 +74,7 @@ async def create(
     egress: Egress,
     *,
     name: str,
-    kind: Kind,
+    kind: ChannelKind,
     address: str,
     secret: str | None = None,
     group_client: str | None = None,
@@ -102,7 +102,7 @@ async def insert(
     owner: Mapping[str, int | None],
     *,
     name: str,
-    kind: Kind,
+    kind: ChannelKind,
     address: str,
     wanted: Wanted,
     secret: str | None = None,
@@ -114,7 +114,7 @@ async def insert(
         raise TooManyChannels
     await addresses.check(egress, kind, address)
     place = uuid4()
-    shown = fresh_secret() if kind is Kind.WEBHOOK else None
+    shown = fresh_secret() if kind is ChannelKind.WEBHOOK else None
     given = {
         **owner, **wishes, "name": name, "kind": kind, "place": place, "by": scope.actor,
         "shown": addresses.shown(kind, address),
@@ -213,7 +213,7 @@ async def lead_otherwise(
         given["shown"] = addresses.shown(found.kind, address)
         given["sealed_address"] = sealing.seal(address.encode(), place_of(row["place"], "address"))
     if "secret" in changed:
-        if found.kind is Kind.WEBHOOK:
+        if found.kind is ChannelKind.WEBHOOK:
             why = "A webhook's secret is ours; have it renewed."
             raise ChannelInvalid(why, field="secret")
         given["sealed_secret"] = _sealed(sealing, found.kind, changed["secret"], row["place"])
@@ -226,7 +226,7 @@ async def renew_secret(conn: Connection, scope: Scope, rules: Rules, number: int
     """A new secret of a webhook; for a day both sign, so that the receiver can follow."""
     scope.require(Right.CHANNELS_CHANGE)
     found = await find(conn, scope, number)
-    if found.kind is not Kind.WEBHOOK:
+    if found.kind is not ChannelKind.WEBHOOK:
         raise ChannelHasNoSecret
     row = await (await conn.execute(sql.hold_channel, {"id": number})).fetchone()
     assert row is not None
@@ -275,10 +275,10 @@ def fresh_secret() -> str:
     return f"whsec_{secrets.token_urlsafe(_SECRET_BYTES)}"
 
 
-def _sealed(sealing: Sealing, kind: Kind, secret: str | None, place: UUID) -> bytes | None:
+def _sealed(sealing: Sealing, kind: ChannelKind, secret: str | None, place: UUID) -> bytes | None:
     if secret is None:
         return None
-    if kind is not Kind.WEBHOOK and kind not in SIGNED_BY_THEM:
+    if kind is not ChannelKind.WEBHOOK and kind not in SIGNED_BY_THEM:
         raise ChannelInvalid(f"A channel of kind {kind} has no secret.", field="secret")
     if not (1 <= len(secret) <= _LONGEST_SECRET and secret.isascii() and secret.isprintable()):
         why = f"A secret is plain text of up to {_LONGEST_SECRET} characters."
@@ -286,11 +286,13 @@ def _sealed(sealing: Sealing, kind: Kind, secret: str | None, place: UUID) -> by
     return sealing.seal(secret.encode(), place_of(place, "secret"))
 
 
-async def _wishes(conn: Connection, kind: Kind, before: Wishes, wanted: Wanted) -> dict[str, Any]:
+async def _wishes(
+    conn: Connection, kind: ChannelKind, before: Wishes, wanted: Wanted
+) -> dict[str, Any]:
     """What is wished now, checked; ChannelInvalid where it would tell nobody anything."""
     wishes: dict[str, Any] = {name: getattr(before, name) for name in Wishes.__dataclass_fields__}
     wishes |= wanted
-    events = [*_TURNS] if kind is Kind.ALERTMANAGER else [*Event]
+    events = [*_TURNS] if kind is ChannelKind.ALERTMANAGER else [*AlarmEvent]
     for name, known in (("severities", SEVERITIES), ("events", events), ("urgent", SEVERITIES)):
         given = set(wishes[name])
         if not given <= set(known) or (not given and name != "urgent"):

@@ -8,11 +8,11 @@ from registry.model import Page
 from registry.scope import Right, Scope
 from telemetry.notifications.channels import sql
 from telemetry.notifications.model import (
+    ChannelKind,
     Delivery,
+    DeliveryForm,
     DeliveryNotFound,
     DeliveryState,
-    Form,
-    Kind,
 )
 
 _NEWEST = 2**63 - 1
@@ -61,8 +61,8 @@ async def _read(conn: Connection, scope: Scope, wanted: dict[str, Any]) -> list[
 
 def _delivery(row: dict[str, Any]) -> Delivery:
     typed = {
-        "kind": Kind(row["kind"]),
-        "form": Form(row["form"]),
+        "kind": ChannelKind(row["kind"]),
+        "form": DeliveryForm(row["form"]),
         "state": DeliveryState(row["state"]),
     }
     return Delivery(**row | typed)

@@ -13,12 +13,12 @@ from urllib.parse import quote
 import orjson
 
 from registry.conditions import SEVERITIES
-from telemetry.notifications.model import Event, Form, Kind
+from telemetry.notifications.model import AlarmEvent, ChannelKind, DeliveryForm
 
 SIGNATURE, DELIVERY = "Muster-Signature", "Muster-Delivery"
 # Alertmanager lets an alert end by itself that is not told again: this is for how long one lasts.
 _OPEN_FOR = timedelta(days=365)
-_TEXT_BYTES = {Kind.WECOM: 2000, Kind.SMS: 400}
+_TEXT_BYTES = {ChannelKind.WECOM: 2000, ChannelKind.SMS: 400}
 _LINES = 20
 _OTHER_TEXT_BYTES = 8000
 
@@ -48,8 +48,8 @@ class Letter:
 
     delivery: int
     channel: int
-    kind: Kind
-    form: Form
+    kind: ChannelKind
+    form: DeliveryForm
     language: str
     address: str = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
@@ -100,7 +100,7 @@ def webhook(letter: Letter, now: datetime) -> tuple[bytes, dict[str, str]]:
 
 def alertmanager(letter: Letter, now: datetime) -> list[dict[str, Any]]:
     """Alerts of Alertmanager's v2 API; what is over has ended, what is open ends in a year."""
-    if letter.form is Form.TEST:
+    if letter.form is DeliveryForm.TEST:
         labels = {"alertname": "MusterTest", "severity": "indeterminate", "source": "muster"}
         return [{
             "labels": labels, "annotations": {"summary": _WORDS[letter.language]["test"]},
@@ -141,11 +141,11 @@ def line(row: Mapping[str, Any], language: str) -> str:
 def heading(letter: Letter) -> str:
     """How much of what, in one line."""
     words = _WORDS[letter.language]
-    if letter.form is Form.TEST:
+    if letter.form is DeliveryForm.TEST:
         return f"{words['subject']}: {letter.channel}"
     counted = [
         f"{words[severity]} {words[event]} {letter.counts[event, severity]}"
-        for event in Event
+        for event in AlarmEvent
         for severity in SEVERITIES
         if (event, severity) in letter.counts
     ]
@@ -155,7 +155,7 @@ def heading(letter: Letter) -> str:
 def text(letter: Letter) -> str:
     """All of it as people read it, as long as the kind of channel bears."""
     words = _WORDS[letter.language]
-    if letter.form is Form.TEST:
+    if letter.form is DeliveryForm.TEST:
         return words["test"]
     most = _TEXT_BYTES.get(letter.kind, _OTHER_TEXT_BYTES)
     lines = [heading(letter)] if letter.total > 1 else []
@@ -176,14 +176,14 @@ def chat(letter: Letter, now: datetime) -> tuple[str, dict[str, Any]]:
     """The address and the body of a chat service's robot, signed as the service wants it."""
     url, said = letter.address, text(letter)
     secret = letter.secrets[0] if letter.secrets else None
-    if letter.kind is Kind.DINGTALK:
+    if letter.kind is ChannelKind.DINGTALK:
         if secret is not None:
             at = str(int(now.timestamp() * 1000))
             mark = _mark(secret, f"{at}\n{secret}")
             joint = "&" if "?" in url else "?"
             url += f"{joint}timestamp={at}&sign={quote(mark, safe='')}"
         return url, {"msgtype": "text", "text": {"content": said}}
-    if letter.kind is Kind.WECOM:
+    if letter.kind is ChannelKind.WECOM:
         return url, {"msgtype": "text", "text": {"content": said}}
     body: dict[str, Any] = {"msg_type": "text", "content": {"text": said}}
     if secret is not None:
@@ -198,13 +198,13 @@ def _mark(key: str, signed: str) -> str:
     ).decode()
 
 
-def is_taken(kind: Kind, answer: bytes) -> bool:
+def is_taken(kind: ChannelKind, answer: bytes) -> bool:
     """Whether a chat service took it: each answers 200 to what it refuses, too, and says so."""
     try:
         told = json.loads(answer)
     except ValueError:
         return False
-    codes = ("code", "StatusCode") if kind is Kind.FEISHU else ("errcode",)
+    codes = ("code", "StatusCode") if kind is ChannelKind.FEISHU else ("errcode",)
     return isinstance(told, dict) and any(told.get(name) == 0 for name in codes)
 
 

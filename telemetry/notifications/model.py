@@ -11,7 +11,7 @@ MOST_CHANNELS = 20
 MOST_NAMED = 200
 
 
-class Kind(StrEnum):
+class ChannelKind(StrEnum):
     """Where a channel leads."""
 
     WEBHOOK = "webhook"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
     FEISHU = "feishu"
 
 
-class Event(StrEnum):
+class AlarmEvent(StrEnum):
     """What happens to an alarm."""
 
     OPENED = "opened"
@@ -43,18 +43,20 @@ class DeliveryState(StrEnum):
     DROPPED = "dropped"
 
 
-class Form(StrEnum):
+class DeliveryForm(StrEnum):
     """What a delivery is."""
 
     TEST = "test"
     ALARMS = "alarms"
 
 
-TEXTUAL = frozenset({Kind.MAIL, Kind.SMS, Kind.DINGTALK, Kind.WECOM, Kind.FEISHU})
-"""Kinds that people read: one text for all that has happened."""
-PERSONAL = (Kind.MAIL, Kind.SMS)
+PERSONAL = (ChannelKind.MAIL, ChannelKind.SMS)
 """Kinds that a person has for oneself."""
-SIGNED_BY_THEM = frozenset({Kind.DINGTALK, Kind.FEISHU, Kind.ALERTMANAGER})
+CHATS = frozenset({ChannelKind.DINGTALK, ChannelKind.WECOM, ChannelKind.FEISHU})
+"""Robots of chat services."""
+TEXTUAL = CHATS | {*PERSONAL}
+"""Kinds that people read: one text for all that has happened."""
+SIGNED_BY_THEM = frozenset({ChannelKind.DINGTALK, ChannelKind.FEISHU, ChannelKind.ALERTMANAGER})
 """Kinds whose secret, if there is one, comes from the other side."""
 
 
@@ -124,7 +126,7 @@ class Channel:
     id: int
     version: int
     name: str
-    kind: Kind
+    kind: ChannelKind
     group_client: str | None
     region: int | None
     shown: str
@@ -147,7 +149,7 @@ class Channel:
         wishes = {name: told.pop(name) for name in Wishes.__dataclass_fields__}
         for name in ("severities", "events", "urgent"):
             wishes[name] = tuple(wishes[name])
-        return cls(kind=Kind(told.pop("kind")), wishes=Wishes(**wishes), **told)
+        return cls(kind=ChannelKind(told.pop("kind")), wishes=Wishes(**wishes), **told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +170,8 @@ class Delivery:
     id: int
     channel: int
     channel_name: str
-    kind: Kind
-    form: Form
+    kind: ChannelKind
+    form: DeliveryForm
     changes: int
     state: DeliveryState
     created_at: datetime

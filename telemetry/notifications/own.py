@@ -10,7 +10,13 @@ from registry.rules import Rules
 from registry.scope import Right, Scope
 from telemetry.notifications import channels
 from telemetry.notifications.channels import Change, sql
-from telemetry.notifications.model import PERSONAL, Channel, ChannelInvalid, ChannelNotFound, Kind
+from telemetry.notifications.model import (
+    PERSONAL,
+    Channel,
+    ChannelInvalid,
+    ChannelKind,
+    ChannelNotFound,
+)
 
 
 async def list_all(conn: Connection, scope: Scope) -> Sequence[Channel]:
@@ -19,7 +25,7 @@ async def list_all(conn: Connection, scope: Scope) -> Sequence[Channel]:
     return [Channel.of(row) async for row in await conn.execute(sql.list_own)]
 
 
-async def find(conn: Connection, scope: Scope, kind: Kind) -> Channel:
+async def find(conn: Connection, scope: Scope, kind: ChannelKind) -> Channel:
     """The asker's own channel of a kind; ChannelNotFound when there is none."""
     scope.require(Right.ACCOUNT_OVERSEE)
     for channel in await list_all(conn, scope):
@@ -33,7 +39,7 @@ async def put(
     scope: Scope,
     rules: Rules,
     egress: Egress,
-    kind: Kind,
+    kind: ChannelKind,
     **wanted: Unpack[Change],
 ) -> Channel:
     """Be told by mail or SMS from now on, or otherwise than before; a new address is tested."""
@@ -62,7 +68,7 @@ async def _owner(conn: Connection) -> dict[str, int | None]:
     return {"group_client": None, "region": None, "user": row["id"]}
 
 
-async def test(conn: Connection, scope: Scope, kind: Kind) -> Channel:
+async def test(conn: Connection, scope: Scope, kind: ChannelKind) -> Channel:
     """Have a test go out by an own channel."""
     scope.require(Right.ACCOUNT_OVERSEE)
     found = await find(conn, scope, kind)
@@ -70,7 +76,7 @@ async def test(conn: Connection, scope: Scope, kind: Kind) -> Channel:
     return found
 
 
-async def remove(conn: Connection, scope: Scope, kind: Kind) -> None:
+async def remove(conn: Connection, scope: Scope, kind: ChannelKind) -> None:
     """Be told no more this way."""
     scope.require(Right.ACCOUNT_OVERSEE)
     found = await find(conn, scope, kind)

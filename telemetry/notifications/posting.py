@@ -22,7 +22,7 @@ from registry.scope import Scope
 from telemetry.notifications.carriers import Carriers, Outcome
 from telemetry.notifications.channels import place_of
 from telemetry.notifications.letters import Letter
-from telemetry.notifications.model import TEXTUAL, DeliveryState, Form, Kind
+from telemetry.notifications.model import TEXTUAL, ChannelKind, DeliveryForm, DeliveryState
 
 sql = queries.load("telemetry", "notifications/posting.sql")
 log = get_logger(__name__)
@@ -38,12 +38,17 @@ _FORGOTTEN_AT_ONCE = 5000
 _SYSTEM = Scope.system("notifications")
 
 # How many changes go out together: a program gets all of each, people a sum and the first.
-_MOST_TOGETHER = {Kind.WEBHOOK: 100, Kind.ALERTMANAGER: 500}
+_MOST_TOGETHER = {ChannelKind.WEBHOOK: 100, ChannelKind.ALERTMANAGER: 500}
 _MOST_SUMMED = 10_000
 _MOST_SHOWN = 20
 # How long after one message people are left alone, also as the services demand (20 a minute).
-_PACE_SECONDS = {Kind.MAIL: 30.0, Kind.SMS: 60.0, Kind.DINGTALK: 4.0, Kind.WECOM: 4.0,
-                 Kind.FEISHU: 1.0}  # fmt: skip
+_PACE_SECONDS = {
+    ChannelKind.MAIL: 30.0,
+    ChannelKind.SMS: 60.0,
+    ChannelKind.DINGTALK: 4.0,
+    ChannelKind.WECOM: 4.0,
+    ChannelKind.FEISHU: 1.0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,9 @@ class _Task:
     """A delivery in hand, with the channel by which it goes."""
 
     channel: int
-    kind: Kind
+    kind: ChannelKind
     delivery: int
-    form: Form
+    form: DeliveryForm
     tries: int
     letter: Letter | None
     problem: str | None = None
@@ -73,7 +78,7 @@ class Postman:
         self._pool, self._sealing, self._carriers = pool, sealing, carriers
         self._holder: UUID = uuid4()
         self._at_work: set[asyncio.Task[None]] = set()
-        self.outcomes: list[tuple[Kind, str]] = []
+        self.outcomes: list[tuple[ChannelKind, str]] = []
 
     async def turn(self) -> int:
         """Begin what is due, as much as there is room for; how many channels were taken up."""
@@ -123,7 +128,7 @@ class Postman:
         if not row["is_there"] or not row["is_live"]:
             await conn.execute(sql.drop_items, named | {"tests": not row["is_there"]})
         found = await (await conn.execute(sql.find_waiting, named)).fetchone()
-        kind = Kind(row["kind"])
+        kind = ChannelKind(row["kind"])
         if found is None:
             most = _MOST_TOGETHER.get(kind, _MOST_SUMMED)
             cursor = await conn.execute(sql.list_due, named | {"rows": most})
@@ -140,7 +145,7 @@ class Postman:
         except SealBroken:
             problem = "seal_broken"
         return _Task(
-            channel, kind, found["id"], Form(found["form"]), found["tries"], letter, problem
+            channel, kind, found["id"], DeliveryForm(found["form"]), found["tries"], letter, problem
         )
 
     async def _letter(
@@ -156,7 +161,7 @@ class Postman:
         address = self._sealing.open(
             bytes(row["sealed_address"]), place_of(row["place"], "address")
         )
-        kind, named = Kind(row["kind"]), {"delivery": found["id"]}
+        kind, named = ChannelKind(row["kind"]), {"delivery": found["id"]}
         shown = _MOST_SHOWN if kind in TEXTUAL else _MOST_TOGETHER[kind]
         told = await (await conn.execute(sql.list_told, named | {"rows": shown})).fetchall()
         counted = await conn.execute(sql.sum_told, named)
@@ -164,7 +169,7 @@ class Postman:
             delivery=found["id"],
             channel=row["id"],
             kind=kind,
-            form=Form(found["form"]),
+            form=DeliveryForm(found["form"]),
             language=row["language"],
             address=address.decode(),
             secrets=tuple(secrets),
@@ -178,7 +183,7 @@ class Postman:
         if state is None:
             return  # somebody else took it up meanwhile, and records what becomes of it
         delivered = outcome.problem is None
-        is_over = delivered or outcome.is_gone or task.form is Form.TEST
+        is_over = delivered or outcome.is_gone or task.form is DeliveryForm.TEST
         is_over = is_over or task.tries + 1 >= MOST_TRIES
         became = DeliveryState.DELIVERED if delivered else DeliveryState.FAILED
         await conn.execute(
@@ -192,7 +197,7 @@ class Postman:
         )
         rest = _PACE_SECONDS.get(task.kind, 0.0)
         named = {"channel": task.channel}
-        if delivered and task.form is Form.TEST:
+        if delivered and task.form is DeliveryForm.TEST:
             await conn.execute(sql.verify, named)
         elif outcome.is_gone:
             await conn.execute(sql.stop, named | {"because": "gone"})

@@ -28,6 +28,18 @@ _ALARM = """insert into telemetry.alarm (id, rule_version, rule_name, terminal_i
     where t.code = %(code)s"""
 
 
+_CHANNELS = """insert into telemetry.notification_channel (id, name, kind, group_client_id,
+    region_code, shown, sealed_address, severities, events, urgent, created_by)
+    overriding system value
+    select c.id, 'channel ' || c.id, 'mail', c.group_client_id, c.region_code, 'x@example.org', '',
+        '{major}', '{opened}', '{}', 'user:x' from registry.collection c"""
+_STATES = """insert into telemetry.channel_state (channel_id)
+    select id from telemetry.notification_channel"""
+_DELIVERIES = """insert into telemetry.notification_delivery (id, channel_id, form)
+    overriding system value
+    select id, id, 'test' from telemetry.notification_channel"""
+
+
 def alarms(terminals: Viewers) -> Viewers:
     """Who sees the alarm of each terminal, by its number, and that of MOVED-1 before it moved."""
     of_each = {f"300000{k}": viewers for k, viewers in enumerate(terminals.values())}
@@ -38,6 +50,11 @@ def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers)
     """Bring rules in, owned as the collections of their numbers are, and the alarms."""
     conn.execute(_RULES)
     words = [Word(f"ruled {n}", viewers, Right.RULES_READ) for n, viewers in collections.items()]
+    for statement in (_CHANNELS, _STATES, _DELIVERIES):
+        conn.execute(statement.encode())
+    words += [
+        Word(f"channel {n}", viewers, Right.CHANNELS_READ) for n, viewers in collections.items()
+    ]
     told = alarms(terminals)
     of = (*((code, 10) for code in terminals), ("MOVED-1", _PAST))
     for (number, viewers), (code, minutes) in zip(told.items(), of, strict=True):

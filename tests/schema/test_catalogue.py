@@ -73,7 +73,14 @@ def can_read(database: Database, settings: dict[str, str]) -> set[str]:
 
 
 # Tables of telemetry that are no hypertables, and are guarded as the registry's are.
-UNDER_POLICIES = {"telemetry.rule", "telemetry.alarm", "telemetry.alarm_note"}
+UNDER_POLICIES = {
+    "telemetry.rule",
+    "telemetry.alarm",
+    "telemetry.alarm_note",
+    "telemetry.notification_channel",
+    "telemetry.channel_state",
+    "telemetry.notification_delivery",
+}
 
 
 def is_the_extensions(relation: str) -> bool:

@@ -12,7 +12,7 @@ from registry.rules import Rules
 from registry.scope import Scope
 from telemetry.notifications import channels, deliveries, posting
 from telemetry.notifications.carriers import Carriers
-from telemetry.notifications.model import Channel, Delivery, Kind, Made
+from telemetry.notifications.model import Channel, ChannelKind, Delivery, Made
 from telemetry.notifications.posting import Postman
 from tests.conftest import Database
 from tests.country import HANGZHOU, NANJING, everything, register, settled
@@ -42,7 +42,9 @@ class Ground:
         """The postman of another process."""
         return Postman(self.jobs, self.rules.seal, self.carriers)
 
-    async def open(self, kind: Kind, address: str, scope: Scope = everything, **more: Any) -> Made:
+    async def open(
+        self, kind: ChannelKind, address: str, scope: Scope = everything, **more: Any
+    ) -> Made:
         """A new channel, which has not been tested yet."""
         given = {"group_client": "power-js"} if "region" not in more else {}
         async with transaction(self.pool, scope.settings()) as conn:
@@ -51,7 +53,7 @@ class Ground:
                 name=f"a {kind}", kind=kind, address=address, **(given | more),
             )  # fmt: skip
 
-    async def tested(self, kind: Kind, address: str, **more: Any) -> Made:
+    async def tested(self, kind: ChannelKind, address: str, **more: Any) -> Made:
         """A new channel by which a test has arrived."""
         made = await self.open(kind, address, **more)
         await self.post()

@@ -9,7 +9,7 @@ import pytest
 
 from foundation.database import transaction
 from telemetry.notifications import channels, posting
-from telemetry.notifications.model import DeliveryState, Kind
+from telemetry.notifications.model import ChannelKind, DeliveryState
 from telemetry.notifications.posting import Postman
 from tests.country import JIANGSU, everything
 from tests.telemetry import ground as tables
@@ -18,7 +18,7 @@ from tests.telemetry.notifications.receiving import Request, Target, answer
 
 
 def told_by(requests: list[Request]) -> list[tuple[str, str]]:
-    """Event and terminal of all changes, in the order in which they came."""
+    """AlarmEvent and terminal of all changes, in the order in which they came."""
     changes = [change for request in requests for change in request.told["changes"]]
     return [(change["event"], change["alarm"]["terminal"]) for change in changes]
 
@@ -35,7 +35,7 @@ async def test_an_alarm_is_told_when_it_opens_and_when_it_is_over(
     told: Ground, receiver: Target
 ) -> None:
     """By a webhook that a test has verified; signed, with all that is known of the alarm."""
-    made = await told.tested(Kind.WEBHOOK, receiver.url)
+    made = await told.tested(ChannelKind.WEBHOOK, receiver.url)
     told.raise_alarms("M-1")
     await told.post()
     told.clear_alarms("M-1")
@@ -66,7 +66,7 @@ async def test_nobody_is_told_by_a_channel_that_no_test_has_verified(
 ) -> None:
     """The test is refused: what comes up meanwhile is not sent there."""
     receiver.answering = lambda request: answer(500)
-    made = await told.open(Kind.WEBHOOK, receiver.url)
+    made = await told.open(ChannelKind.WEBHOOK, receiver.url)
     await told.post()
     receiver.answering = lambda request: answer(200)
     told.raise_alarms("M-1")
@@ -84,7 +84,7 @@ async def test_channels_tell_what_their_owner_sees(told: Ground, receiver: Targe
         "all": {"region": 0},
     }  # fmt: skip
     for name, owner in channels_of.items():
-        await told.tested(Kind.WEBHOOK, f"{receiver.url}/{name}", **owner)
+        await told.tested(ChannelKind.WEBHOOK, f"{receiver.url}/{name}", **owner)
     receiver.requests.clear()
     told.raise_alarms("M-1", "Z-1")
     await told.post()
@@ -100,7 +100,7 @@ async def test_channels_tell_what_their_owner_sees(told: Ground, receiver: Targe
 async def test_only_what_is_wished_is_told(told: Ground, receiver: Target) -> None:
     """By severity and by event."""
     await told.tested(
-        Kind.WEBHOOK, receiver.url, severities=["critical", "minor"], events=["cleared"]
+        ChannelKind.WEBHOOK, receiver.url, severities=["critical", "minor"], events=["cleared"]
     )
     receiver.requests.clear()
     told.raise_alarms("M-1", severity="critical")
@@ -115,7 +115,7 @@ async def test_what_a_target_does_not_take_goes_out_again_as_the_same(
     told: Ground, receiver: Target
 ) -> None:
     """The same number and changes, after a rest; what came up meanwhile follows it, in order."""
-    made = await told.tested(Kind.WEBHOOK, receiver.url)
+    made = await told.tested(ChannelKind.WEBHOOK, receiver.url)
     receiver.requests.clear()
     receiver.answering = lambda request: answer(503, b"", "Retry-After: 120")
     told.raise_alarms("M-1")
@@ -146,7 +146,7 @@ async def test_what_is_never_taken_is_given_up_and_the_next_one_tried(
     told: Ground, receiver: Target
 ) -> None:
     """After twelve tries; each was recorded."""
-    made = await told.tested(Kind.WEBHOOK, receiver.url)
+    made = await told.tested(ChannelKind.WEBHOOK, receiver.url)
     receiver.answering = lambda request: answer(500)
     told.raise_alarms("M-1")
     for _ in range(posting.MOST_TRIES):
@@ -164,7 +164,7 @@ async def test_a_target_that_is_gone_is_asked_no_more_until_a_test_arrives(
     told: Ground, receiver: Target
 ) -> None:
     """410 stops a channel at once; a test that is taken starts it again."""
-    made = await told.tested(Kind.WEBHOOK, receiver.url)
+    made = await told.tested(ChannelKind.WEBHOOK, receiver.url)
     receiver.answering = lambda request: answer(410)
     told.raise_alarms("M-1")
     await told.post()
@@ -185,7 +185,7 @@ async def test_a_target_that_is_gone_is_asked_no_more_until_a_test_arrives(
 
 async def test_a_target_that_fails_for_a_day_is_stopped(told: Ground, receiver: Target) -> None:
     """What waits for it is dropped, and recorded as such."""
-    made = await told.tested(Kind.WEBHOOK, receiver.url)
+    made = await told.tested(ChannelKind.WEBHOOK, receiver.url)
     receiver.answering = lambda request: answer(500)
     told.raise_alarms("M-1")
     await told.post()
@@ -208,7 +208,7 @@ async def test_a_target_that_fails_for_a_day_is_stopped(told: Ground, receiver: 
 async def test_two_processes_tell_everything_once(told: Ground, receiver: Target) -> None:
     """However they race for what is due."""
     for name in ("a", "b", "c"):
-        await told.tested(Kind.WEBHOOK, f"{receiver.url}/{name}")
+        await told.tested(ChannelKind.WEBHOOK, f"{receiver.url}/{name}")
     receiver.requests.clear()
     other = told.another()
     for code in ("M-1", "M-2", "M-3"):
@@ -230,7 +230,7 @@ async def test_what_a_process_leaves_behind_is_sent_by_another(
     told: Ground, receiver: Target
 ) -> None:
     """Killed between taking a channel up and saying what became of it: the same number again."""
-    made = await told.tested(Kind.WEBHOOK, receiver.url)
+    made = await told.tested(ChannelKind.WEBHOOK, receiver.url)
     receiver.requests.clear()
     told.raise_alarms("M-1")
     with pytest.MonkeyPatch.context() as patch:
@@ -248,7 +248,7 @@ async def test_what_a_process_leaves_behind_is_sent_by_another(
 
 async def test_a_renewed_secret_signs_beside_the_one_before(told: Ground, receiver: Target) -> None:
     """For a day either is believed; then the new one alone."""
-    made = await told.tested(Kind.WEBHOOK, receiver.url)
+    made = await told.tested(ChannelKind.WEBHOOK, receiver.url)
     async with transaction(told.pool, everything.settings()) as conn:
         renewed = await channels.renew_secret(conn, everything, told.rules, made.channel.id)
     told.raise_alarms("M-1")
@@ -268,7 +268,7 @@ async def test_a_renewed_secret_signs_beside_the_one_before(told: Ground, receiv
 
 async def test_a_shelved_alarm_is_told_nothing_of(told: Ground, receiver: Target) -> None:
     """But that it was shelved, to who wants to know."""
-    await told.tested(Kind.WEBHOOK, receiver.url, events=["opened", "shelved", "cleared"])
+    await told.tested(ChannelKind.WEBHOOK, receiver.url, events=["opened", "shelved", "cleared"])
     receiver.requests.clear()
     told.raise_alarms("M-1")
     await told.post()
@@ -283,7 +283,7 @@ async def test_a_shelved_alarm_is_told_nothing_of(told: Ground, receiver: Target
 
 async def test_what_went_out_long_ago_is_forgotten(told: Ground, receiver: Target) -> None:
     """After its days, and no sooner."""
-    made = await told.tested(Kind.WEBHOOK, receiver.url)
+    made = await told.tested(ChannelKind.WEBHOOK, receiver.url)
     told.raise_alarms("M-1")
     await told.post()
     assert await posting.forget(told.jobs, 30) == 0
