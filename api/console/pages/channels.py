@@ -23,7 +23,7 @@ OnScreen = Annotated[Screen, Shows(Right.CHANNELS_READ)]
 Changing = Annotated[Screen, Shows(Right.CHANNELS_CHANGE)]
 Oneself = Annotated[Screen, Shows(Right.ACCOUNT_OVERSEE)]
 Number = Annotated[int, Path(ge=1, lt=2**31)]
-Chosen = Annotated[list[str], Form(max_length=10)]
+Chosen = Annotated[list[str], Form(max_length=10, default_factory=list)]
 TimeOfDay = Annotated[str, Form(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")]
 
 _REFUSALS = (Invalid, Refused, NotFound, NotPermitted)
