@@ -81,16 +81,21 @@ def parse(url: str) -> SplitResult:
     return parts
 
 
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """TLS with whom the system trusts, and whom that authority certifies."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
+
+
 class Egress:
     """The way out: to the public internet by TLS, and anyhow to the networks that are allowed."""
 
     def __init__(self, allowed: Sequence[Network] = (), ca_file: Path | None = None) -> None:
         self._allowed = allowed
-        trust = ssl.create_default_context()
-        if ca_file is not None:
-            trust.load_verify_locations(ca_file)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=trust,
+            ssl_context=trusting(ca_file),
             max_connections=_AT_ONCE,
             keepalive_expiry=30,
             network_backend=_Guarded(self),

@@ -56,6 +56,17 @@ class NotificationSettings(BaseSettings):
                 raise ValueError(f"{name} is no network such as 10.20.0.0/16") from None
         return value
 
+    @field_validator("notification_ca_file")
+    @classmethod
+    def _authority_is_one(cls, value: Path | None) -> Path | None:
+        from foundation.egress import trusting  # slow to import, and seldom needed
+
+        try:
+            trusting(value)
+        except OSError as error:  # ssl.SSLError is one
+            raise ValueError(f"cannot be used: {error}") from None
+        return value
+
     @field_validator("mail_url")
     @classmethod
     def _mail_is_smtp(cls, value: str | None) -> str | None:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_network
-from pathlib import Path
 
 import orjson
 
@@ -17,6 +16,7 @@ from foundation.egress import (
     Network,
     TargetAway,
     TargetSlow,
+    trusting,
 )
 from foundation.settings import Settings
 from telemetry.notifications import letters
@@ -68,7 +68,7 @@ class Carriers:
     def __init__(self, settings: Settings) -> None:
         self.egress = egress_of(settings)
         self.console = settings.public_url and settings.public_url.rstrip("/")
-        ca_file: Path | None = settings.notification_ca_file
+        ca_file = settings.notification_ca_file
         self._mail: MailServer | None = None
         if settings.mail_url is not None:
             password = settings.mail_password
@@ -76,7 +76,7 @@ class Carriers:
                 settings.mail_url,
                 password.get_secret_value() if password else None,
                 settings.mail_from,
-                ca_file,
+                trusting(ca_file),
             )
         self._sms: _Gateway | None = None
         if settings.sms_url is not None:

@@ -109,6 +109,7 @@ async def insert(
 ) -> tuple[int, str | None]:
     """The number of a new channel, and its secret where that is ours."""
     wishes = await _wishes(conn, kind, USUAL, wanted)
+    await conn.execute(sql.take_turns)
     row = await (await conn.execute(sql.count_of_owner, owner)).fetchone()
     if row is not None and row["channels"] >= MOST_CHANNELS:
         raise TooManyChannels

@@ -30,9 +30,13 @@ where c.removed_at is null and c.user_id = (select registry.own_user_id()) order
 -- Which user asks; null is a program.
 select registry.own_user_id() as id;
 
+-- name: take_turns
+-- Whoever makes another channel waits for the one that is being made.
+select pg_advisory_xact_lock(hashtextextended('muster channels', 0));
+
 -- name: count_of_owner
--- How many channels an owner has; whoever makes another one waits for this one's.
-select count(*) as channels from telemetry.notification_channel c, (select pg_advisory_xact_lock(hashtextextended('muster channels', 0))) held
+-- How many channels an owner has.
+select count(*) as channels from telemetry.notification_channel c
 where c.removed_at is null
     and (c.group_client_id, c.region_code, c.user_id) is not distinct from (%(group_client)s::int4, %(region)s::int4, %(user)s::int4);
 

@@ -5,7 +5,6 @@ import ssl
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from foundation.addresses import is_loopback
@@ -28,7 +27,7 @@ class MailServer:
     url: str
     password: str | None = field(repr=False)
     sender: str
-    ca_file: Path | None
+    trust: ssl.SSLContext
 
     def send(self, delivery: int, to: str, subject: str, text: str) -> None:
         """Hand a mail over; MailRefused. Who gets one twice can tell by its Message-ID."""
@@ -51,13 +50,10 @@ class MailServer:
 
     def _session(self) -> smtplib.SMTP:
         parts = urlsplit(self.url)
-        trust = ssl.create_default_context()
-        if self.ca_file is not None:
-            trust.load_verify_locations(self.ca_file)
         host = parts.hostname or ""
         if parts.scheme == "smtps":
             session: smtplib.SMTP = smtplib.SMTP_SSL(
-                host, parts.port or 465, timeout=_PATIENCE_SECONDS, context=trust
+                host, parts.port or 465, timeout=_PATIENCE_SECONDS, context=self.trust
             )
         else:
             session = smtplib.SMTP(host, parts.port or 587, timeout=_PATIENCE_SECONDS)
@@ -65,7 +61,7 @@ class MailServer:
             session.ehlo()
             # Only on this very machine may a mail, and the password before it, go in the clear.
             if parts.scheme == "smtp" and (session.has_extn("starttls") or not is_loopback(host)):
-                session.starttls(context=trust)
+                session.starttls(context=self.trust)
                 session.ehlo()
             if parts.username and self.password:
                 session.login(parts.username, self.password)

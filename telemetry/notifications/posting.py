@@ -184,7 +184,9 @@ class Postman:
             return  # somebody else took it up meanwhile, and records what becomes of it
         delivered = outcome.problem is None
         is_over = delivered or outcome.is_gone or task.form is DeliveryForm.TEST
-        is_over = is_over or task.tries + 1 >= MOST_TRIES
+        # What a target refuses again and again must not hold up all that follows; while nobody
+        # is there, nothing is given up before the channel is.
+        is_over = is_over or (task.tries + 1 >= MOST_TRIES and outcome.status is not None)
         became = DeliveryState.DELIVERED if delivered else DeliveryState.FAILED
         await conn.execute(
             sql.end_try,

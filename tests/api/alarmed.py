@@ -35,9 +35,9 @@ _CHANNELS = """insert into telemetry.notification_channel (id, name, kind, group
         '{major}', '{opened}', '{}', 'user:x' from registry.collection c"""
 _STATES = """insert into telemetry.channel_state (channel_id)
     select id from telemetry.notification_channel"""
-_DELIVERIES = """insert into telemetry.notification_delivery (id, channel_id, form)
+_DELIVERIES = """insert into telemetry.notification_delivery (id, channel_id, form, state)
     overriding system value
-    select id, id, 'test' from telemetry.notification_channel"""
+    select id, id, 'test', 'delivered' from telemetry.notification_channel"""
 
 
 def alarms(terminals: Viewers) -> Viewers:

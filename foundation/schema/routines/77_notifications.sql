@@ -59,15 +59,13 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
         select c.id as channel_id, c.group_client_id as root, null::int4 as low, null::int4 as high
         from live c where c.group_client_id is not null
         union all select c.id, null, g.code, g.last_code from live c join registry.region g on g.code = c.region_code
-        union all select c.id, null, f.region_low, f.region_high
+        union all select c.id, r.root, r.low, r.high
         from live c join registry.user_account u on u.id = c.user_id cross join lateral registry.account_in_force('user:' || u.name) f
-        where f.region_low is not null and f.role <> 'scraper'
-        union all select c.id, r.root, null, null
-        from live c join registry.user_account u on u.id = c.user_id cross join lateral registry.account_in_force('user:' || u.name) f
-        cross join lateral unnest(f.group_client_ids) r(root)
-        where f.role <> 'scraper'
-        union all select c.id, null, 0, 2147483647
-        from live c join registry.user_account u on u.id = c.user_id where u.role = 'admin' and u.disabled_at is null),
+        cross join lateral (
+            select null::int4, f.region_low, f.region_high where f.region_low is not null
+            union all select each, null, null from unnest(f.group_client_ids) each
+            union all select null, 0, 2147483647 where f.role = 'admin') r(root, low, high)
+        where f.role <> 'scraper'),
     found as (
         select r.channel_id, t.id from told t
         join registry.group_client_lineage l on l.group_client_id = t.group_client_id join reach r on r.root = l.ancestor_id
@@ -127,6 +125,12 @@ begin
     perform registry.audit_changes('telemetry.notification_channel', 'r.id::text', part => 'r.name',
         owner => 'coalesce(r.group_client_id, registry.client_of_account(u.role, u.group_client_ids))',
         joined => 'left join registry.user_account u on u.id = r.user_id');
+    -- That somebody had a test sent; what becomes of deliveries is no news of that kind.
+    perform registry.audit_changes('telemetry.notification_delivery', 'c.id::text', part => 'c.name',
+        owner => 'coalesce(c.group_client_id, registry.client_of_account(u.role, u.group_client_ids))',
+        joined => 'join telemetry.notification_channel c on c.id = r.channel_id left join registry.user_account u on u.id = c.user_id',
+        noise => array['state', 'tries', 'tried_at', 'status', 'problem', 'ended_at'],
+        new_is_news => '(after).form = ''test''', gone_is_news => 'false');
 end
 $audited$;
 

@@ -45,9 +45,7 @@ def letter(kind: ChannelKind, *told: dict[str, Any], total: int = 0, **more: Any
 def test_an_alert_of_alertmanager_ends_when_the_alarm_does() -> None:
     """Its v2 API: labels that stay the same, RFC 3339 times, one alert of each alarm."""
     over = change(1, event="cleared", cleared_at=NOW + timedelta(minutes=3))
-    told = letters.alertmanager(
-        letter(ChannelKind.ALERTMANAGER, change(1), over, change(2)), NOW
-    )
+    told = letters.alertmanager(letter(ChannelKind.ALERTMANAGER, change(1), over, change(2)), NOW)
 
     ended, lasting = told
     assert ended["labels"] == {
@@ -64,9 +62,7 @@ def test_an_alert_of_alertmanager_ends_when_the_alarm_does() -> None:
 
 def test_dingtalk_is_signed_as_it_wants_it() -> None:
     """Base64 of HMAC-SHA256 with the secret over `<ms>\\n<secret>`, in the address."""
-    url, body = letters.chat(
-        letter(ChannelKind.DINGTALK, change(), secrets=("SECabc",)), NOW
-    )
+    url, body = letters.chat(letter(ChannelKind.DINGTALK, change(), secrets=("SECabc",)), NOW)
 
     asked = parse_qs(urlsplit(url).query)
     stamp = str(int(NOW.timestamp() * 1000))

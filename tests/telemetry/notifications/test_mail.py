@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from deploy.embedded import certificates
 from deploy.embedded.ports import free_port
+from foundation.egress import trusting
 from telemetry.notifications.mail import MailRefused, MailServer
 
 
@@ -79,14 +80,18 @@ def test_a_mail_is_handed_over_by_tls_and_password(made: certificates.Certificat
     trust.load_cert_chain(made.chain, made.key)
     with serving(trust) as (box, port):
         url = f"smtp://muster@localhost:{port}"
-        server = MailServer(url, "word", "alarms@muster.example", made.ca)
+        server = MailServer(url, "word", "alarms@muster.example", trusting(made.ca))
         server.send(17, "duty@example.org", "two\r\nBcc: all@example.org", "告警\nline")
         with pytest.raises(MailRefused) as unknown:
             server.send(18, "unknown@example.org", "s", "t")
         with pytest.raises(MailRefused) as locked:
-            MailServer(url, "wrong", "a@muster.example", made.ca).send(19, "d@e.org", "s", "t")
+            MailServer(url, "wrong", "a@muster.example", trusting(made.ca)).send(
+                19, "d@e.org", "s", "t"
+            )
         with pytest.raises(MailRefused) as untrusted:
-            MailServer(url, "word", "a@muster.example", None).send(20, "d@e.org", "s", "t")
+            MailServer(url, "word", "a@muster.example", trusting(None)).send(
+                20, "d@e.org", "s", "t"
+            )
 
     [mail] = box.mails
     assert (mail["Subject"], mail["Bcc"]) == ("two Bcc: all@example.org", None)
@@ -98,4 +103,4 @@ def test_a_mail_is_handed_over_by_tls_and_password(made: certificates.Certificat
 
 def test_a_password_shows_nowhere() -> None:
     """Not in what a log would print of the server."""
-    assert "hidden" not in repr(MailServer("smtp://m@h", "hidden", "a@b", None))
+    assert "hidden" not in repr(MailServer("smtp://m@h", "hidden", "a@b", trusting(None)))

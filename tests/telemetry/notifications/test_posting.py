@@ -3,17 +3,20 @@
 import asyncio
 import hashlib
 import hmac
+from datetime import UTC
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from foundation.database import transaction
 from telemetry.notifications import channels, posting
 from telemetry.notifications.model import ChannelKind, DeliveryState
 from telemetry.notifications.posting import Postman
+from tests.conftest import Database
 from tests.country import JIANGSU, everything
 from tests.telemetry import ground as tables
-from tests.telemetry.notifications.ground import Ground
+from tests.telemetry.notifications.ground import Ground, prepared
 from tests.telemetry.notifications.receiving import Request, Target, answer
 
 
@@ -295,3 +298,58 @@ async def test_what_went_out_long_ago_is_forgotten(told: Ground, receiver: Targe
 
     assert [d.changes for d in await told.sent(made.channel.id)] == [1]
     assert len(tables.read(told.database, "select from telemetry.alarm_change")) <= 2
+
+
+@pytest.mark.timeout(900)
+async def test_a_hundred_thousand_alarms_at_once_are_told_in_few_pieces(
+    database: Database, receiver: Target
+) -> None:
+    """A program gets each of them once, a hundred at a time; people ten messages with sums."""
+    async with prepared(database, sms_url=f"{receiver.url}/sms") as told:
+        await told.tested(ChannelKind.WEBHOOK, f"{receiver.url}/hook")
+        by_sms = await told.tested(ChannelKind.SMS, "+8613800000000")
+        receiver.requests.clear()
+        tables.execute(
+            database,
+            "insert into telemetry.alarm (rule_version, rule_name, terminal_id, group_client_id,"
+            " region_code, severity, raised_at, last_at)"
+            " select 1, 'storm', t.id, t.group_client_id, t.region_code, 'major', now(), now()"
+            " from registry.terminal t, generate_series(1, 100000) where t.code = 'M-1'",
+        )
+        for _ in range(11):
+            await told.post()
+            told.wake()
+        await told.post()
+
+        hooks = [r for r in receiver.requests if r.path == "/hook"]
+        texts = [r for r in receiver.requests if r.path == "/sms"]
+        numbers = [change["id"] for r in hooks for change in r.told["changes"]]
+        assert len(hooks) == 1000
+        assert (len(numbers), len(set(numbers))) == (100_000, 100_000)
+        assert numbers == sorted(numbers)
+        assert len(texts) <= 11
+        assert sum(d.changes for d in await told.sent(by_sms.channel.id)) == 100_000
+
+
+async def test_quiet_hours_and_digests_hold_back_what_is_not_urgent(told: Ground) -> None:
+    """By the zone's own time of day, over midnight too; a digest that falls into them waits on."""
+    asked = """select telemetry.notification_due(jsonb_populate_record(
+            null::telemetry.notification_channel, %s), %s, %s) as due"""
+    night = {"time_zone": "Asia/Shanghai", "quiet_from": "22:00", "quiet_to": "07:00",
+             "urgent": ["critical"], "digest_seconds": 0}  # fmt: skip
+    noon = night | {"quiet_from": "12:00", "quiet_to": "13:00"}
+    hourly = night | {"digest_seconds": 3600}
+
+    def due(channel: dict[str, Any], severity: str, at: str) -> str:
+        [row] = tables.read(told.database, asked, Jsonb(channel), severity, f"2026-11-28T{at}Z")
+        return f"{row['due'].astimezone(UTC):%d %H:%M}"
+
+    assert due(night, "major", "14:30") == "28 23:00"  # 22:30 there: at 7
+    assert due(night, "major", "20:00") == "28 23:00"  # 4:00 there: at 7 of the same day
+    assert due(night, "major", "23:00") == "28 23:00"  # 7:00 there: at once
+    assert due(night, "critical", "14:30") == "28 14:30"
+    assert due(noon, "major", "04:15") == "28 05:00"
+    assert due(noon, "major", "05:00") == "28 05:00"
+    assert due(hourly, "major", "02:10") == "28 03:00"
+    assert due(hourly, "major", "13:10") == "28 23:00"  # its digest of 22:00 there is in the night
+    assert due(hourly, "critical", "02:10") == "28 02:10"
