@@ -28,7 +28,7 @@ _WORDS = {
         "shelved": "已搁置", "unshelved": "取消搁置", "critical": "紧急", "major": "重要",
         "minor": "次要", "warning": "警告", "indeterminate": "提示",
         "test": "这是 Muster 发出的测试消息：此通道可以收到告警。", "subject": "Muster 告警",
-        "more": "……另有 {n} 条。", "value": "数值", "since": "自",
+        "more": "……另有 {n} 条。",
     },
     "en": {
         "opened": "alarm", "cleared": "over", "acknowledged": "acknowledged",
@@ -36,8 +36,7 @@ _WORDS = {
         "critical": "critical", "major": "major", "minor": "minor", "warning": "warning",
         "indeterminate": "for the record",
         "test": "This is a test by Muster: alarms can be told by this channel.",
-        "subject": "Muster alarms", "more": "... and {n} more.", "value": "value",
-        "since": "since",
+        "subject": "Muster alarms", "more": "... and {n} more.",
     },
 }  # fmt: skip
 

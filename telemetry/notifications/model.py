@@ -8,7 +8,6 @@ from typing import Any
 from foundation.errors import Invalid, NotFound, Refused
 
 MOST_CHANNELS = 20
-MOST_NAMED = 200
 
 
 class ChannelKind(StrEnum):

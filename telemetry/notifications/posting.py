@@ -72,7 +72,7 @@ async def spread(pool: Pool) -> tuple[int, int]:
 
 
 class Postman:
-    """Sends what is due; `delivered` and `failed` count tries since it began."""
+    """Sends what is due; `outcomes` are those of all tries since somebody took them out."""
 
     def __init__(self, pool: Pool, sealing: Sealing | None, carriers: Carriers) -> None:
         self._pool, self._sealing, self._carriers = pool, sealing, carriers

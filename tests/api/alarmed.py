@@ -31,7 +31,7 @@ _ALARM = """insert into telemetry.alarm (id, rule_version, rule_name, terminal_i
 _CHANNELS = """insert into telemetry.notification_channel (id, name, kind, group_client_id,
     region_code, shown, sealed_address, severities, events, urgent, created_by)
     overriding system value
-    select c.id, 'channel ' || c.id, 'mail', c.group_client_id, c.region_code, 'x@example.org', '',
+    select c.id, 'way ' || c.id, 'mail', c.group_client_id, c.region_code, 'x@example.org', '',
         '{major}', '{opened}', '{}', 'user:x' from registry.collection c"""
 _STATES = """insert into telemetry.channel_state (channel_id)
     select id from telemetry.notification_channel"""
@@ -52,9 +52,7 @@ def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers)
     words = [Word(f"ruled {n}", viewers, Right.RULES_READ) for n, viewers in collections.items()]
     for statement in (_CHANNELS, _STATES, _DELIVERIES):
         conn.execute(statement.encode())
-    words += [
-        Word(f"channel {n}", viewers, Right.CHANNELS_READ) for n, viewers in collections.items()
-    ]
+    words += [Word(f"way {n}", viewers, Right.CHANNELS_READ) for n, viewers in collections.items()]
     told = alarms(terminals)
     of = (*((code, 10) for code in terminals), ("MOVED-1", _PAST))
     for (number, viewers), (code, minutes) in zip(told.items(), of, strict=True):
