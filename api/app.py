@@ -44,6 +44,7 @@ from api.routes import (
     live,
     lives,
     me,
+    notifications,
     packages,
     presence,
     profiles,
@@ -74,6 +75,7 @@ from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.settings import Settings
 from registry.rules import Rules
+from telemetry.notifications.carriers import egress_of
 
 log = get_logger(__name__)
 
@@ -81,7 +83,7 @@ _NOUNS = (regions, tiers, packages, group_clients, client_files, standpoints, as
           profiles, storage, decoding, search, terminals, lives, certificates, collections, sims,
           bindings, transfers, telemetry, fleet_series, fleet_latest, exports, live, completeness,
           presence, quarantine, supervision, alarms, rules, storms, windows, prometheus,
-          sessions, me, users, api_keys, audit, imports, legal_holds)  # fmt: skip
+          notifications, sessions, me, users, api_keys, audit, imports, legal_holds)  # fmt: skip
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -105,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
                 yield
         finally:
             await app.state.pool.close()
+            await app.state.egress.close()
             if app.state.sign_on is not None:
                 await app.state.sign_on.provider.close()
 
@@ -118,6 +121,7 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.complete(app)
     app.state.settings = settings
     app.state.rules = Rules.of(settings)
+    app.state.egress = egress_of(settings)
     app.state.metrics = ApiMetrics()
     app.state.limits = Limits(settings, app.state.metrics)
     app.state.broker_door = BrokerDoor(settings, app.state.limits, app.state.metrics)

@@ -18,6 +18,7 @@ from pydantic_settings import SettingsConfigDict
 from foundation import sealing
 from foundation.errors import Invalid
 from foundation.known_secrets import opens_to_everybody
+from foundation.notification_settings import NotificationSettings
 from foundation.provider_settings import ProviderSettings
 
 PREFIX = "MUSTER_"
@@ -42,7 +43,7 @@ Allowance = Annotated[str, Field(pattern=r"^(off|[1-9]\d{0,6}/[1-9]\d{0,4})$")]
 """`<requests>/<seconds>`: so many at once, filled again evenly within so many seconds; or `off`."""
 
 
-class Settings(ProviderSettings):
+class Settings(ProviderSettings, NotificationSettings):
     """What a process of Muster needs to know; unknown `MUSTER_*` names are refused."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)

@@ -7,8 +7,9 @@ A test compares SQL_WORDS with what the database says of itself.
 
 # Tables and views that telemetry has or will have beside the profiles' own.
 RESERVED_CODES = frozenset(
-    "alarm alarm_note batch binding_tally bridge completeness event feed_source follower fragment"
-    " gap identity latest maintenance_window presence presence_change presence_clock"
+    "alarm alarm_change alarm_note batch binding_tally bridge channel_state completeness event"
+    " feed_source follower fragment gap identity latest maintenance_window notification_channel"
+    " notification_delivery notification_item presence presence_change presence_clock"
     " profile_storage profile_tables quarantine quarantine_fault quarantine_limit receipt replay"
     " replay_item roll_call roll_call_clock rollup rollup_due rule rule_standing storm_threshold"
     " supervised_client supervision_clock supervision_day tally".split()

@@ -27,6 +27,8 @@ class Right(StrEnum):
     BINDINGS_REQUEST = "bindings.request"
     BINDINGS_SET = "bindings.set"
     BOOK_READ = "book.read"
+    CHANNELS_CHANGE = "channels.change"
+    CHANNELS_READ = "channels.read"
     CLIENT_FILES_KEEP = "client_files.keep"
     CLIENT_FILES_READ = "client_files.read"
     CLIENT_FILES_VERIFY = "client_files.verify"
@@ -153,6 +155,8 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.BINDINGS_APPROVE,
             Right.BINDINGS_REQUEST,
             Right.BINDINGS_SET,
+            Right.CHANNELS_CHANGE,
+            Right.CHANNELS_READ,
             Right.CLIENT_FILES_VERIFY,
             Right.COLLECTIONS_CHANGE,
             Right.CREDENTIALS_ISSUE,
@@ -198,6 +202,8 @@ ROLES: Mapping[Role, frozenset[Right]] = MappingProxyType(
             Right.API_KEYS_READ,
             Right.AUDIT_READ,
             Right.BINDINGS_REQUEST,
+            Right.CHANNELS_CHANGE,
+            Right.CHANNELS_READ,
             Right.COLLECTIONS_CHANGE,
             Right.CREDENTIALS_ISSUE,
             Right.CREDENTIALS_REVOKE,

@@ -32,6 +32,8 @@ THINGS = {
     "industry": _("industry"),
     "installation": _("SIM in a terminal"),
     "network": _("mobile network"),
+    "notification_channel": _("notification channel"),
+    "notification_delivery": _("test of a notification channel"),
     "number_range": _("range of numbers"),
     "ownership": _("owner of a terminal"),
     "package": _("package"),

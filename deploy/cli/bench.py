@@ -19,6 +19,7 @@ from deploy.bench import spool as spool_bench
 from deploy.bench import telegraf
 from deploy.bench.contenders import Who
 from deploy.cli import (
+    bench_alarms,
     bench_api,
     bench_codecs,
     bench_exposition,
@@ -45,6 +46,7 @@ def _bench() -> None:
 bench.command()(bench_codecs.codecs)
 bench.command()(bench_codecs.fuzz)
 bench.command()(bench_live.live)
+bench.command()(bench_alarms.alarms)
 bench.command()(bench_rollups.rollups)
 bench.command()(bench_api.api)
 bench.command()(bench_exposition.exposition)

@@ -6,7 +6,7 @@ import sys
 import uvloop
 from psycopg_pool import AsyncConnectionPool
 
-from deploy.jobs import asked, upkeep
+from deploy.jobs import asked, telling, upkeep
 from deploy.jobs.gauges import Gauges
 from foundation import logs, metrics, settings
 from foundation.database import Connection, Pool, open_pool
@@ -43,6 +43,7 @@ async def run(given: Settings) -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(upkeep.work(pool, given, shown, stop), name="upkeep")
                 tasks.create_task(asked.work(pool, given, shown, stop), name="asked")
+                tasks.create_task(telling.work(pool, given, shown, stop), name="telling")
 
 
 async def _opened(dsn: str, stop: asyncio.Event) -> "AsyncConnectionPool[Connection] | None":

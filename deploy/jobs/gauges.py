@@ -9,6 +9,7 @@ from prometheus_client.process_collector import ProcessCollector
 from telemetry.exports.model import ExportState
 from telemetry.gauges import Figures
 from telemetry.model import Reason
+from telemetry.notifications.posting import Count
 from telemetry.retention import Storage, Tended
 from telemetry.rollups import Lag
 from telemetry.supervision_model import Counts
@@ -133,6 +134,28 @@ class Gauges:
         self._export_bytes = Gauge(
             "muster_exports_bytes", "Bytes of the files of all exports.", registry=self.registry
         )
+        self._told = Counter(
+            "muster_notifications_total",
+            "Tries to tell somebody of alarms, by what became of them.",
+            ["kind", "outcome"],
+            registry=self.registry,
+        )
+        self._to_tell = Counter(
+            "muster_notification_changes_total",
+            "Changes of alarms that were to be told, once for each channel.",
+            registry=self.registry,
+        )
+        self._channels = Gauge(
+            "muster_notification_channels",
+            "Ways to tell of alarms, by how it goes with them.",
+            ["standing"],
+            registry=self.registry,
+        )
+        self._untold = Gauge(
+            "muster_notification_waiting_seconds",
+            "Age of the oldest change of an alarm of which it is not found yet who is told.",
+            registry=self.registry,
+        )
         self._customers = Gauge(
             "muster_customers",
             "Group clients that are customers, by where they are supervised.",
@@ -207,6 +230,18 @@ class Gauges:
         for state in ExportState:
             self._exports.labels(state.value).set(exports.get(state.value, (0, 0))[0])
         self._export_bytes.set(sum(size for _, size in exports.values()))
+
+    def show_told(self, put: int, outcomes: Sequence[tuple[str, str]]) -> None:
+        """Count changes that are to be told, and tries to."""
+        self._to_tell.inc(put)
+        for kind, outcome in outcomes:
+            self._told.labels(kind, outcome).inc()
+
+    def show_channels(self, counted: Count) -> None:
+        """Put these in place."""
+        for standing in ("well", "failing", "stopped"):
+            self._channels.labels(standing).set(getattr(counted, standing))
+        self._untold.set(counted.waiting_seconds)
 
     def show_rollups(self, lag: Lag) -> None:
         """Put these in place."""

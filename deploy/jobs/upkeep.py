@@ -44,6 +44,7 @@ from telemetry import (
 )
 from telemetry.alarms import judge, vigil
 from telemetry.exports import running as exporting
+from telemetry.notifications import posting
 
 log = get_logger(__name__)
 
@@ -197,6 +198,7 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             await idempotency.forget(conn, SYSTEM)
         await importing.sweep(pool)
         await exporting.sweep(pool)
+        await posting.forget(pool, given.notification_days)
         return SWEEP_SECONDS
 
     async def end_sim_periods() -> float:
@@ -225,10 +227,12 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
             lag = await rollups.measure(conn)
             ending = await certificates.count_ending(conn, SYSTEM, ENDING_DAYS)
             exports = await exporting.count(conn, SYSTEM)
+            channels = await posting.count(conn)
         shown.show(figures)
         shown.show_rollups(lag)
         shown.show_ending(ending)
         shown.show_exports(exports)
+        shown.show_channels(channels)
         return COUNT_SECONDS
 
     async def count_bindings() -> float:

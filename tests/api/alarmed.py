@@ -43,6 +43,18 @@ _ALARM = """insert into telemetry.alarm (id, rule_version, rule_name, terminal_i
     where t.code = %(code)s"""
 
 
+_CHANNELS = """insert into telemetry.notification_channel (id, name, kind, group_client_id,
+    region_code, shown, sealed_address, severities, events, urgent, created_by)
+    overriding system value
+    select c.id, 'way ' || c.id, 'mail', c.group_client_id, c.region_code, 'x@example.org', '',
+        '{major}', '{opened}', '{}', 'user:x' from registry.collection c"""
+_STATES = """insert into telemetry.channel_state (channel_id)
+    select id from telemetry.notification_channel"""
+_DELIVERIES = """insert into telemetry.notification_delivery (id, channel_id, form, state)
+    overriding system value
+    select id, id, 'test', 'delivered' from telemetry.notification_channel"""
+
+
 def alarms(terminals: Viewers) -> Viewers:
     """Who sees the alarm of each terminal, by its number, and that of MOVED-1 before it moved."""
     of_each = {f"300000{k}": viewers for k, viewers in enumerate(terminals.values())}
@@ -50,12 +62,13 @@ def alarms(terminals: Viewers) -> Viewers:
 
 
 def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers) -> list[Word]:
-    """Rules and windows, owned as the collections of their numbers; alarms, and a storm."""
+    """Rules, windows and channels, owned as the collections of their numbers; alarms, a storm."""
     words = [
         Word(f"{what} {n}", viewers, Right.RULES_READ)
         for what in ("ruled", "windowed")
         for n, viewers in collections.items()
     ]
+    words += [Word(f"way {n}", viewers, Right.CHANNELS_READ) for n, viewers in collections.items()]
     told = alarms(terminals)
     of = (*((code, 10) for code in terminals), ("MOVED-1", _PAST))
     for (number, viewers), (code, minutes) in zip(told.items(), of, strict=True):
@@ -65,7 +78,7 @@ def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers)
         conn.execute("insert into telemetry.alarm_note values (%s, 1, now(), 'user:x', 'commented',"
                      " %s)", (number, word))  # fmt: skip
         words.append(Word(word, viewers, Right.ALARMS_READ))
-    for statement in (_RULES, _WINDOWS, _STORM):
-        conn.execute(statement)
+    for statement in (_RULES, _WINDOWS, _STORM, _CHANNELS, _STATES, _DELIVERIES):
+        conn.execute(statement.encode())
     words.append(Word("stormed 4000000", told["3000000"], Right.ALARMS_READ))
     return words

@@ -13,7 +13,14 @@ RULE = Kind("rule", COLLECTIONS)
 WINDOW = Kind("window", COLLECTIONS)
 ALARM = Kind("alarm", alarmed.alarms(TERMINALS))
 
+CHANNEL = Kind("notification channel", COLLECTIONS)
+DELIVERY = Kind("notification delivery", COLLECTIONS)
+
 _V1 = "/api/v1"
+_CHANNELS, _OWN = f"{_V1}/notification-channels", f"{_V1}/me/notifications"
+_WATCH, _SET, _SELF = Right.CHANNELS_READ, Right.CHANNELS_CHANGE, Right.ACCOUNT_OVERSEE
+_WISHED = {"severities": "major", "events": "opened", "urgent": "critical"}
+_MAIL = {"name": "duty", "kind": "mail", "address": "duty@example.org"}
 _READ, _TEND = Right.ALARMS_READ, Right.ALARMS_TEND
 _CRITERION = {"kind": "threshold", "metric": "voltage_a", "above": 250}
 _NEW = {"name": "too high", "profile": "smart_meter", "criterion": _CRITERION}
@@ -42,4 +49,32 @@ ALARMED: tuple[Ask, ...] = (
     Ask(f"POST {_V1}/alarms/{{number}}/shelving", _TEND, ALARM, json={"until": None}, ok=200),
     Ask(f"POST {_V1}/alarms/{{number}}/notes", _TEND, ALARM, json={"text": "seen"}),
     Ask(f"POST {_V1}/alarms/{{number}}/clearing", _TEND, ALARM, json={}, ok=200),
+    Ask(f"GET {_CHANNELS}", _WATCH, NOTHING),
+    Ask(f"POST {_CHANNELS}", _SET, FILE, json={**_MAIL, "group_client": "{name}"}),
+    Ask(f"GET {_CHANNELS}/{{number}}", _WATCH, CHANNEL),
+    Ask(f"PATCH {_CHANNELS}/{{number}}", _SET, CHANNEL, json={"digest_seconds": 60}),
+    Ask(f"POST {_CHANNELS}/{{number}}/test", _SET, CHANNEL, ok=200),
+    Ask(f"POST {_CHANNELS}/{{number}}/secret", _SET, CHANNEL, ok=409),  # these are of mail
+    Ask(f"DELETE {_CHANNELS}/{{number}}", _SET, CHANNEL),
+    Ask(f"GET {_V1}/notification-deliveries", _WATCH, NOTHING),
+    Ask(f"GET {_V1}/notification-deliveries/{{number}}", _WATCH, DELIVERY),
+    Ask(f"GET {_OWN}", _SELF, NOTHING),
+    Ask(f"PUT {_OWN}/{{kind}}", _SELF, NOTHING, json={"address": "me@example.org"},
+        fill={"kind": "mail"}),
+    Ask(f"POST {_OWN}/{{kind}}/test", _SELF, NOTHING, fill={"kind": "sms"}, ok=404),
+    Ask(f"DELETE {_OWN}/{{kind}}", _SELF, NOTHING, fill={"kind": "sms"}, ok=404),
+    Ask("GET /notifications", _WATCH, NOTHING),
+    Ask("GET /notifications/new", _SET, NOTHING),
+    Ask("POST /notifications/new", _SET, FILE, form={**_MAIL, **_WISHED, "client": "{name}"},
+        ok=303),
+    Ask("GET /notifications/{number}", _WATCH, CHANNEL),
+    Ask("POST /notifications/{number}/test", _SET, CHANNEL, ok=303),
+    Ask("POST /notifications/{number}/secret", _SET, CHANNEL, ok=409),
+    Ask("POST /notifications/{number}/standing", _SET, CHANNEL, form={"enabled": "no"}, ok=303),
+    Ask("POST /notifications/{number}/removal", _SET, CHANNEL, ok=303),
+    Ask("GET /account/notifications", _SELF, NOTHING),
+    Ask("POST /account/notifications/{kind}", _SELF, NOTHING,
+        form={**_WISHED, "address": "me@example.org"}, fill={"kind": "mail"}, ok=303),
+    Ask("POST /account/notifications/{kind}/removal", _SELF, NOTHING, fill={"kind": "sms"},
+        ok=404),
 )  # fmt: skip

@@ -76,7 +76,8 @@ def can_read(database: Database, settings: dict[str, str]) -> set[str]:
 # Tables of telemetry that are no hypertables, and are guarded as the registry's are.
 UNDER_POLICIES = {
     "telemetry.rule", "telemetry.alarm", "telemetry.alarm_note", "telemetry.storm_threshold",
-    "telemetry.maintenance_window", "telemetry.profile_storage",
+    "telemetry.maintenance_window", "telemetry.profile_storage", "telemetry.notification_channel",
+    "telemetry.channel_state", "telemetry.notification_delivery",
 }  # fmt: skip
 
 

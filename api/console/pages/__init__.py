@@ -14,6 +14,7 @@ from api.console.pages import (
     bindings,
     book,
     certificates,
+    channels,
     charts,
     client_files,
     client_tiers,
@@ -50,7 +51,7 @@ for subject in (account, sign_on, own, actions, files, overview, supervision, te
                 terminals, lives, certificates, collections, sims, bindings, book, hand_overs,
                 clients, client_files, client_tiers, packages, standpoints, profiles, decoding,
                 events, charts, readings, exports, quarantine, transfers, imports, users, api_keys,
-                audit, legal_holds):  # fmt: skip
+                channels, audit, legal_holds):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.

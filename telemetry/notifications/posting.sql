@@ -1,0 +1,114 @@
+-- name: spread
+-- Find who is to be told of the next turns of alarms, unless another process is at it.
+select s.taken, s.put from (select pg_try_advisory_xact_lock(hashtextextended('muster spreading', 0)) as ours) l
+cross join lateral telemetry.spread_alarm_changes(%(rows)s) s where l.ours;
+
+-- name: claim_channels
+-- Channels by which something is due, for this holder; those that others are just taking are passed over.
+update telemetry.channel_state s set holder = %(holder)s, held_until = now() + make_interval(secs => %(seconds)s)
+where s.channel_id in (
+    select w.channel_id from telemetry.channel_state w
+    where w.due_at <= now() and coalesce(w.held_until, '-infinity') < now() and coalesce(w.resting_until, '-infinity') <= now()
+    order by w.due_at limit %(rows)s for update skip locked)
+returning s.channel_id;
+
+-- name: find_claimed
+-- A channel that is held, and whether its owner is to be told anything by it.
+select c.id, c.kind, c.name, c.place, c.sealed_address, c.sealed_secret, case when c.former_until > now() then c.sealed_former_secret end
+    as sealed_former_secret, c.language, c.removed_at is null and telemetry.owner_is_there(c) as is_there,
+    c.enabled and c.verified_at is not null and c.stopped_because is null as is_live
+from telemetry.notification_channel c where c.id = %(channel)s;
+
+-- name: find_waiting
+-- What goes out next by a channel: the oldest that waits, tests first.
+select id, form, tries from telemetry.notification_delivery
+where channel_id = %(channel)s and state = 'waiting' order by form = 'test' desc, id limit 1;
+
+-- name: list_due
+-- Changes that go out together, in their order.
+select change_id from telemetry.notification_item
+where channel_id = %(channel)s and delivery_id is null and due_at <= now() order by change_id limit %(rows)s;
+
+-- name: insert_delivery
+-- They are one delivery from now on, whatever becomes of it.
+with made as (
+    insert into telemetry.notification_delivery (channel_id, form, changes)
+    values (%(channel)s, 'alarms', cardinality(%(changes)s::int8[])) returning id, form, tries),
+given as (
+    update telemetry.notification_item i set delivery_id = m.id from made m
+    where i.channel_id = %(channel)s and i.change_id = any (%(changes)s::int8[]))
+select id, form, tries from made;
+
+-- name: list_told
+-- What a delivery tells, in order; the alarms as they are now.
+select h.id as change, h.event, h.at, h.by, a.id as alarm, a.rule_id as rule, a.rule_name, o.terminal_code as terminal,
+    g.code as group_client, a.region_code as region, a.severity, a.metric, a.value, a.raised_at, a.told_at, a.last_at, a.count, a.cleared_at,
+    a.cleared_because, a.acknowledged_at, a.acknowledged_by, a.assignee
+from telemetry.notification_item i join telemetry.alarm_change h on h.id = i.change_id join telemetry.alarm a on a.id = h.alarm_id
+join registry.ownership o on o.terminal_id = a.terminal_id and a.raised_at >= o.valid_from and (o.valid_to is null or a.raised_at < o.valid_to)
+left join registry.group_client g on g.id = a.group_client_id
+where i.delivery_id = %(delivery)s order by h.id limit %(rows)s;
+
+-- name: sum_told
+-- How much of what a delivery tells.
+select h.event, a.severity, count(*) as changes
+from telemetry.notification_item i join telemetry.alarm_change h on h.id = i.change_id join telemetry.alarm a on a.id = h.alarm_id
+where i.delivery_id = %(delivery)s group by h.event, a.severity;
+
+-- name: hold_state
+-- A channel that is still ours to write of.
+select failures, failing_since from telemetry.channel_state where channel_id = %(channel)s and holder = %(holder)s for no key update;
+
+-- name: end_try
+-- What became of a try.
+update telemetry.notification_delivery set tries = tries + 1, tried_at = now(), status = %(status)s, problem = %(problem)s, state = %(state)s,
+    ended_at = case when %(state)s <> 'waiting' then now() end
+where id = %(delivery)s and state = 'waiting';
+
+-- name: verify
+-- A test arrived: the channel is used from now on, or again.
+update telemetry.notification_channel set verified_at = coalesce(verified_at, now()), stopped_because = null where id = %(channel)s;
+
+-- name: stop
+-- Nothing more goes out by a channel until a test arrives.
+update telemetry.notification_channel set stopped_because = %(because)s where id = %(channel)s;
+
+-- name: drop_items
+-- What is not told any more: nobody is there to be told.
+with gone as (delete from telemetry.notification_item where channel_id = %(channel)s and delivery_id is null returning 1),
+dropped as (
+    update telemetry.notification_delivery set state = 'dropped', ended_at = now()
+    where channel_id = %(channel)s and state = 'waiting' and (form = 'alarms' or %(tests)s))
+insert into telemetry.notification_delivery (channel_id, form, changes, state, ended_at)
+select %(channel)s, 'alarms', count(*), 'dropped', now() from gone having count(*) > 0;
+
+-- name: give_back
+-- A channel for whoever comes next, when something is due again.
+update telemetry.channel_state set holder = null, held_until = null, failures = %(failures)s, failing_since = %(failing_since)s,
+    delivered_at = case when %(delivered)s then now() else delivered_at end,
+    resting_until = now() + make_interval(secs => %(rest_seconds)s),
+    due_at = least(
+        (select min(d.created_at) from telemetry.notification_delivery d where d.channel_id = %(channel)s and d.state = 'waiting'),
+        (select min(i.due_at) from telemetry.notification_item i where i.channel_id = %(channel)s and i.delivery_id is null))
+where channel_id = %(channel)s;
+
+-- name: forget_deliveries
+-- What went out long ago.
+delete from telemetry.notification_delivery where id in (
+    select d.id from telemetry.notification_delivery d
+    where d.state <> 'waiting' and d.ended_at < now() - make_interval(days => %(days)s) limit %(rows)s);
+
+-- name: forget_changes
+-- Turns of alarms that were spread long ago.
+delete from telemetry.alarm_change where id in (
+    select h.id from telemetry.alarm_change h where h.id < (
+        select coalesce(max(n.id), 0) from telemetry.alarm_change n where n.at < now() - make_interval(days => %(days)s))
+    and h.spread_at is not null order by h.id limit %(rows)s);
+
+-- name: count_channels
+-- Channels by how it goes with them, and how long the oldest turn of an alarm waits to be spread.
+select count(*) filter (where c.enabled and c.verified_at is not null and c.stopped_because is null and s.failures = 0) as well,
+    count(*) filter (where c.stopped_because is null and s.failures > 0) as failing,
+    count(*) filter (where c.stopped_because is not null) as stopped,
+    (select coalesce(extract(epoch from now() - min(h.at)), 0)::float8 from telemetry.alarm_change h where h.spread_at is null) as waiting_seconds
+from telemetry.notification_channel c join telemetry.channel_state s on s.channel_id = c.id where c.removed_at is null;
