@@ -25,6 +25,7 @@ EVENTS = {
     AlarmEvent.ASSIGNED: _("assigned"),
     AlarmEvent.SHELVED: _("shelved"),
     AlarmEvent.UNSHELVED: _("no longer shelved"),
+    AlarmEvent.BREACHED: _("not taken note of in time"),
     AlarmEvent.CLEARED: _("over"),
 }
 STATES = {

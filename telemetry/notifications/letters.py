@@ -25,7 +25,8 @@ _OTHER_TEXT_BYTES = 8000
 _WORDS = {
     "zh": {
         "opened": "告警", "cleared": "恢复", "acknowledged": "已确认", "assigned": "已指派",
-        "shelved": "已搁置", "unshelved": "取消搁置", "critical": "紧急", "major": "重要",
+        "shelved": "已搁置", "unshelved": "取消搁置",
+        "breached": "超时未确认", "critical": "紧急", "major": "重要",
         "minor": "次要", "warning": "警告", "indeterminate": "提示",
         "test": "这是 Muster 发出的测试消息：此通道可以收到告警。", "subject": "Muster 告警",
         "more": "……另有 {n} 条。",
@@ -33,6 +34,7 @@ _WORDS = {
     "en": {
         "opened": "alarm", "cleared": "over", "acknowledged": "acknowledged",
         "assigned": "assigned", "shelved": "shelved", "unshelved": "no longer shelved",
+        "breached": "not taken note of in time",
         "critical": "critical", "major": "major", "minor": "minor", "warning": "warning",
         "indeterminate": "for the record",
         "test": "This is a test by Muster: alarms can be told by this channel.",
@@ -70,10 +72,10 @@ def sign(secrets: Sequence[str], at: int, body: bytes) -> str:
 
 def webhook(letter: Letter, now: datetime) -> tuple[bytes, dict[str, str]]:
     """The documented body, and the headers that name and sign it."""
-    alarm_fields = ("rule", "rule_name", "terminal", "group_client", "region", "severity",
-                    "metric", "value", "raised_at", "told_at", "last_at", "count", "cleared_at",
-                    "cleared_because", "acknowledged_at", "acknowledged_by",
-                    "assignee")  # fmt: skip
+    alarm_fields = ("rule", "rule_name", "terminal", "shared", "shared_key", "group_client",
+                    "region", "severity", "metric", "value", "raised_at", "told_at", "last_at",
+                    "count", "cleared_at", "cleared_because", "acknowledged_at",
+                    "acknowledged_by", "assignee")  # fmt: skip
     body = orjson.dumps(
         {
             "delivery": letter.delivery,
@@ -112,9 +114,9 @@ def alertmanager(letter: Letter, now: datetime) -> list[dict[str, Any]]:
 def _alert(row: Mapping[str, Any], letter: Letter, now: datetime) -> dict[str, Any]:
     ends = row["cleared_at"] or now + _OPEN_FOR
     labels = {
-        "alertname": row["rule_name"], "severity": row["severity"], "terminal": row["terminal"],
-        "group_client": row["group_client"] or "", "region": str(row["region"]),
-        "alarm": str(row["alarm"]), "source": "muster",
+        "alertname": row["rule_name"], "severity": row["severity"],
+        "terminal": row["terminal"] or "", "group_client": row["group_client"] or "",
+        "region": str(row["region"]), "alarm": str(row["alarm"]), "source": "muster",
     }  # fmt: skip
     alert = {
         "labels": labels, "annotations": {"summary": line(row, letter.language)},
@@ -122,7 +124,7 @@ def _alert(row: Mapping[str, Any], letter: Letter, now: datetime) -> dict[str, A
         "endsAt": max(ends, row["raised_at"]).isoformat(),
     }  # fmt: skip
     if letter.console is not None:
-        alert["generatorURL"] = f"{letter.console}/terminals/{quote(row['terminal'], safe='')}"
+        alert["generatorURL"] = f"{letter.console}/alarms/{row['alarm']}"
     return alert
 
 
@@ -130,7 +132,7 @@ def line(row: Mapping[str, Any], language: str) -> str:
     """One change as people read it."""
     words = _WORDS[language]
     parts = [f"[{words[row['severity']]}] {words[row['event']]}: {row['rule_name']}",
-             row["terminal"]]  # fmt: skip
+             row["terminal"] or f"{row['shared']} {row['shared_key']}: {row['count']}"]  # fmt: skip
     if row["value"] is not None and row["metric"] is not None:
         parts.append(f"{row['metric']} = {row['value']:g}")
     parts.append(f"{row['raised_at']:%Y-%m-%d %H:%M:%S}Z")

@@ -30,6 +30,7 @@ class AlarmEvent(StrEnum):
     ASSIGNED = "assigned"
     SHELVED = "shelved"
     UNSHELVED = "unshelved"
+    BREACHED = "breached"
     CLEARED = "cleared"
 
 

@@ -40,12 +40,14 @@ given as (
 select id, form, tries from made;
 
 -- name: list_told
--- What a delivery tells, in order; the alarms as they are now.
-select h.id as change, h.event, h.at, h.by, a.id as alarm, a.rule_id as rule, a.rule_name, o.terminal_code as terminal,
-    g.code as group_client, a.region_code as region, a.severity, a.metric, a.value, a.raised_at, a.told_at, a.last_at, a.count, a.cleared_at,
+-- What a delivery tells, in order; the alarms as they are now. Of a storm a client's channel counts the client's own.
+select h.id as change, h.event, h.at, h.by, a.id as alarm, a.rule_id as rule, a.rule_name, o.terminal_code as terminal, a.shared, a.shared_key,
+    g.code as group_client, a.region_code as region, a.severity, a.metric, a.value, a.raised_at, a.told_at, a.last_at, a.cleared_at,
+    case when a.shared is null or n.group_client_id is null then a.count else telemetry.storm_of_client(a.id, n.group_client_id) end as count,
     a.cleared_because, a.acknowledged_at, a.acknowledged_by, a.assignee
 from telemetry.notification_item i join telemetry.alarm_change h on h.id = i.change_id join telemetry.alarm a on a.id = h.alarm_id
-join registry.ownership o on o.terminal_id = a.terminal_id and a.raised_at >= o.valid_from and (o.valid_to is null or a.raised_at < o.valid_to)
+join telemetry.notification_channel n on n.id = i.channel_id
+left join registry.ownership o on o.terminal_id = a.terminal_id and a.raised_at >= o.valid_from and (o.valid_to is null or a.raised_at < o.valid_to)
 left join registry.group_client g on g.id = a.group_client_id
 where i.delivery_id = %(delivery)s order by h.id limit %(rows)s;
 

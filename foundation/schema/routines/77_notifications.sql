@@ -1,4 +1,5 @@
--- What happens to alarms is noted where it happens, whoever does it: the judge, a person, or what ends them.
+-- What happens to alarms is noted where it happens, whoever does it: the judge, a person, or what ends them. Of a quiet one (gathered
+-- in a storm, or begun in a maintenance window) only that it is over, to who was told of it before; when it is not quiet any more, it opens.
 create or replace function telemetry.note_alarm_changes() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -6,18 +7,22 @@ begin
         insert into telemetry.alarm_change (alarm_id, event, by)
         select n.id, e.event, registry.acting()
         from changed n cross join lateral (values (1, 'opened', true), (2, 'cleared', n.cleared_at is not null)) e(k, event, happened)
-        where e.happened order by n.id, e.k;
+        where e.happened and not n.quiet order by n.id, e.k;
     else
         insert into telemetry.alarm_change (alarm_id, event, by)
         select n.id, e.event, registry.acting()
         from changed n join former o on o.id = n.id
         cross join lateral (values
+            (0, 'opened', o.quiet and not n.quiet and n.cleared_at is null),
             (1, 'acknowledged', o.acknowledged_at is null and n.acknowledged_at is not null),
             (2, 'assigned', n.assignee is distinct from o.assignee),
             (3, 'shelved', n.shelved_until is distinct from o.shelved_until and n.shelved_until is not null),
             (4, 'unshelved', o.shelved_until is not null and n.shelved_until is null),
-            (5, 'cleared', o.cleared_at is null and n.cleared_at is not null)) e(k, event, happened)
-        where e.happened order by n.id, e.k;
+            (5, 'breached', o.breached_at is null and n.breached_at is not null),
+            (6, 'cleared', o.cleared_at is null and n.cleared_at is not null)) e(k, event, happened)
+        where e.happened and (not n.quiet or e.event = 'cleared' and exists (
+            select from telemetry.alarm_change h where h.alarm_id = n.id and h.event = 'opened'))
+        order by n.id, e.k;
     end if;
     return null;
 end $$;
@@ -49,7 +54,7 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
         where h.id in (select w.id from telemetry.alarm_change w where w.spread_at is null order by w.id limit most)
         returning h.id, h.alarm_id, h.event),
     told as materialized (
-        select t.id, t.event, a.severity, a.group_client_id, a.region_code, c.region_code as client_region
+        select t.id, t.event, t.alarm_id, a.shared is not null as is_storm, a.severity, a.group_client_id, a.region_code, c.region_code as client_region
         from now_taken t join telemetry.alarm a on a.id = t.alarm_id left join registry.group_client c on c.id = a.group_client_id
         where coalesce(a.shelved_until, '-infinity') <= now() or t.event in ('shelved', 'unshelved')),
     live as materialized (
@@ -72,7 +77,13 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
         union
         select r.channel_id, t.id from (select distinct region_code, client_region from told) g
         join reach r on g.region_code between r.low and r.high or g.client_region between r.low and r.high
-        join told t on t.region_code = g.region_code and t.client_region is not distinct from g.client_region),
+        join told t on t.region_code = g.region_code and t.client_region is not distinct from g.client_region
+        -- A storm is everybody's whose terminals are in it.
+        union
+        select r.channel_id, s.id
+        from (select distinct t.id, c.group_client_id, c.region_code from told t join telemetry.alarm c on c.parent_id = t.alarm_id where t.is_storm) s
+        left join registry.group_client_lineage l on l.group_client_id = s.group_client_id
+        join reach r on r.root = l.ancestor_id or s.region_code between r.low and r.high),
     now_put as (
         insert into telemetry.notification_item (channel_id, change_id, due_at)
         select f.channel_id, f.id, telemetry.notification_due(c, t.severity, now())
@@ -85,6 +96,13 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
         from (select channel_id, min(due_at) as due_at from now_put group by channel_id) p where p.channel_id = s.channel_id)
     select (select count(*) from now_taken), (select count(*) from now_put)
 $$;
+
+-- How many alarms of a client's terminals, and of those below it, a storm has gathered.
+create or replace function telemetry.storm_of_client(storm int8, client int4) returns int4
+language sql stable security definer set search_path = pg_catalog, pg_temp
+return (
+    select count(*)::int4 from telemetry.alarm c join registry.group_client_lineage l on l.group_client_id = c.group_client_id
+    where c.parent_id = storm and l.ancestor_id = client);
 
 do $policies$
 declare
@@ -118,7 +136,7 @@ grant update on telemetry.channel_state to muster_jobs;
 grant insert, update, delete on telemetry.notification_delivery to muster_jobs;
 grant select, update, delete on telemetry.notification_item, telemetry.alarm_change to muster_jobs;
 grant select on telemetry.alarm_change, telemetry.notification_item, telemetry.channel_state, telemetry.notification_delivery to muster_inspect;
-grant execute on function telemetry.spread_alarm_changes(int4) to muster_jobs;
+grant execute on function telemetry.spread_alarm_changes(int4), telemetry.storm_of_client(int8, int4) to muster_jobs;
 
 do $audited$
 begin

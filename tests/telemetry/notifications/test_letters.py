@@ -57,7 +57,7 @@ def test_an_alert_of_alertmanager_ends_when_the_alarm_does() -> None:
     assert datetime.fromisoformat(ended["startsAt"]) == NOW
     assert datetime.fromisoformat(ended["endsAt"]) == NOW + timedelta(minutes=3)
     assert datetime.fromisoformat(lasting["endsAt"]) > NOW + timedelta(days=300)
-    assert ended["generatorURL"] == "https://muster.example/terminals/METER-1"
+    assert ended["generatorURL"] == f"https://muster.example/alarms/{ended['labels']['alarm']}"
 
 
 def test_dingtalk_is_signed_as_it_wants_it() -> None:
