@@ -16,12 +16,14 @@ from starlette.responses import HTMLResponse
 
 from api.console import (
     access,
+    alarm_words,
     binding_words,
     catalogue,
     export_words,
     file_words,
     findings,
     records,
+    rule_words,
     sim_words,
     supervision_words,
     words,
@@ -98,6 +100,8 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "binding_words": binding_words,
         "supervision_words": supervision_words,
         "export_words": export_words,
+        "alarm_words": alarm_words,
+        "rule_words": rule_words,
         "findings": findings,
         "asset": assets.address,
     }

@@ -14,7 +14,7 @@ from telemetry.alarms.criteria import Band, Change, Place, Stuck, Threshold, Tru
 from telemetry.alarms.places import AS_WRITTEN, Circle
 
 MOST_CORNERS = 200
-_NUMBERS = frozenset({MetricType.DOUBLE, MetricType.BIGINT})
+NUMBERS = frozenset({MetricType.DOUBLE, MetricType.BIGINT})
 
 
 class RuleInvalid(Invalid):
@@ -95,20 +95,20 @@ def check(watched: Watched, profile: DeviceProfile) -> None:
     metrics = {m.name: m for m in profile.metrics if not m.hidden}
     match watched:
         case Threshold():
-            _check_threshold(watched, _metric(metrics, watched.metric, _NUMBERS))
+            _check_threshold(watched, _metric(metrics, watched.metric, NUMBERS))
         case Band():
-            _check_band(watched, _metric(metrics, watched.metric, _NUMBERS))
+            _check_band(watched, _metric(metrics, watched.metric, NUMBERS))
         case Truth():
             _metric(metrics, watched.metric, frozenset({MetricType.BOOLEAN}))
         case Place():
             for name in watched.metrics:
-                _metric(metrics, name, _NUMBERS)
+                _metric(metrics, name, NUMBERS)
             _check_place(watched)
         case Change():
-            _metric(metrics, watched.metric, _NUMBERS)
+            _metric(metrics, watched.metric, NUMBERS)
             _check_change(watched)
         case Stuck():
-            _metric(metrics, watched.metric, _NUMBERS)
+            _metric(metrics, watched.metric, NUMBERS)
         case Happening():
             pass
 
