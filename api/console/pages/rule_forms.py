@@ -14,6 +14,8 @@ _Field = Annotated[str, Form(max_length=100)]
 _Number = Annotated[str, Form(max_length=32)]
 _Unit = Annotated[str, Form(pattern="^(1|60|3600)$")]
 _HOUR, _MINUTE = 3600, 60
+# What criteria say that the form does not ask for.
+_NOT_ASKED = {"change": ("longest_seconds",), "place": ("latitude", "longitude")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,14 @@ def filled(rule: Rule) -> Given:
         version=rule.version,
         **values,
     )
+
+
+def with_the_rest(rule: Rule, criterion: dict[str, Any]) -> dict[str, Any]:
+    """A criterion of the form, with what the rule's own says besides if it is of the same kind."""
+    said = rule_model.written(rule.watched)
+    if said["kind"] != criterion["kind"]:
+        return criterion
+    return {name: said[name] for name in _NOT_ASKED.get(said["kind"], ())} | criterion
 
 
 def _number(text: str) -> float | None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import RedirectResponse, Response
 
 from api import limits, problems
-from api.console.pages.rule_forms import Given, filled
+from api.console.pages.rule_forms import Given, filled, with_the_rest
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from api.console.pages.users import own_client
 from api.errors import VersionChanged
@@ -138,7 +138,10 @@ async def change(screen: Changing, number: Number, given: Filled) -> Response:
     """Let it be otherwise, or show the form again with what is wrong."""
     try:
         async with screen.attempt():
-            await _change(screen, number, given.version, **_named(given.says()))
+            said = _named(given.says())
+            rule = await rules.find(screen.conn, screen.scope, number)
+            said["criterion"] = with_the_rest(rule, said["criterion"])
+            await _change(screen, number, given.version, **said)
     except _REFUSALS as error:
         rule = await rules.find(screen.conn, screen.scope, number)
         return await _form(screen, given, rule, problems.of_error(error))
