@@ -208,3 +208,35 @@ def test_a_reason_that_is_not_known_is_told_as_it_is() -> None:
     with pytest.raises(RuleInvalid) as refused:
         rule_model.read({"kind": "stuck"})
     assert rule_words.why(str(refused.value)) is not None
+
+
+async def test_a_rule_is_tried_turned_on_and_found_again(house: World, app: FastAPI) -> None:
+    """Two alarms it would have raised, at their terminal; then it is on, and in its history."""
+    for minute, volts in ((50, 231.0), (40, 256.0), (30, 231.0), (20, 255.0)):
+        house.measured("METER-1", "smart_meter", minutes_ago(minute), voltage_a=volts)
+    form = {"profile": "smart_meter", "name": "too high", "metric": "voltage_a", "limit": "250"}
+    async with asking(app) as client:
+        await sign_in(client)
+        rule = (await client.post("/rules/new", data=form)).headers["location"]
+        tried = await client.get(f"{rule}/trial?days=1")
+        await client.post(f"{rule}/enabled", data={"enabled": "true", "version": "1"})
+        late = await client.post(f"{rule}/enabled", data={"enabled": "false", "version": "1"})
+        [number] = raised(house, ("too high", "critical", "METER-1"))
+        pages = {
+            address: (await client.get(address)).text
+            for address in (rule, "/rules", "/overview/alarms", "/terminals/METER-1", "/",
+                            "/charts?terminal=METER-1")
+        }  # fmt: skip
+    assert tried.status_code == 200, tried.text
+    assert "It would have raised 2 alarms." in tried.text
+    assert "1 would still be open." in tried.text
+    assert (
+        len(re.findall(r'<a href="/charts\?terminal=METER-1&amp;metric=voltage_a', tried.text)) == 2
+    )
+    assert late.status_code == 412
+    assert "turned on" in pages[rule]
+    assert f'<a href="{rule}">too high</a>' in pages["/rules"]
+    for address in ("/overview/alarms", "/terminals/METER-1"):
+        assert f'<a href="/alarms/{number}">too high</a>' in pages[address]
+    assert 'hx-get="/overview/silent"' in pages["/"]
+    assert 'data-metric="voltage_a"' in pages["/charts?terminal=METER-1"]
