@@ -109,6 +109,16 @@ async def list_terminals(
     return Page([Attended(t, known[t.id]) for t in page.items], page.next_key)
 
 
+async def list_longest_silent(conn: Connection, scope: Scope, limit: int = 10) -> list[Attended]:
+    """The terminals in service that have been silent longest, the longest first."""
+    scope.require(Right.TELEMETRY_READ)
+    rows = await (await conn.execute(sql.list_longest_silent, {"rows": limit})).fetchall()
+    ids = [row["terminal_id"] for row in rows]
+    found = {t.id: t for t in await terminal_lists.list_these(conn, scope, ids)}
+    known = await of(conn, scope, ids)
+    return [Attended(found[number], known[number]) for number in ids if number in found]
+
+
 async def list_changes(
     conn: Connection,
     scope: Scope,

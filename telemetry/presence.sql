@@ -99,3 +99,7 @@ select p.terminal_id from telemetry.presence p where p.terminal_id = any (%(ids)
 union select l.terminal_id from telemetry.latest l where l.terminal_id = any (%(ids)s::int4[])
 union select c.terminal_id from telemetry.completeness c where c.terminal_id = any (%(ids)s::int4[])
 union select f.terminal_id from telemetry.quarantine_fault f where f.terminal_id = any (%(ids)s::int4[]);
+
+-- name: list_longest_silent
+-- The terminals in scope that have been silent longest.
+select terminal_id from telemetry.longest_silent(%(rows)s);

@@ -47,6 +47,8 @@ PROBLEMS = {
     "account_manager_needed": _(
         "A client that has an account manager keeps one: hand it over to another one."
     ),
+    "alarm_invalid": _("Name a time to come within thirty days."),
+    "alarm_over": _("The alarm is over: nothing more is to be done about it."),
     "api_key_not_found": _("There is no such key in your part of the fleet."),
     "asker_gone": _("The account that asked for it is not in force any more."),
     "begun_too_often": _("It was begun again and again, and never came to its end."),
@@ -175,6 +177,7 @@ PROBLEMS = {
     "retention_invalid": _(
         "Readings are kept for 1 to 36,500 days, and their roll-ups as long or longer."
     ),
+    "rule_owner_missing": _("Say whose the rule is to be: one group client, or one region."),
     "scope_invalid": _(
         "The role does not go with this: a region for operators and supervisors, group clients for"
         " account managers and agents, exactly one for a client's own people."

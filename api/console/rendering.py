@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse
 
 from api.console import (
     access,
+    alarm_words,
     binding_words,
     catalogue,
     channel_words,
@@ -25,6 +26,7 @@ from api.console import (
     file_words,
     findings,
     records,
+    rule_words,
     sim_words,
     supervision_words,
     words,
@@ -104,6 +106,8 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "export_words": export_words,
         "diagnosis_words": diagnosis_words,
         "evidence": evidence,
+        "alarm_words": alarm_words,
+        "rule_words": rule_words,
         "findings": findings,
         "asset": assets.address,
     }

@@ -18,7 +18,7 @@ from api.schemas.alarms import (
 from api.schemas.shapes import PageOf
 from api.strict import StrictRoute
 from foundation.database import Connection
-from registry import group_clients, regions
+from registry import group_clients, profiles, regions
 from registry.conditions import Severity
 from registry.scope import Right, Scope
 from telemetry.alarms import desk
@@ -50,6 +50,10 @@ async def list_alarms(
     severity: Severity | None = None,
     terminal: Annotated[str | None, Query(max_length=64)] = None,
     rule: Annotated[int | None, Query(ge=1, lt=2**31)] = None,
+    assignee: Annotated[str | None, Query(max_length=64, description="Looks after it.")] = None,
+    profile: Annotated[
+        str | None, Query(max_length=64, description="The terminal is of it now.")
+    ] = None,
     group_client: Annotated[
         str | None, Query(max_length=64, description="It or a client below it owned the terminal.")
     ] = None,
@@ -71,6 +75,8 @@ async def list_alarms(
         severity=severity,
         terminal=terminal,
         rule=rule,
+        assignee=assignee,
+        profile=None if profile is None else (await profiles.find(conn, scope, profile)).id,
         group_client=None if owner is None else owner.id,
         region=None if region is None else (await regions.find(conn, scope, region)).range,
         after=after,
@@ -83,7 +89,8 @@ async def list_alarms(
 @router.get("/open", operation_id="count_open_alarms")
 async def count_open_alarms(scope: Reader, conn: Transaction) -> OpenAlarmsAnswer:
     """How many are open of each severity."""
-    return OpenAlarmsAnswer.model_validate({"items": await desk.count_open(conn, scope)})
+    counted = await desk.count_open(conn, scope, shelved=False, quiet=False)
+    return OpenAlarmsAnswer.model_validate({"items": counted})
 
 
 @router.get("/{number}", operation_id="find_alarm")

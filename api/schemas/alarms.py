@@ -81,6 +81,14 @@ class MostAlarms(Answer):
     alarms: int
 
 
+class WouldBeAlarm(Answer):
+    """An alarm that would have been, by the terminal's time; open at the end if `until` is null."""
+
+    terminal: str
+    since: Utc
+    until: Utc | None
+
+
 class TrialAnswer(Answer):
     """What a rule would have raised, held against what was."""
 
@@ -93,6 +101,7 @@ class TrialAnswer(Answer):
     alarms: int
     open_at_the_end: int
     most: list[MostAlarms]
+    raised: list[WouldBeAlarm] = Field(description="The newest of them, up to 50.")
 
 
 class AlarmAnswer(Answer):

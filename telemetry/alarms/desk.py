@@ -1,6 +1,6 @@
 """Alarms in scope, and who looks after them: acknowledged, assigned, shelved, cleared, noted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict, Unpack
@@ -10,12 +10,13 @@ from foundation.database import Connection
 from foundation.errors import Invalid, NotFound, Refused
 from registry import keyset
 from registry.conditions import SEVERITIES
-from registry.model import GroupClientId, Page, RegionRange
+from registry.model import GroupClientId, Page, ProfileId, RegionRange
 from registry.scope import Right, Scope
 
 sql = queries.load("telemetry", "alarms/alarms.sql")
 
 LONGEST_SHELVED = timedelta(days=30)
+MOST_AT_ONCE = 500
 _NEWEST = 2**63 - 1
 
 
@@ -59,6 +60,7 @@ class Alarm:
     rule_name: str
     terminal: str | None
     group_client: str | None
+    group_client_name: str | None
     region: int
     severity: str
     metric: str | None
@@ -104,7 +106,7 @@ class Open:
 
 
 class Wanted(TypedDict, total=False):
-    """What a list of alarms is narrowed to; `terminal` is a code, `rule` a number."""
+    """What a list of alarms is narrowed to; `terminal` is a code, `rule` and `profile` numbers."""
 
     open: bool | None
     acknowledged: bool | None
@@ -115,6 +117,8 @@ class Wanted(TypedDict, total=False):
     severity: str | None
     terminal: str | None
     rule: int | None
+    assignee: str | None
+    profile: ProfileId | None
     group_client: GroupClientId | None
     region: RegionRange | None
 
@@ -129,39 +133,77 @@ async def list_page(
 ) -> Page[Alarm]:
     """One page of the alarms in scope, the last raised first."""
     scope.require(Right.ALARMS_READ)
-    if (severity := wanted.get("severity")) is not None and severity not in SEVERITIES:
-        raise AlarmInvalid(f"A severity is one of {', '.join(SEVERITIES)}.", field="severity")
     before = _NEWEST if after is None else keyset.number(after)
-    rows = await _read(conn, scope, before, keyset.rows_asked_for(limit), **wanted)
+    page = _conditions(scope, wanted) | {"id": None, "after": before}
+    rows = await _read(conn, sql.list_alarms, page | {"rows": keyset.rows_asked_for(limit)})
     return keyset.page(rows, limit, lambda row: Alarm(**row), lambda row: str(row["id"]))
+
+
+async def list_worst(
+    conn: Connection,
+    scope: Scope,
+    *,
+    after: str | None = None,
+    limit: int = 50,
+    **wanted: Unpack[Wanted],
+) -> Page[Alarm]:
+    """One page of the open alarms in scope: the gravest first, and of these the last raised."""
+    scope.require(Right.ALARMS_READ)
+    rank, before = (1, _NEWEST) if after is None else _rank_and_number(after)
+    page = _conditions(scope, wanted) | {"after_rank": rank, "after": before}
+    rows = await _read(conn, sql.list_worst, page | {"rows": keyset.rows_asked_for(limit)})
+    return keyset.page(rows, limit, lambda row: Alarm(**row), _place)
+
+
+def _place(row: dict[str, Any]) -> str:
+    return f"{SEVERITIES.index(row['severity']) + 1}.{row['id']}"
+
+
+def _rank_and_number(after: str) -> tuple[int, int]:
+    rank, _dot, number = after.partition(".")
+    return keyset.number(rank), keyset.number(number)
 
 
 async def find(conn: Connection, scope: Scope, number: int) -> Alarm:
     """The alarm of that number; AlarmNotFound when there is none in scope."""
     scope.require(Right.ALARMS_READ)
-    rows = await _read(conn, scope, _NEWEST, 1, id=number)
+    one = _conditions(scope, Wanted()) | {"id": number, "after": _NEWEST, "rows": 1}
+    rows = await _read(conn, sql.list_alarms, one)
     if not rows:
         raise AlarmNotFound(f"There is no alarm {number}.")
     return Alarm(**rows[0])
 
 
-async def _read(
-    conn: Connection, scope: Scope, before: int, rows: int, **wanted: Any
-) -> Sequence[dict[str, Any]]:
-    region = wanted.pop("region", None)
-    asked: dict[str, Any] = dict.fromkeys(("id", *Wanted.__annotations__))
+async def _read(conn: Connection, query: str, asked: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    return await (await conn.execute(query, asked)).fetchall()
+
+
+def _conditions(scope: Scope, wanted: Wanted) -> dict[str, Any]:
+    """What the queries ask for; AlarmInvalid where there is no such severity."""
+    if (severity := wanted.get("severity")) is not None and severity not in SEVERITIES:
+        raise AlarmInvalid(f"A severity is one of {', '.join(SEVERITIES)}.", field="severity")
+    asked: dict[str, Any] = dict.fromkeys(Wanted.__annotations__) | dict(wanted)
+    region: RegionRange | None = asked.pop("region")
     asked |= {"low": None, "high": None} if region is None else region._asdict()
-    asked |= scope.parameters() | wanted | {"after": before, "rows": rows}
-    return await (await conn.execute(sql.list_alarms, asked)).fetchall()
+    return asked | scope.parameters() | {"severities": list(SEVERITIES)}
 
 
-async def count_open(conn: Connection, scope: Scope) -> Sequence[Open]:
-    """How many are open of each severity, the gravest first; shelved ones are not counted."""
+async def count_open(
+    conn: Connection, scope: Scope, *, most: int | None = None, **wanted: Unpack[Wanted]
+) -> Sequence[Open]:
+    """How many are open of each severity, the gravest first, each up to `most`."""
     scope.require(Right.ALARMS_READ)
-    found = {row["severity"]: row async for row in await conn.execute(
-        sql.count_open, scope.parameters()
-    )}  # fmt: skip
-    return [Open(**found[severity]) for severity in SEVERITIES if severity in found]
+    rows = await _read(conn, sql.count_open, _conditions(scope, wanted) | {"most": most})
+    return [Open(**row) for row in rows]
+
+
+async def count_of_rules(
+    conn: Connection, scope: Scope, numbers: Sequence[int]
+) -> Mapping[int, int]:
+    """How many open alarms each of these rules has; a rule with none is left out."""
+    scope.require(Right.ALARMS_READ)
+    asked = scope.parameters() | {"rules": list(numbers)}
+    return {row["rule"]: row["alarms"] for row in await _read(conn, sql.count_of_rules, asked)}
 
 
 async def list_notes(conn: Connection, scope: Scope, alarm: Alarm) -> Sequence[Note]:
@@ -176,6 +218,15 @@ async def acknowledge(
     """Somebody has taken note; the first who does is kept."""
     scope.require(Right.ALARMS_TEND)
     return await _tend(conn, scope, number, "acknowledged", note, acknowledge=True)
+
+
+async def acknowledge_all(conn: Connection, scope: Scope, numbers: Sequence[int]) -> int:
+    """Somebody has taken note of several; how many of them are in scope."""
+    scope.require(Right.ALARMS_TEND)
+    if len(numbers) > MOST_AT_ONCE:
+        why = f"At most {MOST_AT_ONCE} alarms are acknowledged at once."
+        raise AlarmInvalid(why, field="alarm", remedy="Take a part of them.")
+    return await _do(conn, scope, numbers, "acknowledged", None, acknowledge=True)
 
 
 async def assign(
@@ -224,12 +275,23 @@ async def _open(conn: Connection, scope: Scope, number: int) -> None:
 async def _tend(
     conn: Connection, scope: Scope, number: int, deed: str, text: str | None, **deeds: Any
 ) -> Alarm:
-    asked: dict[str, Any] = dict.fromkeys(("acknowledge", "assign", "shelve", "clear"), False)
-    asked |= {"assignee": None, "until": None, "id": number, "by": scope.actor}
-    asked |= scope.parameters() | deeds
-    cursor = await conn.execute(sql.tend_alarm, asked)
-    if await cursor.fetchone() is None:
+    if not await _do(conn, scope, [number], deed, text, **deeds):
         await find(conn, scope, number)
         raise AlarmOfOthers
-    await conn.execute(sql.note_alarm, asked | {"deed": deed, "text": text})
     return await find(conn, scope, number)
+
+
+async def _do(
+    conn: Connection,
+    scope: Scope,
+    numbers: Sequence[int],
+    deed: str,
+    text: str | None,
+    **deeds: Any,
+) -> int:
+    asked: dict[str, Any] = dict.fromkeys(("acknowledge", "assign", "shelve", "clear"), False)
+    asked |= {"assignee": None, "until": None, "ids": list(numbers), "by": scope.actor}
+    asked |= scope.parameters() | deeds
+    tended = (await conn.execute(sql.tend_alarm, asked)).rowcount
+    await conn.execute(sql.note_alarm, asked | {"deed": deed, "text": text})
+    return tended

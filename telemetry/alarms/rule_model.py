@@ -18,7 +18,7 @@ from telemetry.alarms.schedules import Schedule
 MOST_CORNERS = 200
 LONGEST_ABSENT_SECONDS = 2_592_000
 MOST_BACK_SECONDS = 86_400
-_NUMBERS = frozenset({MetricType.DOUBLE, MetricType.BIGINT})
+NUMBERS = frozenset({MetricType.DOUBLE, MetricType.BIGINT})
 
 
 class RuleInvalid(Invalid):
@@ -111,20 +111,20 @@ def check(watched: Watched, profile: DeviceProfile | None) -> None:
         case Absent():
             _check_absent(watched, metrics, profile.expected_interval_seconds)
         case Threshold():
-            _check_threshold(watched, _metric(metrics, watched.metric, _NUMBERS))
+            _check_threshold(watched, _metric(metrics, watched.metric, NUMBERS))
         case Band():
-            _check_band(watched, _metric(metrics, watched.metric, _NUMBERS))
+            _check_band(watched, _metric(metrics, watched.metric, NUMBERS))
         case Truth():
             _metric(metrics, watched.metric, frozenset({MetricType.BOOLEAN}))
         case Place():
             for name in watched.metrics:
-                _metric(metrics, name, _NUMBERS)
+                _metric(metrics, name, NUMBERS)
             _check_place(watched)
         case Change():
-            _metric(metrics, watched.metric, _NUMBERS)
+            _metric(metrics, watched.metric, NUMBERS)
             _check_change(watched)
         case Stuck():
-            _metric(metrics, watched.metric, _NUMBERS)
+            _metric(metrics, watched.metric, NUMBERS)
         case Happening():
             pass
 

@@ -1,9 +1,11 @@
-"""A rule held against what was: how many alarms it would have raised, had it been enabled."""
+"""A rule held against what was: which alarms it would have raised, had it been enabled."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from psycopg import sql as statement
@@ -15,27 +17,54 @@ from registry.scope import Right, Scope
 from registry.terminal_lists import Filters
 from telemetry.alarms import rules
 from telemetry.alarms.absence import Absent, Silence
-from telemetry.alarms.criteria import BETWEEN, Change, Comparison, Criterion, Stands, Stuck
-from telemetry.alarms.life import Standing, Turn, follow
+from telemetry.alarms.criteria import (
+    BAD,
+    BETWEEN,
+    GOOD,
+    Change,
+    Comparison,
+    Criterion,
+    Stands,
+    Stuck,
+)
+from telemetry.alarms.life import Standing, Step, Turn, follow
 from telemetry.alarms.rule_model import Happening, Rule, RuleInvalid
+from telemetry.model import at
 from telemetry.rows import Int64s, Values
 
 LONGEST = timedelta(days=31)
 MOST_TERMINALS = 200
 MOST_READINGS = 1_000_000
+MOST_TOLD = 50
 
 _SECOND_US = 1_000_000
 _READ = """select (extract(epoch from time) * 1000000)::int8 as us, {metrics} from {view}
 where terminal_id = %(id)s and time >= %(start)s and time < %(end)s and {present}
 order by time limit %(rows)s"""
+_READ_EVENTS = """select (extract(epoch from time) * 1000000)::int8 as us,
+    coalesce(starts_with(code, %(clear)s), false) as is_end
+from visible.event
+where terminal_id = %(id)s and time >= %(start)s and time < %(end)s
+    and (starts_with(code, %(code)s) or starts_with(code, %(clear)s))
+order by time limit %(rows)s"""
+
+
+@dataclass(frozen=True, slots=True)
+class Raising:
+    """An alarm that would have been raised at a terminal, and ended unless `until` is None."""
+
+    terminal: str
+    since: datetime
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What would have been raised from `start` to `end`; most are its terminals with the most.
 
-    Of `terminals`, which are the first of those that the rule is of where `is_sample`; not to the
-    end where `is_cut`, as there are more readings than are looked at.
+    `raised` are the newest of the alarms. Of `terminals`, which are the first of those that the
+    rule is of where `is_sample`; not to the end where `is_cut`, as there are more readings than
+    are looked at.
     """
 
     start: datetime
@@ -47,6 +76,7 @@ class Trial:
     alarms: int
     open_at_the_end: int
     most: Sequence[tuple[str, int]]
+    raised: Sequence[Raising]
 
 
 async def hold(conn: Connection, scope: Scope, number: int, days: int = 7) -> Trial:
@@ -57,8 +87,6 @@ async def hold(conn: Connection, scope: Scope, number: int, days: int = 7) -> Tr
     if not 1 <= days <= LONGEST.days:
         raise RuleInvalid(f"A rule is tried on 1 to {LONGEST.days} days.", field="days")
     watched, profile = rule.watched, rule.profile
-    if isinstance(watched, Happening):
-        raise RuleInvalid("Of events there is the list of them.", field="criterion")
     if isinstance(watched, Absent | Silence) or profile is None:
         raise RuleInvalid("Of silence there is the list of changes.", field="criterion")
     end = datetime.now(UTC)
@@ -68,16 +96,20 @@ async def hold(conn: Connection, scope: Scope, number: int, days: int = 7) -> Tr
     )
     of = [t for t in page.items if rule.terminal in (None, t.code)]  # a prefix may find others
     found: Counter[str] = Counter()
+    raised: list[Raising] = []
     readings = still = 0
     for terminal in of:
         left = MOST_READINGS - readings
         if left <= 0:
             break
-        times, values = await _read(conn, profile, watched, terminal.id, start, end, left)
+        asked = {"id": terminal.id, "start": start, "end": end, "rows": left}
+        times, stands = await _judged(conn, profile, watched, asked)
         readings += len(times)
-        judged = zip(times.tolist(), _stands(watched, times, values).tolist(), strict=True)
+        judged = zip(times.tolist(), stands.tolist(), strict=True)
         standing, steps = follow(Standing(), judged, rule.for_seconds * _SECOND_US)
-        found[terminal.code] = sum(step.turn is Turn.RAISED for step in steps)
+        these = _raised(terminal.code, steps)
+        found[terminal.code] = len(these)
+        raised = sorted([*raised, *these], key=lambda one: one.since, reverse=True)[:MOST_TOLD]
         still += standing.is_raised
     return Trial(
         start=start,
@@ -89,7 +121,19 @@ async def hold(conn: Connection, scope: Scope, number: int, days: int = 7) -> Tr
         alarms=found.total(),
         open_at_the_end=still,
         most=[(code, alarms) for code, alarms in found.most_common(10) if alarms],
+        raised=raised,
     )
+
+
+def _raised(terminal: str, steps: Sequence[Step]) -> list[Raising]:
+    """The alarms of a terminal, from where each begins to where it ends."""
+    turns = [step for step in steps if step.turn is not Turn.SEEN]
+    ends = {begin: end for begin, end in pairwise(turns) if begin.turn is Turn.RAISED}
+    return [
+        Raising(terminal, at(begin.time_us), at(ends[begin].time_us) if begin in ends else None)
+        for begin in turns
+        if begin.turn is Turn.RAISED
+    ]
 
 
 async def _filters(conn: Connection, scope: Scope, rule: Rule) -> Filters:
@@ -106,14 +150,30 @@ async def _filters(conn: Connection, scope: Scope, rule: Rule) -> Filters:
     return filters
 
 
-async def _read(
+async def _judged(
     conn: Connection,
     profile: str,
-    watched: Criterion | Comparison,
-    terminal_id: int,
-    start: datetime,
-    end: datetime,
-    most: int,
+    watched: Criterion | Comparison | Happening,
+    asked: dict[str, Any],
+) -> tuple[Int64s, Stands]:
+    """When a terminal told what a rule watches, and how that stands to it."""
+    if isinstance(watched, Happening):
+        named = asked | {"code": watched.code, "clear": watched.clear}
+        events = await (await conn.execute(_READ_EVENTS, named)).fetchall()
+        ends = np.array([event["is_end"] for event in events], np.bool_)
+        times = np.array([event["us"] for event in events], np.int64)
+        return times, np.where(ends, GOOD, BAD).astype(np.int8)
+    times, values = await _read(conn, profile, watched, asked)
+    if not isinstance(watched, Change | Stuck):
+        return times, watched.stand(values)
+    if not len(times):
+        return times, np.zeros(0, np.int8)
+    first = np.array([BETWEEN], np.int8)
+    return times, np.concatenate([first, watched.stand(times, values[0])])
+
+
+async def _read(
+    conn: Connection, profile: str, watched: Criterion | Comparison, asked: dict[str, Any]
 ) -> tuple[Int64s, list[Values]]:
     names = (watched.metric,) if isinstance(watched, Change | Stuck) else watched.metrics
     columns = [statement.Identifier(name) for name in names]
@@ -129,16 +189,6 @@ async def _read(
             statement.SQL("{} is not null").format(c) for c in columns
         ),
     )
-    asked = {"id": terminal_id, "start": start, "end": end, "rows": most}
     rows = await (await conn.execute(query, asked)).fetchall()
     values = [np.array([row[name] for row in rows], np.float64) for name in names]
     return np.array([row["us"] for row in rows], np.int64), values
-
-
-def _stands(watched: Criterion | Comparison, times: Int64s, values: Sequence[Values]) -> Stands:
-    if not isinstance(watched, Change | Stuck):
-        return watched.stand(values)
-    if not len(times):
-        return np.zeros(0, np.int8)
-    first = np.array([BETWEEN], np.int8)
-    return np.concatenate([first, watched.stand(times, values[0])])

@@ -23,6 +23,8 @@ _WISHED = {"severities": "major", "events": "opened", "urgent": "critical"}
 _MAIL = {"name": "duty", "kind": "mail", "address": "duty@example.org"}
 _READ, _TEND = Right.ALARMS_READ, Right.ALARMS_TEND
 _CRITERION = {"kind": "threshold", "metric": "voltage_a", "above": 250}
+_FORM = {"profile": "smart_meter", "name": "too high", "kind": "threshold", "metric": "voltage_a",
+         "limit": "250"}  # fmt: skip
 _NEW = {"name": "too high", "profile": "smart_meter", "criterion": _CRITERION}
 _WINDOWS = f"{_V1}/maintenance-windows"
 _WINDOW = {"why": "works", "ends_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
@@ -77,4 +79,25 @@ ALARMED: tuple[Ask, ...] = (
         form={**_WISHED, "address": "me@example.org"}, fill={"kind": "mail"}, ok=303),
     Ask("POST /account/notifications/{kind}/removal", _SELF, NOTHING, fill={"kind": "sms"},
         ok=404),
+    # Their pages
+    Ask("GET /overview/silent", Right.TERMINALS_READ, NOTHING),
+    Ask("GET /overview/alarms", _READ, NOTHING),
+    Ask("GET /alarms", _READ, NOTHING),
+    Ask("GET /alarms?state=all", _READ, NOTHING),
+    Ask("GET /alarms?client={name}", _READ, FILE),
+    Ask("POST /alarms/acknowledgement", _TEND, NOTHING, form={"alarm": "1"}, ok=303),
+    Ask("GET /alarms/{number}", _READ, ALARM),
+    Ask("POST /alarms/{number}/acknowledgement", _TEND, ALARM, form={"note": "seen"}, ok=303),
+    Ask("POST /alarms/{number}/assignment", _TEND, ALARM, form={"assignee": "pei"}, ok=303),
+    Ask("POST /alarms/{number}/shelving", _TEND, ALARM, form={"hours": "0"}, ok=303),
+    Ask("POST /alarms/{number}/notes", _TEND, ALARM, form={"text": "seen"}, ok=303),
+    Ask("POST /alarms/{number}/clearing", _TEND, ALARM, form={"note": "well"}, ok=303),
+    Ask("GET /rules", Right.RULES_READ, NOTHING),
+    Ask("GET /rules/new?profile=smart_meter", Right.RULES_CHANGE, NOTHING),
+    Ask("POST /rules/new", Right.RULES_CHANGE, FILE, form={**_FORM, "client": "{name}"}, ok=303),
+    Ask("GET /rules/{number}", Right.RULES_READ, RULE),
+    Ask("GET /rules/{number}/trial?days=7", Right.RULES_READ, RULE),
+    Ask("GET /rules/{number}/change", Right.RULES_CHANGE, RULE),
+    Ask("POST /rules/{number}/change", Right.RULES_CHANGE, RULE, form=_FORM, ok=303),
+    Ask("POST /rules/{number}/enabled", Right.RULES_CHANGE, RULE, form={"enabled": "true"}, ok=303),
 )  # fmt: skip

@@ -16,6 +16,7 @@ async function watch() {
   const codes = page.dataset.terminals.split(",");
   const window_ = { from: seconds(page.dataset.from), to: seconds(page.dataset.to), follows: "follows" in page.dataset };
   const panels = [...page.querySelectorAll("[data-metric]")].map((section) => new Panel(section, codes, zoomTo));
+  const marks = (page.dataset.marks ?? "").split(" ").filter(Boolean).map((mark) => ({ at: seconds(mark), severity: "critical" }));
   let asked = 0;
 
   async function show() {
@@ -24,7 +25,7 @@ async function watch() {
     tell("[data-window]", `${exactly(window_.from * 1000)} – ${exactly(window_.to * 1000)}`);
     const [events] = await Promise.all([readEvents(codes, window_), ...panels.map((panel) => panel.read(codes, window_))]);
     if (mine !== asked) return; // somebody has looked elsewhere meanwhile
-    panels.forEach((panel) => panel.draw(window_, events));
+    panels.forEach((panel) => panel.draw(window_, [...marks, ...events]));
     listEvents(events);
   }
   function zoomTo(from, to) {

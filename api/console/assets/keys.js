@@ -1,4 +1,4 @@
-// Hands on the keyboard: `/` finds, `g` and a letter goes, `j` and `k` move in a list, `?` tells.
+// Hands on the keyboard: `/` finds, `g` and a letter goes, `j` and `k` move in a list, `a` takes note, `?` tells.
 const patienceMs = 1200;
 
 export function watchKeys() {
@@ -19,6 +19,8 @@ export function watchKeys() {
       document.getElementById("find")?.focus();
     } else if (event.key === "j" || event.key === "k") {
       moveInList(event.key === "j" ? 1 : -1);
+    } else if (event.key === "a") {
+      acknowledge();
     } else if (event.key === "?") {
       dialog?.showModal();
     } else {
@@ -35,7 +37,7 @@ function placeOf(key) {
 }
 
 function isTyping(target) {
-  return target.closest?.("input, textarea, select, [contenteditable]") != null;
+  return target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]") != null;
 }
 
 // The first link of each row is the row; focus shows where one is, Enter opens it.
@@ -46,4 +48,11 @@ function moveInList(step) {
   const at = rows.findIndex((link) => link.closest("tr").contains(document.activeElement));
   const next = at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step;
   rows[Math.max(0, Math.min(rows.length - 1, next))].focus();
+}
+
+// Of the row where one is, with those that are chosen; on an alarm's own page, of it.
+function acknowledge() {
+  const box = document.activeElement?.closest("tr")?.querySelector("input[name=alarm]");
+  if (box && !box.checked) box.click();
+  document.querySelector("[data-acknowledges]")?.click();
 }

@@ -9,6 +9,7 @@ from api import problems
 from api.console.pages import (
     account,
     actions,
+    alarms,
     api_keys,
     audit,
     bindings,
@@ -34,6 +35,7 @@ from api.console.pages import (
     profiles,
     quarantine,
     readings,
+    rules,
     sign_on,
     sims,
     standpoints,
@@ -50,8 +52,8 @@ router = APIRouter(include_in_schema=False)
 for subject in (account, sign_on, own, actions, files, overview, supervision, terminal_list,
                 terminals, lives, certificates, collections, sims, bindings, book, hand_overs,
                 clients, client_files, client_tiers, packages, standpoints, profiles, decoding,
-                events, charts, readings, exports, quarantine, transfers, imports, users, api_keys,
-                channels, audit, legal_holds):  # fmt: skip
+                events, charts, readings, exports, quarantine, alarms, rules, transfers, imports,
+                users, api_keys, channels, audit, legal_holds):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.

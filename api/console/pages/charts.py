@@ -104,7 +104,6 @@ async def charts(
         metrics=_drawn(look, offered),
         span=look.window or (now - RANGES[look.range], now),
         ranges={name: words.RANGES[name] for name in RANGES},
-        severities=words.SEVERITIES,
     )
 
 

@@ -9,12 +9,14 @@ from typing import Annotated
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from api.console.pages.alarms import MOST_COUNTED
 from api.console.pages.profiles import sample
 from api.console.pages.screen import Screen, Shows
 from registry import profiles, regions
 from registry.model import Region, Sector, TerminalState
 from registry.scope import Right
 from telemetry import presence, reader, tally
+from telemetry.alarms import desk
 from telemetry.model import DataState, QuarantineItem, Reason
 
 OnScreen = Annotated[Screen, Shows(Right.TERMINALS_READ)]
@@ -22,6 +24,7 @@ OnScreen = Annotated[Screen, Shows(Right.TERMINALS_READ)]
 router = APIRouter()
 
 _NEWEST_REFUSALS = 6
+_LISTED = 10
 _STOPPED = timedelta(minutes=1)
 # A region's tile changes its tone where fewer than these shares of its terminals report.
 _WARN_BELOW, _BAD_BELOW = 0.96, 0.90
@@ -90,6 +93,33 @@ async def overview(screen: OnScreen) -> Response:
         example=example,
         sample=sample(example) if example else '{"voltage_a": 231.2}',
         may_register=screen.may(Right.TERMINALS_REGISTER),
+    )
+
+
+@router.get("/overview/silent")
+async def silent(screen: OnScreen) -> Response:
+    """Of the overview, who has been silent longest."""
+    conn, scope = screen.conn, screen.scope
+    return screen.show(
+        "overview_silent.html",
+        silent=await presence.list_longest_silent(conn, scope, _LISTED),
+        regions={region.code: region for region in await regions.list_all(conn, scope)},
+    )
+
+
+@router.get("/overview/alarms")
+async def open_alarms(screen: Annotated[Screen, Shows(Right.ALARMS_READ)]) -> Response:
+    """Of the overview, how many alarms are open, and the newest of them."""
+    conn, scope = screen.conn, screen.scope
+    newest = await desk.list_page(conn, scope, open=True, shelved=False, quiet=False, limit=_LISTED)
+    return screen.show(
+        "overview_alarms.html",
+        items=newest.items,
+        counts=await desk.count_open(
+            conn, scope, most=MOST_COUNTED + 1, shelved=False, quiet=False
+        ),
+        most=MOST_COUNTED,
+        regions={region.code: region for region in await regions.list_all(conn, scope)},
     )
 
 

@@ -1,5 +1,6 @@
 """One terminal with its live chart; `terminal_list` has the list."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated
@@ -23,6 +24,8 @@ from registry.model import (
 from registry.scope import Right
 from registry.sim_model import Sim
 from telemetry import completeness, diagnosis, presence, reader
+from telemetry.alarms import desk
+from telemetry.alarms.desk import Alarm
 from telemetry.model import LatestValue, QuarantineItem, Search, Value
 
 router = APIRouter(prefix="/terminals")
@@ -51,6 +54,7 @@ RANGES = (
     Range("7d", timedelta(days=7), 900),
 )
 _EVENTS = 5
+_ALARMS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ async def terminal(
         chosen=next((r for r in RANGES if r.name == range_name), RANGES[0]),
         days=await completeness.days_of(conn, scope, code, *_week()),
         gaps=await completeness.gaps_of(conn, scope, code, *_week()),
+        alarms=await _alarms(screen, code),
+        metrics={known.name: known for known in profile.metrics},
         events=(await reader.list_events(conn, scope, code, limit=_EVENTS)).items,
         quarantine=refused,
         past=None if "hx-request" in screen.request.headers else await past_of(screen, code),
@@ -130,6 +136,18 @@ async def _sim(screen: Screen, code: str) -> Sim | None:
 
 async def _binding(screen: Screen, sim: Sim | None) -> Binding | None:
     return None if sim is None else await bindings.find(screen.conn, screen.scope, sim.iccid)
+
+
+async def _alarms(screen: Screen, code: str) -> Sequence[Alarm] | None:
+    """Its alarms: those that are open, then the last that are over."""
+    if not screen.may(Right.ALARMS_READ):
+        return None
+    conn, scope = screen.conn, screen.scope
+    opened = await desk.list_worst(conn, scope, terminal=code, limit=_ALARMS)
+    over = await desk.list_page(
+        conn, scope, terminal=code, open=False, limit=max(1, _ALARMS - len(opened.items))
+    )
+    return [*opened.items, *over.items][:_ALARMS]
 
 
 async def _refused(screen: Screen, code: str) -> list[QuarantineItem] | None:

@@ -42,3 +42,24 @@ language sql security definer set search_path = pg_catalog, pg_temp
 as $$ select count(*)::int4 from public.drop_chunks('telemetry.presence_change', older_than => before) $$;
 revoke all on function telemetry.forget_presence_changes(timestamptz) from public;
 grant execute on function telemetry.forget_presence_changes(timestamptz) to muster_jobs;
+
+-- Which terminals in service are silent, in the scope, the longest first: of a client's few they are looked at, of a region's many the silent.
+create or replace function telemetry.longest_silent(most int4) returns table (terminal_id int4, silent_since timestamptz)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+#variable_conflict use_column
+begin
+    if registry.scope_everything() or registry.scope_region_low() <= registry.scope_region_high() then
+        return query select p.terminal_id, p.silent_since from telemetry.presence p join registry.terminal t on t.id = p.terminal_id
+            where p.silent_since is not null and p.data_at >= t.owner_since and t.state = 'in_service'
+                and (registry.scope_everything() or t.region_code between registry.scope_region_low() and registry.scope_region_high()
+                    or t.group_client_id in (select registry.visible_group_clients()))
+            order by p.silent_since, p.terminal_id limit most;
+    else
+        return query select p.terminal_id, p.silent_since from registry.terminal t join telemetry.presence p on p.terminal_id = t.id
+            where t.group_client_id = any (array(select registry.visible_group_clients()))
+                and p.silent_since is not null and p.data_at >= t.owner_since and t.state = 'in_service'
+            order by p.silent_since, p.terminal_id limit most;
+    end if;
+end $$;
+revoke all on function telemetry.longest_silent(int4) from public;
+grant execute on function telemetry.longest_silent(int4) to muster_api, muster_inspect;

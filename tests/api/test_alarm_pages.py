@@ -1,0 +1,242 @@
+"""Alarms and rules in the console: in which order, to whom, and what becomes of stale forms."""
+
+import re
+from collections.abc import Sequence
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+
+from api.console import rule_words
+from foundation.database import open_pool, transaction
+from registry import users
+from registry.scope import Role
+from telemetry.alarms import rule_model
+from telemetry.alarms.rule_model import RuleInvalid
+from tests.api.conftest import asking
+from tests.api.test_sign_in import sign_in
+from tests.api.world import PASSWORD, POWER, SYSTEM, World, minutes_ago
+
+_ALARM = """insert into telemetry.alarm (rule_version, rule_name, terminal_id, group_client_id,
+    region_code, severity, metric, value, raised_at, last_at)
+    select 1, %(name)s, t.id, t.group_client_id, t.region_code, %(severity)s, 'voltage_a', 256.5,
+        %(at)s, %(at)s from registry.terminal t where t.code = %(code)s returning id"""
+
+
+def raised(house: World, *alarms: tuple[str, str, str]) -> list[int]:
+    """Alarms of these names, severities and terminals; their numbers."""
+    with psycopg.connect(house.database.superuser, autocommit=True) as conn:
+        numbers = []
+        for name, severity, code in alarms:
+            given = {"name": name, "severity": severity, "code": code, "at": minutes_ago(9)}
+            row = conn.execute(_ALARM, given).fetchone()
+            assert row is not None
+            numbers.append(int(row[0]))
+    return numbers
+
+
+async def appointed(house: World) -> None:
+    """Someone of the power client who tends its alarms."""
+    async with (
+        await open_pool(house.database.owner, name="appoint", max_size=1) as pool,
+        transaction(pool, SYSTEM.settings()) as conn,
+    ):
+        await users.appoint(
+            conn, SYSTEM, name="lin", password=PASSWORD, role=Role.CLIENT_ADMIN,
+            group_clients=[POWER],
+        )  # fmt: skip
+
+
+def listed(page: str) -> list[str]:
+    """The numbers of the alarms that a list shows, in its order."""
+    return re.findall(r'<tr id="alarm-(\d+)"', page)
+
+
+def numbers(of: Sequence[int]) -> list[str]:
+    return [str(number) for number in of]
+
+
+async def test_the_gravest_are_first_and_every_page_is_met_once(house: World, app: FastAPI) -> None:
+    """Over two pages: by severity, of one severity the last raised first; counts are whole."""
+    minor = raised(house, *[("low", "minor", "METER-2")] * 20)
+    grave = raised(house, *[("high", "critical", "METER-1")] * 10)
+    raised(house, ("elsewhere", "critical", "BUS-1"))
+    async with asking(app) as client:
+        await sign_in(client, "pei")
+        first = (await client.get("/alarms")).text
+        link = re.search(r'href="([^"]+)" rel="next"', first)
+        assert link is not None
+        second = (await client.get(link[1].replace("&amp;", "&"))).text
+    assert "30 alarms are open." in first
+    assert listed(first) + listed(second) == numbers([*grave[::-1], *minor[::-1]])
+    assert "elsewhere" not in first + second
+
+
+async def test_what_is_chosen_is_acknowledged_and_nothing_else(house: World, app: FastAPI) -> None:
+    """Two of three, and one of somebody else's in the same form; the list is as it was asked."""
+    await appointed(house)
+    mine = raised(house, *[("high", "major", "METER-1")] * 3)
+    [theirs] = raised(house, ("high", "major", "BUS-1"))
+    async with asking(app) as client:
+        await sign_in(client, "lin")
+        answer = await client.post(
+            "/alarms/acknowledgement",
+            data={"alarm": numbers([*mine[:2], theirs]), "return_to": "/alarms?severity=major"},
+        )
+        new = (await client.get("/alarms?state=new")).text
+        taken = (await client.get("/alarms?state=acknowledged")).text
+    assert (answer.status_code, answer.headers["location"]) == (303, "/alarms?severity=major")
+    assert listed(new) == numbers(mine[2:])
+    assert listed(taken) == numbers(mine[1::-1])
+    with psycopg.connect(house.database.superuser) as conn:
+        row = conn.execute("select count(acknowledged_at) from telemetry.alarm").fetchone()
+    assert row == (2,)
+
+
+async def test_a_viewer_is_offered_nothing_and_a_stale_form_changes_nothing(
+    house: World, app: FastAPI
+) -> None:
+    """No form for a viewer; of two who saw the same version, the second is told."""
+    await appointed(house)
+    [number] = raised(house, ("high", "major", "METER-1"))
+    async with asking(app) as client:
+        await sign_in(client, "pei")
+        seen = (await client.get(f"/alarms/{number}")).text
+    assert f'action="/alarms/{number}' not in seen
+    async with asking(app) as client:
+        await sign_in(client, "lin")
+        given = {"version": "1", "assignee": "lin"}
+        done = await client.post(f"/alarms/{number}/assignment", data=given)
+        late = await client.post(f"/alarms/{number}/clearing", data={"version": "1"})
+        page = (await client.get(f"/alarms/{number}")).text
+    assert (done.status_code, late.status_code) == (303, 412)
+    assert "Somebody else changed this meanwhile" in late.text
+    assert "said who looks after it" in page
+    assert "said that it is over" not in page
+
+
+async def test_the_overview_lists_who_is_silent_longest_of_ones_own(
+    house: World, app: FastAPI
+) -> None:
+    """The longest first; a client sees its own, a person who sees everything all."""
+    house.measured("METER-1", "smart_meter", minutes_ago(600), voltage_a=231.0)
+    house.measured("METER-2", "smart_meter", minutes_ago(900), voltage_a=231.0)
+    house.measured("BUS-1", "vehicle_tracker", minutes_ago(700), speed_kmh=1.0)
+    seen = {}
+    for name in ("ada", "jin", "pei"):
+        async with asking(app) as client:
+            await sign_in(client, name)
+            page = (await client.get("/overview/silent")).text
+        seen[name] = re.findall(r'<tr><td><a href="/terminals/([^"]+)"', page)
+    assert seen == {
+        "ada": ["METER-2", "BUS-1", "METER-1"],
+        "jin": ["METER-2", "METER-1"],
+        "pei": ["METER-2", "METER-1"],
+    }
+
+
+async def test_a_rule_says_in_both_languages_what_it_watches_for(
+    house: World, app: FastAPI
+) -> None:
+    """Every kind of criterion that the form knows, in a sentence without a code in it."""
+    fence = {"fence": "polygon", "corners": "31, 120\n32, 120\n32，121"}
+    kinds = {
+        "threshold": {"metric": "speed_kmh", "limit": "80", "clear": "70", "lasting": "5"},
+        "band": {"metric": "speed_kmh", "low": "10", "high": "90", "margin": "2"},
+        "change": {"metric": "speed_kmh", "rise": "20", "fall": "30"},
+        "stuck": {"metric": "speed_kmh", "lasting": "2", "lasting_unit": "3600"},
+        "truth": {"truth": "ignition", "wrong": "false"},
+        "place": {"where": "inside", **fence},
+        "event": {"code": "sos", "ends": "sos_restored"},
+    }
+    told = {}
+    async with asking(app) as client:
+        await sign_in(client)
+        for kind, given in kinds.items():
+            form = {"profile": "vehicle_tracker", "name": kind, "kind": kind, **given}
+            made = await client.post("/rules/new", data=form)
+            assert made.status_code == 303, made.text
+            where = made.headers["location"]
+            # The form of a change says the same again.
+            shown = (await client.get(f"{where}/change")).text
+            assert all(f'value="{text}"' in shown for text in given.values() if "\n" not in text)
+            for language in ("en", "zh"):
+                page = await client.get(where, headers={"Accept-Language": language})
+                [said] = re.findall(r'class="card note"><p>(.*?)</p>', page.text, re.DOTALL)
+                told[kind, language] = " ".join(said.split())
+    assert told["threshold", "en"] == (
+        "Speed is above 80 km/h, until it is 70 km/h or less. It lasts 5 min at least."
+    )
+    assert told["event", "zh"] == "发生编码以 sos 开头的事件，直到发生以 sos_restored 开头的事件。"
+    assert "3 个顶点" in told["place", "zh"]
+    assert not any(kind == text for (kind, _), text in told.items())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kind": "threshold", "metric": "voltage_a", "limit": "fast"},
+        {"kind": "threshold", "metric": "voltage_a"},
+        {"kind": "threshold", "metric": "voltage_a", "limit": "1e9"},
+        {"kind": "threshold", "metric": "voltage_a", "limit": "250", "clear": "251"},
+        {"kind": "threshold", "metric": "gone", "limit": "250"},
+        {"kind": "band", "metric": "voltage_a", "low": "200"},
+        {"kind": "change", "metric": "voltage_a"},
+        {"kind": "threshold", "metric": "voltage_a", "limit": "250", "name": " "},
+        {"kind": "threshold", "metric": "voltage_a", "limit": "250", "lasting": "1e6"},
+    ],
+)
+async def test_a_rule_that_cannot_be_comes_back_in_the_readers_language(
+    house: World, app: FastAPI, given: dict[str, str]
+) -> None:
+    """With what was filled in, and why; nothing is made of it."""
+    form = {"profile": "smart_meter", "name": "too high", **given}
+    async with asking(app) as client:
+        await sign_in(client)
+        page = await client.post("/rules/new", data=form, headers={"Accept-Language": "zh"})
+        rules = (await client.get("/rules")).text
+    assert page.status_code == 422
+    [why] = re.findall(r'<div class="error" role="alert">(.*?)</div>', page.text)
+    assert re.search("[\u4e00-\u9fff]", why)
+    assert f'value="{form["name"]}"' in page.text
+    assert "There is no rule yet." in rules
+
+
+def test_a_reason_that_is_not_known_is_told_as_it_is() -> None:
+    """A kind that came later has reasons of its own."""
+    assert rule_words.why("Something new.") is None
+    with pytest.raises(RuleInvalid) as refused:
+        rule_model.read({"kind": "stuck"})
+    assert rule_words.why(str(refused.value)) is not None
+
+
+async def test_a_rule_is_tried_turned_on_and_found_again(house: World, app: FastAPI) -> None:
+    """Two alarms it would have raised, at their terminal; then it is on, and in its history."""
+    for minute, volts in ((50, 231.0), (40, 256.0), (30, 231.0), (20, 255.0)):
+        house.measured("METER-1", "smart_meter", minutes_ago(minute), voltage_a=volts)
+    form = {"profile": "smart_meter", "name": "too high", "metric": "voltage_a", "limit": "250"}
+    async with asking(app) as client:
+        await sign_in(client)
+        rule = (await client.post("/rules/new", data=form)).headers["location"]
+        tried = await client.get(f"{rule}/trial?days=1")
+        await client.post(f"{rule}/enabled", data={"enabled": "true", "version": "1"})
+        late = await client.post(f"{rule}/enabled", data={"enabled": "false", "version": "1"})
+        [number] = raised(house, ("too high", "critical", "METER-1"))
+        pages = {
+            address: (await client.get(address)).text
+            for address in (rule, "/rules", "/overview/alarms", "/terminals/METER-1", "/",
+                            "/charts?terminal=METER-1")
+        }  # fmt: skip
+    assert tried.status_code == 200, tried.text
+    assert "It would have raised 2 alarms." in tried.text
+    assert "1 would still be open." in tried.text
+    assert (
+        len(re.findall(r'<a href="/charts\?terminal=METER-1&amp;metric=voltage_a', tried.text)) == 2
+    )
+    assert late.status_code == 412
+    assert "turned on" in pages[rule]
+    assert f'<a href="{rule}">too high</a>' in pages["/rules"]
+    for address in ("/overview/alarms", "/terminals/METER-1"):
+        assert f'<a href="/alarms/{number}">too high</a>' in pages[address]
+    assert 'hx-get="/overview/silent"' in pages["/"]
+    assert 'data-metric="voltage_a"' in pages["/charts?terminal=METER-1"]
