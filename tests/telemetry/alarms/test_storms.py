@@ -164,7 +164,7 @@ async def test_a_client_sees_the_storm_with_the_count_of_its_own(stormy: Stormy)
     async with transaction(stormy.pool, everything.settings()) as conn:
         whole = await desk.acknowledge(conn, everything, storm)
         ended = await desk.clear(conn, everything, storm)
-        counted = await desk.count_open(conn, everything)
+        counted = await desk.count_open(conn, everything, quiet=False)
     await stormy.look(NOON + PATIENCE + 70 * SECOND)
 
     assert [(alarm.id, alarm.count, alarm.terminal) for alarm in seen] == [(storm, 2, None)]
