@@ -89,6 +89,8 @@ class Fact(StrEnum):
     REFUSED = "refused"
     CREDENTIAL = "credential"
     CITY = "city"
+    STORM = "storm"
+    WINDOW = "window"
     NOT_YOURS = "not_yours"
     """What the asker may not see, and so was not looked at."""
 
@@ -115,6 +117,17 @@ class Around:
         return self.fell_silent >= max(_LEAST_OUTAGE, _OUTAGE_SHARE * self.in_service)
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the alarms know: a maintenance window, and the storm that the terminal is part of."""
+
+    in_window: bool = False
+    window_since: datetime | None = None
+    shared: str | None = None
+    shared_key: str | None = None
+    storm_since: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """Everything that a verdict stands on; `refused` is what was refused last, and lately.
@@ -134,6 +147,7 @@ class Known:
     heard: Heard | None = None
     refused: QuarantineItem | None = None
     around: Around | None = None
+    told: Told = Told()
     unseen: Sequence[Right] = ()
 
 
@@ -176,6 +190,7 @@ async def diagnose(conn: Connection, scope: Scope, code: str) -> Diagnosis:
             heard=heard,
             refused=refused,
             around=await _around(conn, terminal.region_code, known),
+            told=await _told(conn, terminal.id),
             unseen=[r for r in (Right.SIMS_READ, Right.QUARANTINE_READ) if r not in scope.rights],
         )
     )
@@ -204,6 +219,12 @@ async def _around(conn: Connection, region: RegionCode, known: Presence) -> Arou
     return Around(**row)
 
 
+async def _told(conn: Connection, terminal_id: int) -> Told:
+    row = await (await conn.execute(sql.look_at_alarms, {"id": terminal_id})).fetchone()
+    assert row is not None
+    return Told(**row)
+
+
 def _causes(known: Known) -> Iterator[tuple[Verdict, datetime | None]]:
     """Every cause that is there, the one that counts first; the last is always there."""
     terminal, present = known.terminal, known.presence
@@ -218,6 +239,8 @@ def _causes(known: Known) -> Iterator[tuple[Verdict, datetime | None]]:
         yield Verdict.PLATFORM_FAULT, as_of
     if terminal.state is TerminalState.MAINTENANCE:
         yield Verdict.MAINTENANCE, terminal.state_since
+    if known.told.in_window:
+        yield Verdict.MAINTENANCE, known.told.window_since
     if known.pauses:
         yield Verdict.PAUSED, known.pauses[0].since
     yield from _causes_of_sim(known)
@@ -225,6 +248,8 @@ def _causes(known: Known) -> Iterator[tuple[Verdict, datetime | None]]:
         wrong_clock = known.refused.reason is Reason.CLOCK
         refused = Verdict.CLOCK_WRONG if wrong_clock else Verdict.MESSAGES_REFUSED
         yield refused, known.refused.received_at
+    if known.told.shared is not None:
+        yield Verdict.REGIONAL_OUTAGE, known.told.storm_since
     if known.around is not None and known.around.is_outage:
         yield Verdict.REGIONAL_OUTAGE, present.silent_since
     yield from _causes_of_session(known)
@@ -306,5 +331,10 @@ def _evidence(known: Known) -> Iterator[Evidence]:
     if known.around is not None:
         told = f"{known.around.fell_silent} of {known.around.in_service}"
         yield Evidence(Fact.CITY, told, present.silent_since)
+    if known.told.in_window:
+        yield Evidence(Fact.WINDOW, None, known.told.window_since)
+    if known.told.shared is not None:
+        told = f"{known.told.shared} {known.told.shared_key}"
+        yield Evidence(Fact.STORM, told, known.told.storm_since)
     for right in known.unseen:
         yield Evidence(Fact.NOT_YOURS, right.value)

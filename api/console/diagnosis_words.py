@@ -33,7 +33,7 @@ SENTENCES = {
     Verdict.MESSAGES_REFUSED: _("Messages arrive, and all of them are refused."),
     Verdict.PARTLY_REFUSED: _("Data arrives, but some of what it sends is refused."),
     Verdict.WRONG_APN: _("It uses another APN than its SIM has."),
-    Verdict.REGIONAL_OUTAGE: _("Its city fell silent together: this is not the terminal alone."),
+    Verdict.REGIONAL_OUTAGE: _("It fell silent together with many others."),
     Verdict.CREDENTIAL_MISSING: _(
         "It has no credential in force: neither a password nor a certificate."
     ),
@@ -68,7 +68,9 @@ NEXT_STEPS = {
         "Next: see the reasons below; good values of the same messages are stored."
     ),
     Verdict.WRONG_APN: _("Next: configure the APN of the SIM in the terminal."),
-    Verdict.REGIONAL_OUTAGE: _("Next: ask the network's operation centre about the city."),
+    Verdict.REGIONAL_OUTAGE: _(
+        "Next: look at what they share, and ask the network's operation centre."
+    ),
     Verdict.CREDENTIAL_MISSING: _("Next: issue a credential and configure it in the terminal."),
     Verdict.CREDENTIAL_REPLACED: _("Next: configure the new password in the terminal."),
     Verdict.NEVER_CONNECTED: _(
@@ -100,5 +102,7 @@ FACTS = {
     Fact.REFUSED: _("Refused last"),
     Fact.CREDENTIAL: _("Credential"),
     Fact.CITY: _("Fell silent in its city then"),
+    Fact.STORM: _("Part of a storm"),
+    Fact.WINDOW: _("Maintenance window"),
     Fact.NOT_YOURS: _("Not yours to see"),
 }

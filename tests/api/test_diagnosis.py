@@ -177,6 +177,30 @@ async def test_each_verdict_is_given_where_it_is_true(
     assert {"state", "last_data", "session", "credential"} <= {e["fact"] for e in found["evidence"]}
 
 
+async def test_a_storm_and_a_window_of_maintenance_are_causes(quiet: World, app: FastAPI) -> None:
+    """As the alarms have them; the window, which somebody knows of, before the storm."""
+    storm = (
+        "with storm as (insert into telemetry.alarm (rule_version, rule_name, severity, shared,"
+        " shared_key, region_code, raised_at, last_at) values (1, 'storm', 'critical', 'apn',"
+        " 'cmiot', 0, %(now)s, %(now)s) returning id) insert into telemetry.alarm (rule_version,"
+        " rule_name, terminal_id, region_code, severity, raised_at, last_at, parent_id, quiet)"
+        " select 1, 'silent', %(meter)s, 320500, 'major', %(now)s, %(now)s, id, true from storm"
+    )
+    window = (
+        "insert into telemetry.maintenance_window (why, region_code, terminal_id, begins_at,"
+        " ends_at, made_by) values ('new mast', 320000, %(meter)s, %(now)s - interval '1 hour',"
+        " %(now)s + interval '1 hour', 'user:ada')"
+    )
+    found = []
+    async with asking(app, quiet.keys["admin"]) as client:
+        for statement in (storm, window):
+            run(quiet, statement)
+            found.append((await client.get(diagnosis_of("METER-1"))).json())
+    assert [told["verdict"] for told in found] == ["regional_outage", "maintenance"]
+    evidence = {piece["fact"]: piece["value"] for piece in found[1]["evidence"]}
+    assert (evidence["storm"], "window" in evidence) == ("apn cmiot", True)
+
+
 async def test_what_keeps_everything_away_comes_first(quiet: World, app: FastAPI) -> None:
     """A suspended SIM before a lost session, a deaf platform before both, its state before all."""
     verdicts = []

@@ -78,6 +78,7 @@ end;
 revoke all on function telemetry.query_finds(jsonb, registry.terminal), telemetry.is_of(int4, int4, int4, int4, registry.terminal),
     telemetry.window_of(registry.terminal) from public;
 grant execute on function telemetry.query_finds(jsonb, registry.terminal), telemetry.window_of(registry.terminal) to muster_jobs;
+grant execute on function telemetry.window_of(registry.terminal) to muster_api;
 
 revoke all on function telemetry.rule_is_of(telemetry.rule, registry.terminal) from public;
 grant execute on function telemetry.rule_is_of(telemetry.rule, registry.terminal) to muster_jobs;
