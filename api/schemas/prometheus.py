@@ -20,8 +20,8 @@ class TargetAnswer(Answer):
         examples=[
             {
                 "__scheme__": "https",
-                "__metrics_path__": "/api/v1/group-clients/suzhou-power/metrics",
-                "group_client": "suzhou-power",
+                "__metrics_path__": "/api/v1/group-clients/example-power/metrics",
+                "group_client": "example-power",
                 "province": "320000",
                 "__meta_muster_region": "320500",
                 "__meta_muster_industry": "power",
