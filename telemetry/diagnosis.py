@@ -45,7 +45,7 @@ _CARRIES_NOTHING = frozenset(
 )
 
 
-class Verdict(StrEnum):
+class Cause(StrEnum):
     """Why nothing, or not all, comes of a terminal."""
 
     WELL = "well"
@@ -155,7 +155,7 @@ class Known:
 class Diagnosis:
     """The verdict on a terminal, since when it holds as far as is known, and its evidence."""
 
-    verdict: Verdict
+    verdict: Cause
     since: datetime | None
     evidence: Sequence[Evidence]
     as_of: datetime
@@ -225,80 +225,80 @@ async def _told(conn: Connection, terminal_id: int) -> Told:
     return Told(**row)
 
 
-def _causes(known: Known) -> Iterator[tuple[Verdict, datetime | None]]:
+def _causes(known: Known) -> Iterator[tuple[Cause, datetime | None]]:
     """Every cause that is there, the one that counts first; the last is always there."""
     terminal, present = known.terminal, known.presence
     if (by_state := _BY_STATE.get(terminal.state)) is not None:
         yield by_state, terminal.state_since
     if present.data is DataState.ONLINE:
         if known.refused is not None:
-            yield Verdict.PARTLY_REFUSED, known.refused.received_at
-        yield (Verdict.WELL if terminal.state.counts_in_rates else Verdict.NOT_COUNTED), None
+            yield Cause.PARTLY_REFUSED, known.refused.received_at
+        yield (Cause.WELL if terminal.state.counts_in_rates else Cause.NOT_COUNTED), None
     as_of = known.clock.as_of
     if as_of is None or known.now - as_of > _DEAF:
-        yield Verdict.PLATFORM_FAULT, as_of
+        yield Cause.PLATFORM_FAULT, as_of
     if terminal.state is TerminalState.MAINTENANCE:
-        yield Verdict.MAINTENANCE, terminal.state_since
+        yield Cause.MAINTENANCE, terminal.state_since
     if known.told.in_window:
-        yield Verdict.MAINTENANCE, known.told.window_since
+        yield Cause.MAINTENANCE, known.told.window_since
     if known.pauses:
-        yield Verdict.PAUSED, known.pauses[0].since
+        yield Cause.PAUSED, known.pauses[0].since
     yield from _causes_of_sim(known)
     if known.refused is not None:
         wrong_clock = known.refused.reason is Reason.CLOCK
-        refused = Verdict.CLOCK_WRONG if wrong_clock else Verdict.MESSAGES_REFUSED
+        refused = Cause.CLOCK_WRONG if wrong_clock else Cause.MESSAGES_REFUSED
         yield refused, known.refused.received_at
     if known.told.shared is not None:
-        yield Verdict.REGIONAL_OUTAGE, known.told.storm_since
+        yield Cause.REGIONAL_OUTAGE, known.told.storm_since
     if known.around is not None and known.around.is_outage:
-        yield Verdict.REGIONAL_OUTAGE, present.silent_since
+        yield Cause.REGIONAL_OUTAGE, present.silent_since
     yield from _causes_of_session(known)
-    yield Verdict.SILENT, present.silent_since
+    yield Cause.SILENT, present.silent_since
 
 
 _BY_STATE = {
-    TerminalState.RETIRED: Verdict.RETIRED,
-    TerminalState.REGISTERED: Verdict.ONLY_REGISTERED,
-    TerminalState.ISOLATED: Verdict.ISOLATED,
+    TerminalState.RETIRED: Cause.RETIRED,
+    TerminalState.REGISTERED: Cause.ONLY_REGISTERED,
+    TerminalState.ISOLATED: Cause.ISOLATED,
 }
 _BY_VIOLATION = {
-    Violation.RIVAL_SIM: Verdict.RIVAL_SIM,
-    Violation.SEPARATION: Verdict.SEPARATION,
-    Violation.SIM_CHANGED: Verdict.SEPARATION,
+    Violation.RIVAL_SIM: Cause.RIVAL_SIM,
+    Violation.SEPARATION: Cause.SEPARATION,
+    Violation.SIM_CHANGED: Cause.SEPARATION,
 }
 
 
-def _causes_of_sim(known: Known) -> Iterator[tuple[Verdict, datetime | None]]:
+def _causes_of_sim(known: Known) -> Iterator[tuple[Cause, datetime | None]]:
     sim, binding = known.sim, known.binding
     if sim is None:
         return
     if sim.state in _CARRIES_NOTHING:
-        yield Verdict.SIM_CARRIES_NOTHING, sim.since
+        yield Cause.SIM_CARRIES_NOTHING, sim.since
     if sim.period_until is not None and sim.period_until <= known.now:
-        yield Verdict.SIM_PERIOD_OVER, sim.period_until
+        yield Cause.SIM_PERIOD_OVER, sim.period_until
     if binding is not None and binding.violation is not None:
         yield _BY_VIOLATION[binding.violation], binding.verdict_since
     said = known.heard.identity.apn if known.heard else None
     if said is not None and sim.apn is not None and said.lower() != sim.apn.lower():
         assert known.heard is not None
-        yield Verdict.WRONG_APN, known.heard.heard_at
+        yield Cause.WRONG_APN, known.heard.heard_at
 
 
-def _causes_of_session(known: Known) -> Iterator[tuple[Verdict, datetime | None]]:
+def _causes_of_session(known: Known) -> Iterator[tuple[Cause, datetime | None]]:
     present, credential = known.presence, known.credential
     if present.session is SessionState.ONLINE:
-        yield Verdict.SESSION_WITHOUT_DATA, present.silent_since or present.session_since
+        yield Cause.SESSION_WITHOUT_DATA, present.silent_since or present.session_since
         return
     in_force = credential.issued_at is not None and credential.revoked_at is None
     if not in_force and not known.certificate:
-        yield Verdict.CREDENTIAL_MISSING, credential.revoked_at
+        yield Cause.CREDENTIAL_MISSING, credential.revoked_at
     last_sign = max(filter(None, (present.data_at, present.session_since)), default=None)
     if last_sign is None:
-        yield Verdict.NEVER_CONNECTED, None
+        yield Cause.NEVER_CONNECTED, None
     elif in_force and credential.issued_at is not None and credential.issued_at > last_sign:
-        yield Verdict.CREDENTIAL_REPLACED, credential.issued_at
+        yield Cause.CREDENTIAL_REPLACED, credential.issued_at
     if present.session is SessionState.OFFLINE:
-        yield Verdict.SESSION_LOST, present.session_since
+        yield Cause.SESSION_LOST, present.session_since
 
 
 def _evidence(known: Known) -> Iterator[Evidence]:

@@ -4,10 +4,10 @@ from pydantic import BaseModel, Field
 
 from api.console import diagnosis_words as words
 from api.schemas.shapes import Answer, Utc
-from telemetry.diagnosis import Diagnosis, Fact, Verdict
+from telemetry.diagnosis import Cause, Diagnosis, Fact
 
 
-class EvidenceAnswer(Answer):
+class DiagnosisEvidenceAnswer(Answer):
     """One fact: what it says, null where there is none, and since or when."""
 
     fact: Fact
@@ -19,12 +19,12 @@ class DiagnosisAnswer(BaseModel):
     """The first cause that is there, what to do next, and all that was looked at."""
 
     terminal: str = Field(examples=["METER-1"])
-    verdict: Verdict
+    verdict: Cause
     detail: str = Field(examples=["Its SIM carries no data in its present state."])
     next_step: str | None = Field(examples=["Next: see the SIM and why it is so."])
     since: Utc | None
     as_of: Utc
-    evidence: list[EvidenceAnswer]
+    evidence: list[DiagnosisEvidenceAnswer]
 
     @classmethod
     def of(cls, code: str, found: Diagnosis) -> "DiagnosisAnswer":
@@ -36,5 +36,5 @@ class DiagnosisAnswer(BaseModel):
             next_step=words.NEXT_STEPS[found.verdict],
             since=found.since,
             as_of=found.as_of,
-            evidence=[EvidenceAnswer.model_validate(piece) for piece in found.evidence],
+            evidence=[DiagnosisEvidenceAnswer.model_validate(piece) for piece in found.evidence],
         )

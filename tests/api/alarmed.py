@@ -68,7 +68,10 @@ def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers)
         for what in ("ruled", "windowed")
         for n, viewers in collections.items()
     ]
-    words += [Word(f"way {n}", viewers, Right.CHANNELS_READ) for n, viewers in collections.items()]
+    words += [
+        Word(f"way {n}", viewers, Right.CHANNELS_READ, viewers)
+        for n, viewers in collections.items()
+    ]
     told = alarms(terminals)
     of = (*((code, 10) for code in terminals), ("MOVED-1", _PAST))
     for (number, viewers), (code, minutes) in zip(told.items(), of, strict=True):

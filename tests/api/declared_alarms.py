@@ -87,7 +87,7 @@ ALARMED: tuple[Ask, ...] = (
     Ask("GET /alarms", _READ, NOTHING),
     Ask("GET /alarms?state=all", _READ, NOTHING),
     Ask("GET /alarms?client={name}", _READ, FILE),
-    Ask("POST /alarms/acknowledgement", _TEND, NOTHING, form={"alarm": "1"}, ok=303),
+    Ask("POST /alarms/acknowledgement", _TEND, NOTHING, form={"alarm": "3000000"}, ok=303),
     Ask("GET /alarms/{number}", _READ, ALARM),
     Ask("POST /alarms/{number}/acknowledgement", _TEND, ALARM, form={"note": "seen"}, ok=303),
     Ask("POST /alarms/{number}/assignment", _TEND, ALARM, form={"assignee": "pei"}, ok=303),

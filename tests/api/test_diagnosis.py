@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from telemetry.diagnosis import Verdict
+from telemetry.diagnosis import Cause
 from telemetry.model import Reason
 from tests.api.conftest import asking
 from tests.api.test_sign_in import sign_in
@@ -120,51 +120,49 @@ def asleep(house: World) -> None:
     house.happened("METER-1", minutes_ago(_SILENT_MINUTES), "sleep")
 
 
-MADE: dict[Verdict, Callable[[World], None]] = {
-    Verdict.SILENT: lambda house: None,
-    Verdict.RETIRED: state("retired"),
-    Verdict.ONLY_REGISTERED: state("registered"),
-    Verdict.ISOLATED: state("isolated"),
-    Verdict.MAINTENANCE: state("maintenance"),
-    Verdict.PLATFORM_FAULT: lambda house: run(
+MADE: dict[Cause, Callable[[World], None]] = {
+    Cause.SILENT: lambda house: None,
+    Cause.RETIRED: state("retired"),
+    Cause.ONLY_REGISTERED: state("registered"),
+    Cause.ISOLATED: state("isolated"),
+    Cause.MAINTENANCE: state("maintenance"),
+    Cause.PLATFORM_FAULT: lambda house: run(
         house, "update telemetry.presence_clock set as_of = %(at)s", at=minutes_ago(5)
     ),
-    Verdict.PAUSED: asleep,
-    Verdict.SIM_CARRIES_NOTHING: sim("state = 'suspended'"),
-    Verdict.SIM_PERIOD_OVER: sim("state = 'testing', test_until = now() - interval '1 day'"),
-    Verdict.RIVAL_SIM: violated("rival_sim"),
-    Verdict.SEPARATION: violated("separation"),
-    Verdict.CLOCK_WRONG: refused(Reason.CLOCK),
-    Verdict.MESSAGES_REFUSED: refused(Reason.MALFORMED),
-    Verdict.WRONG_APN: wrong_apn,
-    Verdict.REGIONAL_OUTAGE: outage,
-    Verdict.CREDENTIAL_MISSING: lambda house: run(
+    Cause.PAUSED: asleep,
+    Cause.SIM_CARRIES_NOTHING: sim("state = 'suspended'"),
+    Cause.SIM_PERIOD_OVER: sim("state = 'testing', test_until = now() - interval '1 day'"),
+    Cause.RIVAL_SIM: violated("rival_sim"),
+    Cause.SEPARATION: violated("separation"),
+    Cause.CLOCK_WRONG: refused(Reason.CLOCK),
+    Cause.MESSAGES_REFUSED: refused(Reason.MALFORMED),
+    Cause.WRONG_APN: wrong_apn,
+    Cause.REGIONAL_OUTAGE: outage,
+    Cause.CREDENTIAL_MISSING: lambda house: run(
         house, "update registry.credential set revoked_at = now()"
     ),
-    Verdict.CREDENTIAL_REPLACED: lambda house: run(
+    Cause.CREDENTIAL_REPLACED: lambda house: run(
         house, "update registry.credential set created_at = now()"
     ),
-    Verdict.NEVER_CONNECTED: lambda house: run(
+    Cause.NEVER_CONNECTED: lambda house: run(
         house, "delete from telemetry.presence where terminal_id = %(meter)s"
     ),
-    Verdict.SESSION_WITHOUT_DATA: session(up=True),
-    Verdict.SESSION_LOST: session(up=False),
-    Verdict.WELL: lambda house: house.measured(
+    Cause.SESSION_WITHOUT_DATA: session(up=True),
+    Cause.SESSION_LOST: session(up=False),
+    Cause.WELL: lambda house: house.measured(
         "METER-1", "smart_meter", minutes_ago(0), voltage_a=231.0
     ),
-    Verdict.PARTLY_REFUSED: lambda house: (
-        MADE[Verdict.WELL](house),
-        MADE[Verdict.CLOCK_WRONG](house),
+    Cause.PARTLY_REFUSED: lambda house: (
+        MADE[Cause.WELL](house),
+        MADE[Cause.CLOCK_WRONG](house),
     )[1],
-    Verdict.NOT_COUNTED: lambda house: (MADE[Verdict.WELL](house), state("testing")(house), None)[
-        2
-    ],
+    Cause.NOT_COUNTED: lambda house: (MADE[Cause.WELL](house), state("testing")(house), None)[2],
 }
 
 
-@pytest.mark.parametrize("verdict", list(Verdict))
+@pytest.mark.parametrize("verdict", list(Cause))
 async def test_each_verdict_is_given_where_it_is_true(
-    quiet: World, app: FastAPI, verdict: Verdict
+    quiet: World, app: FastAPI, verdict: Cause
 ) -> None:
     """With a sentence and what to do; the fact that it stands on is among the evidence."""
     MADE[verdict](quiet)
@@ -173,7 +171,7 @@ async def test_each_verdict_is_given_where_it_is_true(
     found = answer.json()
     assert (answer.status_code, found["verdict"]) == (200, verdict), found["evidence"]
     assert found["detail"].endswith(".")
-    assert (found["next_step"] is None) == (verdict in {Verdict.WELL, Verdict.RETIRED})
+    assert (found["next_step"] is None) == (verdict in {Cause.WELL, Cause.RETIRED})
     assert {"state", "last_data", "session", "credential"} <= {e["fact"] for e in found["evidence"]}
 
 
@@ -206,11 +204,11 @@ async def test_what_keeps_everything_away_comes_first(quiet: World, app: FastAPI
     verdicts = []
     async with asking(app, quiet.keys["admin"]) as client:
         for cause in (
-            Verdict.SESSION_LOST,
-            Verdict.MESSAGES_REFUSED,
-            Verdict.SIM_CARRIES_NOTHING,
-            Verdict.PLATFORM_FAULT,
-            Verdict.ISOLATED,
+            Cause.SESSION_LOST,
+            Cause.MESSAGES_REFUSED,
+            Cause.SIM_CARRIES_NOTHING,
+            Cause.PLATFORM_FAULT,
+            Cause.ISOLATED,
         ):
             MADE[cause](quiet)
             verdicts.append((await client.get(diagnosis_of("METER-1"))).json()["verdict"])
@@ -234,9 +232,9 @@ async def test_what_is_not_theirs_is_no_evidence(quiet: World, app: FastAPI) -> 
     assert (foreign.status_code, foreign.json()["code"]) == (404, "terminal_not_found")
 
 
-@pytest.mark.parametrize("verdict", [Verdict.SIM_CARRIES_NOTHING, Verdict.NEVER_CONNECTED])
+@pytest.mark.parametrize("verdict", [Cause.SIM_CARRIES_NOTHING, Cause.NEVER_CONNECTED])
 async def test_the_console_says_it_with_its_evidence(
-    quiet: World, app: FastAPI, verdict: Verdict
+    quiet: World, app: FastAPI, verdict: Cause
 ) -> None:
     """On the terminal's page, in the reader's language."""
     MADE[verdict](quiet)
@@ -246,8 +244,8 @@ async def test_the_console_says_it_with_its_evidence(
         client.cookies.set("muster_language", "zh")
         chinese = (await client.get("/terminals/METER-1")).text
     said = {
-        Verdict.SIM_CARRIES_NOTHING: ("Its SIM carries no data", "不能承载数据"),
-        Verdict.NEVER_CONNECTED: ("./muster publish METER-1", "./muster publish METER-1"),
+        Cause.SIM_CARRIES_NOTHING: ("Its SIM carries no data", "不能承载数据"),
+        Cause.NEVER_CONNECTED: ("./muster publish METER-1", "./muster publish METER-1"),
     }[verdict]
     assert said[0] in english
     assert "Evidence" in english
