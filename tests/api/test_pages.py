@@ -1,11 +1,13 @@
 """The console's pages: what they say first, to whom, in which language, and nothing to run."""
 
 import re
+from pathlib import Path
 
 import psycopg
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.console import rendering
 from foundation.database import open_pool, transaction
 from foundation.settings import Settings
 from registry import users
@@ -23,6 +25,8 @@ from tests.api.world import (
     minutes_ago,
 )
 from tests.conftest import Database
+
+PAGE = Path(rendering.__file__).parent / "templates" / "page.html"
 
 
 def headline(page: str) -> str:
@@ -206,3 +210,13 @@ async def test_a_search_for_a_whole_code_opens_it(house: World, app: FastAPI) ->
     assert part.status_code == 200
     assert "METER-2" in part.text
     assert "BUS-1" not in part.text
+
+
+def test_each_key_leads_to_one_place() -> None:
+    """After `g`; two places of one key would hide one of them from the keyboard."""
+    page = PAGE.read_text("utf-8")
+    keys = re.findall(r'place\("[^"]*", "[^"]*", "(.)"', page)
+    told = re.findall(r"<kbd>g</kbd> <kbd>(.)</kbd>", page)
+    assert len(keys) > 20
+    assert sorted(set(keys)) == sorted(keys)
+    assert sorted(told) == sorted(keys)
