@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -81,6 +82,7 @@ def parse(url: str) -> SplitResult:
     return parts
 
 
+@lru_cache(maxsize=4)  # reading whom the system trusts takes a tenth of a second
 def trusting(ca_file: Path | None) -> ssl.SSLContext:
     """TLS with whom the system trusts, and whom that authority certifies."""
     context = ssl.create_default_context()

@@ -59,6 +59,8 @@ class NotificationSettings(BaseSettings):
     @field_validator("notification_ca_file")
     @classmethod
     def _authority_is_one(cls, value: Path | None) -> Path | None:
+        if value is None:
+            return None
         from foundation.egress import trusting  # slow to import, and seldom needed
 
         try:
