@@ -48,6 +48,10 @@ _CHANNELS = """insert into telemetry.notification_channel (id, name, kind, group
     overriding system value
     select c.id, 'way ' || c.id, 'mail', c.group_client_id, c.region_code, 'x@example.org', '',
         '{major}', '{opened}', '{}', 'user:x' from registry.collection c"""
+_OWN_CHANNEL = """insert into telemetry.notification_channel (name, kind, user_id, shown,
+    sealed_address, severities, events, urgent, created_by)
+    select 'own', 'mail', u.id, 'x@example.org', '', '{major}', '{opened}', '{}', 'user:x'
+    from registry.user_account u where u.name = 'operator.jiangsu'"""
 _STATES = """insert into telemetry.channel_state (channel_id)
     select id from telemetry.notification_channel"""
 _DELIVERIES = """insert into telemetry.notification_delivery (id, channel_id, form, state)
@@ -81,7 +85,7 @@ def put(conn: psycopg.Connection[Any], terminals: Viewers, collections: Viewers)
         conn.execute("insert into telemetry.alarm_note values (%s, 1, now(), 'user:x', 'commented',"
                      " %s)", (number, word))  # fmt: skip
         words.append(Word(word, viewers, Right.ALARMS_READ))
-    for statement in (_RULES, _WINDOWS, _STORM, _CHANNELS, _STATES, _DELIVERIES):
+    for statement in (_RULES, _WINDOWS, _STORM, _CHANNELS, _OWN_CHANNEL, _STATES, _DELIVERIES):
         conn.execute(statement.encode())
     words.append(Word("stormed 4000000", told["3000000"], Right.ALARMS_READ))
     return words

@@ -59,6 +59,7 @@ def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
                 Right.ALARMS_TEND,
                 Right.API_KEYS_ISSUE,
                 Right.BINDINGS_REQUEST,
+                Right.CHANNELS_CHANGE,
                 Right.COLLECTIONS_CHANGE,
                 Right.CREDENTIALS_ISSUE,
                 Right.CREDENTIALS_REVOKE,
@@ -73,6 +74,7 @@ def test_rights_are_named_area_dot_verb_in_the_order_of_the_alphabet() -> None:
             CHANGING
             - {
                 Right.API_KEYS_ISSUE,
+                Right.LEGAL_HOLDS_PLACE,
                 Right.PACKAGES_DEFINE,
                 Right.PROFILES_DEFINE,
                 Right.REGIONS_DEFINE,
