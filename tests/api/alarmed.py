@@ -48,9 +48,10 @@ _CHANNELS = """insert into telemetry.notification_channel (id, name, kind, group
     overriding system value
     select c.id, 'way ' || c.id, 'mail', c.group_client_id, c.region_code, 'x@example.org', '',
         '{major}', '{opened}', '{}', 'user:x' from registry.collection c"""
-_OWN_CHANNEL = """insert into telemetry.notification_channel (name, kind, user_id, shown,
+_OWN_CHANNEL = """insert into telemetry.notification_channel (id, name, kind, user_id, shown,
     sealed_address, severities, events, urgent, created_by)
-    select 'own', 'mail', u.id, 'x@example.org', '', '{major}', '{opened}', '{}', 'user:x'
+    overriding system value
+    select 5000000, 'own', 'mail', u.id, 'x@example.org', '', '{major}', '{opened}', '{}', 'user:x'
     from registry.user_account u where u.name = 'operator.jiangsu'"""
 _STATES = """insert into telemetry.channel_state (channel_id)
     select id from telemetry.notification_channel"""
