@@ -15,7 +15,7 @@ from foundation.database import Connection
 from registry import bindings, certificates, credentials, sims, terminals
 from registry.bindings import Binding, Violation
 from registry.credentials import Standing
-from registry.model import RegionCode, SimState, Terminal, TerminalState
+from registry.model import SimState, Terminal, TerminalState
 from registry.scope import Right, Scope
 from registry.sim_model import Sim
 from telemetry import identities, presence, reader
@@ -34,12 +34,7 @@ from telemetry.model import (
 sql = queries.load("telemetry", "diagnosis.sql")
 
 _DEAF = timedelta(minutes=3)  # behind: what comes is not taken in, or nobody looks at it
-_TOGETHER = timedelta(minutes=15)  # before and after, in which a city falls silent as one
-_LEAST_OUTAGE = 10
-_OUTAGE_SHARE = 0.3
-_MOST_AROUND = 20_000
 _LATELY = timedelta(hours=1)
-_CITY = 100  # of a region's code (GB/T 2260): the districts of a city differ in its last two digits
 _CARRIES_NOTHING = frozenset(
     {SimState.INVENTORY, SimState.SUSPENDED, SimState.PRE_CANCELLED, SimState.CANCELLED}
 )
@@ -88,7 +83,6 @@ class Fact(StrEnum):
     APN_HEARD = "apn_heard"
     REFUSED = "refused"
     CREDENTIAL = "credential"
-    CITY = "city"
     STORM = "storm"
     WINDOW = "window"
     NOT_YOURS = "not_yours"
@@ -102,19 +96,6 @@ class Evidence:
     fact: Fact
     value: str | None
     at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """A terminal's city: terminals in service, and those that fell silent about when it did."""
-
-    in_service: int
-    fell_silent: int
-
-    @property
-    def is_outage(self) -> bool:
-        """Whether so many fell silent together that it is none of their own doing."""
-        return self.fell_silent >= max(_LEAST_OUTAGE, _OUTAGE_SHARE * self.in_service)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +127,6 @@ class Known:
     binding: Binding | None = None
     heard: Heard | None = None
     refused: QuarantineItem | None = None
-    around: Around | None = None
     told: Told = Told()
     unseen: Sequence[Right] = ()
 
@@ -164,6 +144,12 @@ class Diagnosis:
 async def diagnose(conn: Connection, scope: Scope, code: str) -> Diagnosis:
     """Why a terminal in scope is silent, or that it is not."""
     scope.require(Right.TELEMETRY_READ)
+    return judged(await look(conn, scope, code))
+
+
+async def look(conn: Connection, scope: Scope, code: str) -> Known:
+    """Everything that the scope may know of why a terminal is silent."""
+    scope.require(Right.TELEMETRY_READ)
     terminal = await terminals.find(conn, scope, code)
     known = (await presence.of(conn, scope, [terminal.id]))[terminal.id]
     sim = heard = binding = refused = None
@@ -176,23 +162,20 @@ async def diagnose(conn: Connection, scope: Scope, code: str) -> Diagnosis:
         refused = next((item for item in page.items if _is_late(item, known)), None)
     issued = await certificates.list_of(conn, scope, code)
     now = datetime.now(UTC)
-    return judged(
-        Known(
-            now=now,
-            terminal=terminal,
-            presence=known,
-            clock=await presence.clock(conn, scope),
-            credential=await credentials.find(conn, scope, code),
-            certificate=any(c.revoked_at is None and c.not_after > now for c in issued.items),
-            pauses=await presence.list_pauses(conn, scope, terminal.id),
-            sim=sim,
-            binding=binding,
-            heard=heard,
-            refused=refused,
-            around=await _around(conn, terminal.region_code, known),
-            told=await _told(conn, terminal.id),
-            unseen=[r for r in (Right.SIMS_READ, Right.QUARANTINE_READ) if r not in scope.rights],
-        )
+    return Known(
+        now=now,
+        terminal=terminal,
+        presence=known,
+        clock=await presence.clock(conn, scope),
+        credential=await credentials.find(conn, scope, code),
+        certificate=any(c.revoked_at is None and c.not_after > now for c in issued.items),
+        pauses=await presence.list_pauses(conn, scope, terminal.id),
+        sim=sim,
+        binding=binding,
+        heard=heard,
+        refused=refused,
+        told=await _told(conn, terminal.id),
+        unseen=[r for r in (Right.SIMS_READ, Right.QUARANTINE_READ) if r not in scope.rights],
     )
 
 
@@ -206,17 +189,6 @@ def _is_late(item: QuarantineItem, known: Presence) -> bool:
     """Whether it was refused after the last data, or within the last hour."""
     since = datetime.now(UTC) - _LATELY
     return item.last_received_at >= min(since, known.data_at or since)
-
-
-async def _around(conn: Connection, region: RegionCode, known: Presence) -> Around | None:
-    if known.silent_since is None:
-        return None
-    city = region // _CITY * _CITY
-    window = {"start": known.silent_since - _TOGETHER, "end": known.silent_since + _TOGETHER}
-    asked = window | {"first": city, "last": city + _CITY - 1, "most": _MOST_AROUND}
-    row = await (await conn.execute(sql.look_around, asked)).fetchone()
-    assert row is not None
-    return Around(**row)
 
 
 async def _told(conn: Connection, terminal_id: int) -> Told:
@@ -250,8 +222,6 @@ def _causes(known: Known) -> Iterator[tuple[Cause, datetime | None]]:
         yield refused, known.refused.received_at
     if known.told.shared is not None:
         yield Cause.REGIONAL_OUTAGE, known.told.storm_since
-    if known.around is not None and known.around.is_outage:
-        yield Cause.REGIONAL_OUTAGE, present.silent_since
     yield from _causes_of_session(known)
     yield Cause.SILENT, present.silent_since
 
@@ -328,9 +298,6 @@ def _evidence(known: Known) -> Iterator[Evidence]:
     if credential.issued_at is not None:
         word = "password" if credential.revoked_at is None else word or "revoked"
     yield Evidence(Fact.CREDENTIAL, word, credential.revoked_at or credential.issued_at)
-    if known.around is not None:
-        told = f"{known.around.fell_silent} of {known.around.in_service}"
-        yield Evidence(Fact.CITY, told, present.silent_since)
     if known.told.in_window:
         yield Evidence(Fact.WINDOW, None, known.told.window_since)
     if known.told.shared is not None:

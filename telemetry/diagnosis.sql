@@ -1,13 +1,3 @@
--- name: look_around
--- Of the terminals in service in a city, how many there are as they were counted last, and how many fell silent in a window.
-select (select coalesce(sum(t.terminals), 0)::int8 from visible.tally t
-        where t.region_code between %(first)s and %(last)s and t.state = 'in_service') as in_service,
-    (select count(distinct f.terminal_id) from (
-        select c.terminal_id from visible.presence_change c join registry.terminal t on t.id = c.terminal_id
-        where c.fact = 'data' and not c.present and c.time between %(start)s and %(end)s
-            and t.region_code between %(first)s and %(last)s
-        limit %(most)s) f) as fell_silent;
-
 -- name: look_at_alarms
 -- Whether a terminal is in a maintenance window, and the storm that its silence is a part of.
 select m.number is not null as in_window, w.begins_at as window_since, s.shared, s.shared_key, s.raised_at as storm_since

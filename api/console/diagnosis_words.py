@@ -99,7 +99,6 @@ FACTS = {
     Fact.APN_HEARD: _("APN as it says"),
     Fact.REFUSED: _("Refused last"),
     Fact.CREDENTIAL: _("Credential"),
-    Fact.CITY: _("Fell silent in its city then"),
     Fact.STORM: _("Part of a storm"),
     Fact.WINDOW: _("Maintenance window"),
     Fact.NOT_YOURS: _("Not yours to see"),

@@ -100,14 +100,13 @@ def wrong_apn(house: World) -> None:
     )
 
 
-def outage(house: World) -> None:
-    codes = [f"AROUND-{n}" for n in range(12)]
-    house.enrol(codes)
-    with psycopg.connect(house.database.superuser) as conn:
-        rows = conn.execute("select code, id from registry.terminal").fetchall()
-    around = World(house.database, house.keys, dict(rows))
-    for code in codes:
-        fell_silent(around, code, minutes_ago(_SILENT_MINUTES - 2))
+STORM = (
+    "with storm as (insert into telemetry.alarm (rule_version, rule_name, severity, shared,"
+    " shared_key, region_code, raised_at, last_at) values (1, 'storm', 'critical', 'apn',"
+    " 'cmiot', 0, %(now)s, %(now)s) returning id) insert into telemetry.alarm (rule_version,"
+    " rule_name, terminal_id, region_code, severity, raised_at, last_at, parent_id, quiet)"
+    " select 1, 'silent', %(meter)s, 320500, 'major', %(now)s, %(now)s, id, true from storm"
+)
 
 
 def asleep(house: World) -> None:
@@ -137,7 +136,7 @@ MADE: dict[Cause, Callable[[World], None]] = {
     Cause.CLOCK_WRONG: refused(Reason.CLOCK),
     Cause.MESSAGES_REFUSED: refused(Reason.MALFORMED),
     Cause.WRONG_APN: wrong_apn,
-    Cause.REGIONAL_OUTAGE: outage,
+    Cause.REGIONAL_OUTAGE: lambda house: run(house, STORM),
     Cause.CREDENTIAL_MISSING: lambda house: run(
         house, "update registry.credential set revoked_at = now()"
     ),
@@ -177,13 +176,6 @@ async def test_each_verdict_is_given_where_it_is_true(
 
 async def test_a_storm_and_a_window_of_maintenance_are_causes(quiet: World, app: FastAPI) -> None:
     """As the alarms have them; the window, which somebody knows of, before the storm."""
-    storm = (
-        "with storm as (insert into telemetry.alarm (rule_version, rule_name, severity, shared,"
-        " shared_key, region_code, raised_at, last_at) values (1, 'storm', 'critical', 'apn',"
-        " 'cmiot', 0, %(now)s, %(now)s) returning id) insert into telemetry.alarm (rule_version,"
-        " rule_name, terminal_id, region_code, severity, raised_at, last_at, parent_id, quiet)"
-        " select 1, 'silent', %(meter)s, 320500, 'major', %(now)s, %(now)s, id, true from storm"
-    )
     window = (
         "insert into telemetry.maintenance_window (why, region_code, terminal_id, begins_at,"
         " ends_at, made_by) values ('new mast', 320000, %(meter)s, %(now)s - interval '1 hour',"
@@ -191,7 +183,7 @@ async def test_a_storm_and_a_window_of_maintenance_are_causes(quiet: World, app:
     )
     found = []
     async with asking(app, quiet.keys["admin"]) as client:
-        for statement in (storm, window):
+        for statement in (STORM, window):
             run(quiet, statement)
             found.append((await client.get(diagnosis_of("METER-1"))).json())
     assert [told["verdict"] for told in found] == ["regional_outage", "maintenance"]

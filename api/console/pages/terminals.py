@@ -12,8 +12,7 @@ from api.console import fleet
 from api.console.pages.lives import past_of
 from api.console.pages.profiles import sample
 from api.console.pages.screen import Screen, Shows
-from registry import bindings, client_files, lives, parts, profiles, regions, sims, terminals
-from registry.bindings import Binding
+from registry import client_files, lives, parts, profiles, regions, terminals
 from registry.errors import MetricNotFound
 from registry.model import (
     DeviceProfile,
@@ -22,8 +21,7 @@ from registry.model import (
     TerminalState,
 )
 from registry.scope import Right
-from registry.sim_model import Sim
-from telemetry import completeness, diagnosis, presence, reader
+from telemetry import completeness, diagnosis, reader
 from telemetry.alarms import desk
 from telemetry.alarms.desk import Alarm
 from telemetry.model import LatestValue, QuarantineItem, Search, Value
@@ -75,26 +73,23 @@ async def terminal(
 ) -> Response:
     """One terminal: what is wrong with it, who owns it, what it measures, what was refused."""
     conn, scope = screen.conn, screen.scope
-    found = await terminals.find(conn, scope, code)
+    known = await diagnosis.look(conn, scope, code)
+    found = known.terminal
     profile = await profiles.find(conn, scope, found.profile_code)
     latest = {value.metric: value for value in await reader.latest(conn, scope, code)}
-    known = (await presence.of(conn, scope, [found.id]))[found.id]
-    refused = await _refused(screen, code)
-    data = fleet.data_of(found, known)
-    sim = await _sim(screen, code)
     return screen.show(
         "terminal.html",
         terminal=found,
         profile=profile,
         region=await regions.find(conn, scope, found.region_code),
-        sim=sim,
-        binding=await _binding(screen, sim),
+        sim=known.sim,
+        binding=known.binding,
         hardware=await parts.find_hardware(conn, scope, code),
         may_see_sim=screen.may(Right.SIMS_READ),
-        data=data,
-        diagnosis=await diagnosis.diagnose(conn, scope, code),
-        presence=known,
-        pauses=await presence.list_pauses(conn, scope, found.id),
+        data=fleet.data_of(found, known.presence),
+        diagnosis=diagnosis.judged(known),
+        presence=known.presence,
+        pauses=known.pauses,
         latest=latest_rows(profile, latest),
         metric=charted(profile, metric),
         ranges=RANGES,
@@ -102,9 +97,9 @@ async def terminal(
         days=await completeness.days_of(conn, scope, code, *_week()),
         gaps=await completeness.gaps_of(conn, scope, code, *_week()),
         alarms=await _alarms(screen, code),
-        metrics={known.name: known for known in profile.metrics},
+        metrics={each.name: each for each in profile.metrics},
         events=(await reader.list_events(conn, scope, code, limit=_EVENTS)).items,
-        quarantine=refused,
+        quarantine=await _refused(screen, code),
         past=None if "hx-request" in screen.request.headers else await past_of(screen, code),
         may_change=screen.may(Right.TERMINALS_CHANGE),
         sample=sample(profile),
@@ -126,16 +121,6 @@ def _week() -> tuple[date, date]:
     """The days whose completeness is shown."""
     last = completeness.today()
     return last - timedelta(days=6), last
-
-
-async def _sim(screen: Screen, code: str) -> Sim | None:
-    if not screen.may(Right.SIMS_READ):
-        return None
-    return await sims.find_in(screen.conn, screen.scope, code)
-
-
-async def _binding(screen: Screen, sim: Sim | None) -> Binding | None:
-    return None if sim is None else await bindings.find(screen.conn, screen.scope, sim.iccid)
 
 
 async def _alarms(screen: Screen, code: str) -> Sequence[Alarm] | None:
