@@ -20,6 +20,7 @@ from api.errors import ScopeChanged, Stopping, StreamDone, StreamsFull, TooManyS
 from api.limits import only_client
 from api.live import frames
 from api.live.frames import Frames
+from api.live.pace import paced
 from api.live.stream import Asked, Stream
 from api.metrics import ApiMetrics
 from foundation.database import Connection, Pool, transaction
@@ -281,11 +282,11 @@ class Hub:
                 stream.is_stale = True
         await self._refresh()
         streams = [stream for stream in self._attached if stream.over is None]
-        wanted = {stream: page.of(stream.moments) for stream in streams}
+        wanted = {s: page.of(s.moments) async for s in paced(streams, POLL_SECONDS)}
         await self._open(page, wanted.values())
         made = Frames(page, self._profiles)
-        for stream, items in wanted.items():
-            stream.push(self._made(page, made, stream, items))
+        async for stream in paced(wanted, POLL_SECONDS):
+            stream.push(self._made(page, made, stream, wanted[stream]))
         self._end, self._position = page.end, changes.position
         self._heard_at = time.monotonic()
         self._ready.set()

@@ -59,6 +59,7 @@ ASIDE = (
     declared_alarms.RULE,
     declared_alarms.CHANNEL,
     declared_alarms.DELIVERY,
+    declared_kept.HOLD,
     declared_alarms.WINDOW,
 )
 # Within the windows that the doors are asked for, which `declared` fixed when it was imported.
