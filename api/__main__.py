@@ -1,6 +1,7 @@
 """`python -m api`: serves until SIGTERM, then ends what is under way and exits 0."""
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -96,6 +97,9 @@ async def _serve(chosen: Settings) -> int:
     stop = stop_event()
     with listening(chosen.api_listen, chosen.stalled_seconds) as listener:
         async with app.router.lifespan_context(app):
+            # Routes and their models, to stay: a walk over them all holds every answer up.
+            gc.collect()
+            gc.freeze()
             serving = asyncio.create_task(running.serve([listener]))
             stopping = asyncio.create_task(stop.wait())
             get_logger(__name__).info("serving", listen=chosen.api_listen)

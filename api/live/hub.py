@@ -35,7 +35,7 @@ from registry.rules import Rules
 from registry.scope import Scope
 from telemetry import live, moments
 from telemetry.bookmark import Bookmark
-from telemetry.live import Items, Page
+from telemetry.live import Changes, Items, Page
 
 log = get_logger(__name__)
 
@@ -277,9 +277,9 @@ class Hub:
             changes = await live.changes(conn, SYSTEM, self._position)
             await self._check_credentials(conn)
         await self._learn_profiles(page, anew=changes.profiles)
-        for stream in self._attached:
-            if changes.clients or np.isin(changes.terminals, stream.ids).any():
-                stream.is_stale = True
+        if changes.clients or len(changes.terminals):
+            async for stream in paced(tuple(self._attached), POLL_SECONDS):
+                stream.is_stale |= changes.clients or _concerned(changes, stream)
         await self._refresh()
         streams = [stream for stream in self._attached if stream.over is None]
         wanted = {s: page.of(s.moments) async for s in paced(streams, POLL_SECONDS)}
@@ -363,6 +363,11 @@ def _patience(until: float | None) -> float:
     return (
         _BEAT_SECONDS if until is None else max(0.0, min(_BEAT_SECONDS, until - time.monotonic()))
     )
+
+
+def _concerned(changes: Changes, stream: Stream) -> bool:
+    """Whether anything has changed of a terminal that a stream follows."""
+    return bool(np.isin(changes.terminals, stream.ids).any())
 
 
 def _apart(bookmark: Bookmark, end: Bookmark) -> tuple[bool, bool]:

@@ -30,6 +30,7 @@ from tests.api import (
     declared,
     declared_alarms,
     declared_bindings,
+    declared_kept,
     declared_measured,
     declared_serving,
 )
