@@ -128,7 +128,7 @@ def copy_of(cluster: Cluster, template: str) -> Iterator[Database]:
     """A copy of a database to which nobody is connected, gone afterwards."""
     name = f"muster_{next(_numbers)}"
     with psycopg.connect(cluster.dsn(), autocommit=True) as conn:
-        conn.execute(f"create database {name} template {template}")
+        conn.execute(f"create database {name} template {template} strategy file_copy")
         conn.execute(
             f"revoke all on database {name} from public; grant connect, temporary on database"
             f" {name} to muster_bridge, muster_jobs, muster_api, muster_inspect, muster_reader;"

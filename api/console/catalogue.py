@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def _preferred(accepted: str) -> list[str]:
     return [tag for weight, tag in sorted(weighted, key=lambda w: -w[0]) if tag and weight > 0]
 
 
+@cache
 def _compiled(locale: Locale) -> Translations:
     with po_file(str(locale)).open("rb") as source:
         catalogue = read_po(source, locale=locale, domain=DOMAIN)

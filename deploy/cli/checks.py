@@ -66,7 +66,8 @@ def _run(name: str, command: list[str], settings: dict[str, str] | None = None) 
         raise ToolsMissing(f"{command[0]}, which checks {name}, is not installed.")
     print(f"== {name}: {' '.join(command)}", flush=True)
     begun = time.monotonic()
-    environment = os.environ | (settings or {})
+    # Hundreds of processes are started: none of them is to compile its modules anew.
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""} | (settings or {})
     done = subprocess.run([tool, *command[1:]], cwd=_CHECKOUT, env=environment, check=False)
     code = done.returncode
     print(f"== {name}: exit {code} after {time.monotonic() - begun:.1f} s", flush=True)

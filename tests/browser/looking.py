@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, SCREENSHOTS
+
+# Both languages and both themes; what is wrong in one of each is wrong beside either of the other.
+each_look = pytest.mark.parametrize(("locale", "theme"), [("en-US", "light"), ("zh-CN", "dark")])
 
 
 def look(page: Page, name: str) -> None:

@@ -16,7 +16,7 @@ from registry.model import TerminalState
 from registry.scope import Role
 from tests.api.world import JIANGSU, PASSWORD, POWER, SYSTEM, World
 from tests.browser.conftest import PHONE, opened, serving
-from tests.browser.looking import fit_a_phone, look, look_at_each
+from tests.browser.looking import each_look, fit_a_phone, look, look_at_each
 
 PAGES = {
     "users": "/users",
@@ -60,7 +60,7 @@ def peopled(house: World) -> World:
     return house
 
 
-@pytest.mark.parametrize(("locale", "theme"), [("en-US", "light"), ("zh-CN", "dark")])
+@each_look
 def test_every_page_is_readable(
     peopled: World, chromium: Browser, address: str, locale: str, theme: str
 ) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 from tests.api.test_alarm_pages import appointed, raised
 from tests.api.world import World, minutes_ago
 from tests.browser.conftest import PHONE, opened
-from tests.browser.looking import fit_a_phone, look_at_each
+from tests.browser.looking import each_look, fit_a_phone, look_at_each
 
 PAGES = {
     "alarms": "/alarms",
@@ -62,7 +62,7 @@ def alarmed(house: World) -> World:
     return house
 
 
-@pytest.mark.parametrize(("locale", "theme"), [("en-US", "light"), ("zh-CN", "dark")])
+@each_look
 def test_every_page_of_alarms_is_readable(
     alarmed: World, chromium: Browser, address: str, locale: str, theme: str
 ) -> None:

@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.api.world import SUZHOU, World
 from tests.browser.conftest import PHONE, opened
-from tests.browser.looking import fit_a_phone, look_at_each
+from tests.browser.looking import each_look, fit_a_phone, look_at_each
 
 CARD, IMEI, OTHER = "89860425102099341174", "490154203237518", "356938035643809"
 PAGES = {
@@ -64,8 +64,7 @@ def bound(house: World) -> World:
     return house
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@each_look
 def test_every_page_of_bindings_is_readable(
     bound: World, chromium: Browser, address: str, locale: str, theme: str
 ) -> None:

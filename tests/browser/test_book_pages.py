@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.api.world import POWER, ZHEJIANG, World, minutes_ago
 from tests.browser.conftest import PHONE, opened
-from tests.browser.looking import fit_a_phone, look_at_each
+from tests.browser.looking import each_look, fit_a_phone, look_at_each
 
 PAGES = {
     "book": "/book",
@@ -56,8 +56,7 @@ def served(house: World) -> World:
     return house
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@each_look
 def test_every_page_of_the_book_is_readable(
     served: World, chromium: Browser, address: str, locale: str, theme: str
 ) -> None:

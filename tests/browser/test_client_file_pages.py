@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.api.world import World
 from tests.browser.conftest import PHONE, opened
-from tests.browser.looking import fit_a_phone, look_at_each
+from tests.browser.looking import each_look, fit_a_phone, look_at_each
 
 CLIENT = "/group-clients/suzhou-power"
 PAGES = {"client-with-file": CLIENT, "client-file": f"{CLIENT}/file"}
@@ -37,8 +37,7 @@ def filed(house: World) -> World:
     return house
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@each_look
 def test_every_page_of_a_file_is_readable(
     filed: World, chromium: Browser, address: str, locale: str, theme: str
 ) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 from telemetry.model import Reason
 from tests.api.world import World, minutes_ago
 from tests.browser.conftest import DESKTOP, PHONE, opened
-from tests.browser.looking import fit_a_phone, look, look_at_each
+from tests.browser.looking import each_look, fit_a_phone, look, look_at_each
 
 PAGES = {
     "overview": "/",
@@ -167,8 +167,7 @@ def test_times_are_told_in_the_readers_zone(
         expect(stamp).to_have_text(re.compile("ago$"))
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@each_look
 def test_every_page_is_readable(
     telling: World, chromium: Browser, address: str, locale: str, theme: str
 ) -> None:

@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.api.world import World
 from tests.browser.conftest import PHONE, opened
-from tests.browser.looking import fit_a_phone, look_at_each
+from tests.browser.looking import each_look, fit_a_phone, look_at_each
 
 CLIENT = "/group-clients/suzhou-power"
 PAGES = {"packages": "/packages", "package": "/packages/metering", "client-tier": f"{CLIENT}/tier"}
@@ -40,8 +40,7 @@ def offered(house: World) -> World:
     return house
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@each_look
 def test_every_page_of_packages_is_readable(
     offered: World, chromium: Browser, address: str, locale: str, theme: str
 ) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 from tests.api.test_supervision import call_and_take
 from tests.api.world import JIANGSU, SUZHOU, World
 from tests.browser.conftest import PHONE, opened
-from tests.browser.looking import fit_a_phone, look_at_each
+from tests.browser.looking import each_look, fit_a_phone, look_at_each
 
 PAGES = {
     "supervision": "/supervision",
@@ -24,8 +24,7 @@ def supervised(house: World) -> World:
     return house
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+@each_look
 def test_every_page_of_supervision_is_readable(
     supervised: World, chromium: Browser, address: str, locale: str, theme: str
 ) -> None:

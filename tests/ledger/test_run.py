@@ -89,7 +89,8 @@ def test_the_books_do_not_close_over_a_platform_that_errs(
 ) -> None:
     """What is lost, or there twice, is named."""
     plan = Plan(
-        seed=SEED, messages=2000, terminals=20, calm_seconds=2, faults=(fault,), mutation=mutation
-    )
+        seed=SEED, messages=2000, terminals=20, calm_seconds=2, rest_seconds=30, faults=(fault,),
+        mutation=mutation,
+    )  # fmt: skip
 
     assert not play(plan, tmp_path)["closed"]
