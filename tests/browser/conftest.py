@@ -1,19 +1,15 @@
 """Headless Chromium against the API process on the small world."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 from deploy.embedded import check_tools
-from deploy.embedded.ports import free_port
-from deploy.embedded.processes import wait_until
+from tests import processes
 from tests.api.conftest import built_world, house  # noqa: F401 - fixtures of these tests, too
 from tests.api.world import PASSWORD, World
 
@@ -60,28 +56,9 @@ def serving(
     **chosen: str,
 ) -> Iterator[str]:
     """An API process on the small world with these `MUSTER_*` settings; its address."""
-    listen = listen or f"127.0.0.1:{free_port()}"
-    settings = {
-        "MUSTER_DATABASE_URL": house.database.api,
-        "MUSTER_API_LISTEN": listen,
-        "MUSTER_SECRET_KEY": "n8XJ2f0o1VZbq7Lr5sKd9uWc3hTy6gMa",
-    } | {f"MUSTER_{name}": value for name, value in chosen.items()}
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "api"], cwd=CHECKOUT, env=inherited | settings
-    ) as process:
-        try:
-            assert wait_until(lambda: _is_ready(f"http://{listen}"), 90)
-            yield f"http://{listen}"
-        finally:
-            process.terminate()
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health/ready").status_code == 200
-    except httpx.TransportError:
-        return False
+    known = {"DATABASE_URL": house.database.api, "SECRET_KEY": "n8XJ2f0o1VZbq7Lr5sKd9uWc3hTy6gMa"}
+    with processes.serving(listen, **known | chosen) as url:
+        yield url
 
 
 @contextmanager

@@ -1,12 +1,7 @@
 """`muster provision` on a running API and jobs process: from a file to the roll, and back."""
 
 import asyncio
-import os
-import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -14,8 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli.provision import RowsStay, app
-from deploy.embedded.ports import free_port
-from deploy.embedded.processes import wait_until
 from foundation.database import transaction
 from foundation.errors import Invalid
 from registry import api_keys
@@ -23,30 +16,8 @@ from registry.scope import Role
 from tests.conftest import Database
 from tests.country import everything, settled
 from tests.jobs.test_jobs import running
+from tests.processes import serving
 from tests.registry.imports_ground import counted, terminals_file
-
-
-@contextmanager
-def serving(database: Database) -> Iterator[str]:
-    """The address of an API process, which is gone afterwards."""
-    base = f"127.0.0.1:{free_port()}"
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
-    given = {"MUSTER_DATABASE_URL": database.api, "MUSTER_API_LISTEN": base}
-    process = subprocess.Popen([sys.executable, "-m", "api"], env=clean | given)
-
-    def answers() -> bool:
-        try:
-            with urllib.request.urlopen(f"http://{base}/health") as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    try:
-        wait_until(answers, 60)
-        yield f"http://{base}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.fixture
@@ -69,7 +40,7 @@ def test_a_file_is_applied_and_taken_back(
     fleet = tmp_path / "fleet.csv"
     fleet.write_bytes(terminals_file(1, 2, 3))
 
-    with serving(database) as base, running(database):
+    with serving(DATABASE_URL=database.api) as base, running(database):
 
         def provision(*arguments: str) -> str:
             entrance = ("--api", base, "--key-file", str(key_file))
@@ -111,7 +82,7 @@ def test_clients_and_who_serves_them_go_out_and_come_in_as_workbooks(
             " values ('ann', 'none', 'account_manager')"
         )
 
-    with serving(database) as base, running(database):
+    with serving(DATABASE_URL=database.api) as base, running(database):
         key = key_file.read_text("utf-8")
         said = {}
         for kind, text in given.items():
