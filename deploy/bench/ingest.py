@@ -123,8 +123,13 @@ def machine(stand: Stand) -> dict[str, Any]:
 
 def measure(stand: Stand, plan: Plan, who: Who, qos: int, number: int) -> Measured:
     """One contender's turn on a broker and a table with nothing in them."""
-    messages = plan.per_terminal * plan.terminals
     stand.empty_tables()
+    return taken_in(stand, plan, who, qos, number)
+
+
+def taken_in(stand: Stand, plan: Plan, who: Who, qos: int, number: int) -> Measured:
+    """The same where the tables are empty already, and somebody may be reading them."""
+    messages = plan.per_terminal * plan.terminals
     with ExitStack() as stack:
         broker = stack.enter_context(stand.fresh_broker(plan.broker_settings))
         contender = stack.enter_context(contending(who, stand, broker, qos, messages))

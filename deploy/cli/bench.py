@@ -26,6 +26,7 @@ from deploy.cli import (
     bench_history,
     bench_live,
     bench_rollups,
+    bench_rules,
     bench_storage,
 )
 from deploy.cli.measured import measured, show, show_goals, table
@@ -47,6 +48,7 @@ bench.command()(bench_codecs.codecs)
 bench.command()(bench_codecs.fuzz)
 bench.command()(bench_live.live)
 bench.command()(bench_alarms.alarms)
+bench.command()(bench_rules.rules)
 bench.command()(bench_rollups.rollups)
 bench.command()(bench_api.api)
 bench.command()(bench_exposition.exposition)
