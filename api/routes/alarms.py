@@ -1,12 +1,15 @@
 """`/api/v1/alarms`: what is wrong, and who looks after it."""
 
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.dependencies import Creates, LooksBack, Needs, Transaction
 from api.paging import After, Limit, link_next
 from api.schemas.alarms import (
+    AcknowledgementsAnswer,
+    AcknowledgementsBody,
     AlarmAnswer,
     AlarmAssignmentBody,
     AlarmWithNotes,
@@ -22,7 +25,7 @@ from registry import group_clients, profiles, regions
 from registry.conditions import Severity
 from registry.scope import Right, Scope
 from telemetry.alarms import desk
-from telemetry.alarms.desk import Alarm
+from telemetry.alarms.desk import Acknowledged, Alarm
 
 router = APIRouter(prefix="/api/v1/alarms", tags=["alarms"], route_class=StrictRoute)
 
@@ -62,7 +65,6 @@ async def list_alarms(
     limit: Limit = 50,
 ) -> PageOf[AlarmAnswer]:
     """One page of the alarms, the last raised first."""
-    owner = None if group_client is None else await group_clients.find(conn, scope, group_client)
     page = await desk.list_page(
         conn,
         scope,
@@ -76,9 +78,7 @@ async def list_alarms(
         terminal=terminal,
         rule=rule,
         assignee=assignee,
-        profile=None if profile is None else (await profiles.find(conn, scope, profile)).id,
-        group_client=None if owner is None else owner.id,
-        region=None if region is None else (await regions.find(conn, scope, region)).range,
+        **await _named(conn, scope, profile, group_client, region),
         after=after,
         limit=limit,
     )
@@ -91,6 +91,24 @@ async def count_open_alarms(scope: Reader, conn: Transaction) -> OpenAlarmsAnswe
     """How many are open of each severity."""
     counted = await desk.count_open(conn, scope, shelved=False, quiet=False)
     return OpenAlarmsAnswer.model_validate({"items": counted})
+
+
+@router.post("/acknowledgements", operation_id="acknowledge_alarms")
+async def acknowledge_alarms(
+    scope: Tender, conn: Transaction, body: AcknowledgementsBody
+) -> AcknowledgementsAnswer:
+    """Take note of many at once, up to 500; what became of each is told, and the rest is done."""
+    if body.where is None:
+        done = await desk.acknowledge_all(conn, scope, body.alarms or [], body.note)
+    else:
+        asked = body.where.model_dump()
+        codes = [asked.pop(name) for name in ("profile", "group_client", "region")]
+        named = await _named(conn, scope, *codes)
+        done = await desk.acknowledge_wanted(conn, scope, body.note, **asked, **named)
+    outcomes = done.outcomes.items()
+    told = {"items": [{"alarm": number, "outcome": outcome} for number, outcome in outcomes],
+            "acknowledged": done.done, "more": done.is_more}  # fmt: skip
+    return AcknowledgementsAnswer.model_validate(told | {"audit": _audit(scope, done)})
 
 
 @router.get("/{number}", operation_id="find_alarm")
@@ -141,6 +159,27 @@ async def comment_on_alarm(
 ) -> AlarmWithNotes:
     """Say something about it."""
     return await _whole(conn, scope, await desk.comment(conn, scope, number, body.text))
+
+
+async def _named(
+    conn: Connection, scope: Scope, profile: str | None, client: str | None, region: int | None
+) -> dict[str, Any]:
+    """What a list is narrowed to by the codes of these."""
+    owner = None if client is None else await group_clients.find(conn, scope, client)
+    return {
+        "profile": None if profile is None else (await profiles.find(conn, scope, profile)).id,
+        "group_client": None if owner is None else owner.id,
+        "region": None if region is None else (await regions.find(conn, scope, region)).range,
+    }
+
+
+def _audit(scope: Scope, done: Acknowledged) -> str | None:
+    """Where the audit has what was done, for whoever may read it."""
+    if not done.done or Right.AUDIT_READ not in scope.rights:
+        return None
+    span = {"from": done.start.isoformat(), "to": done.end.isoformat()}
+    asked = {"actor": scope.actor, "action": "alarm_note.insert", **span}
+    return f"/api/v1/audit?{urlencode(asked)}"
 
 
 async def _whole(conn: Connection, scope: Scope, alarm: Alarm) -> AlarmWithNotes:

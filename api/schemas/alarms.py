@@ -1,11 +1,12 @@
 """Rules and alarms on their way in and out."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from api.schemas.shapes import Answer, Body, Instant, Utc
 from registry.conditions import Severity
+from telemetry.alarms.desk import MOST_AT_ONCE, Taking
 from telemetry.alarms.falls import Shared
 from telemetry.alarms.rule_model import Watched
 from telemetry.alarms.rules import MOST_SECONDS
@@ -14,6 +15,7 @@ from telemetry.alarms.schedules import Schedule
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 Patience = Annotated[int, Field(ge=0, le=MOST_SECONDS)]
+AlarmNumber = Annotated[int, Field(ge=1, lt=2**63)]
 
 Cleared = Literal["reading", "return", "transfer", "state", "rule", "person", "storm"]
 
@@ -159,6 +161,61 @@ class NoteBody(Body):
     """Why, or what is to be known."""
 
     note: Text | None = Field(None, examples=["The transformer is being looked at."])
+
+
+class AlarmsWhere(Body):
+    """Open alarms of which nobody has taken note, as the list of alarms narrows them."""
+
+    severity: Severity | None = None
+    terminal: str | None = Field(None, max_length=64)
+    rule: int | None = Field(None, ge=1, lt=2**31)
+    parent: AlarmNumber | None = Field(None, description="Under this one of many.")
+    quiet: bool | None = Field(None, description="Under one of many, or in a window.")
+    shelved: bool | None = None
+    breached: bool | None = Field(None, description="Nobody took note of it in time.")
+    assignee: str | None = Field(None, max_length=64)
+    profile: str | None = Field(None, max_length=64)
+    group_client: str | None = Field(None, max_length=64)
+    region: int | None = Field(None, description="In its subtree.")
+
+
+class AcknowledgementsBody(NoteBody):
+    """Of which alarms somebody takes note: of these, or of those that fit `where`."""
+
+    alarms: Annotated[list[AlarmNumber], Field(min_length=1, max_length=MOST_AT_ONCE)] | None = (
+        Field(None, examples=[[4711, 4712]])
+    )
+    where: AlarmsWhere | None = Field(
+        None, description=f"The gravest {MOST_AT_ONCE} that fit; `more` says whether others do."
+    )
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if (self.alarms is None) == (self.where is None):
+            raise ValueError("give alarms or where")
+        return self
+
+
+class TakingAnswer(Answer):
+    """What became of one of them."""
+
+    alarm: int
+    outcome: Taking = Field(
+        description="`was_already`: somebody had before, who is kept. `alarm_of_others`: of many"
+        " terminals, and not all of them are in your scope."
+    )
+
+
+class AcknowledgementsAnswer(Answer):
+    """What became of each."""
+
+    items: list[TakingAnswer]
+    acknowledged: int = Field(description="Of how many nobody had taken note before.")
+    more: bool = Field(description="Whether others fit; ask again.")
+    audit: str | None = Field(
+        description="Where the audit has it; null if nothing was done, or if you may not read it.",
+        examples=["/api/v1/audit?actor=user%3Alin&action=alarm_note.insert&from=...&to=..."],
+    )
 
 
 class AlarmAssignmentBody(NoteBody):

@@ -69,6 +69,24 @@ cross join lateral (
     order by a.id desc limit %(rows)s) w
 order by s.rank, w.id desc limit %(rows)s;
 
+-- name: hold_alarms
+-- Those of several that are in scope stay as they are until this transaction ends; always in one order, so that nobody waits for ever.
+select a.id, a.acknowledged_at is not null as was_already from telemetry.alarm a where a.id = any (%(ids)s::int8[]) and
+    -- with: in_scope
+order by a.id for update;
+
+-- name: see_alarms
+-- Which of several are seen, some of them perhaps as alarms of others, too.
+select a.id from
+    -- with: seen
+where a.id = any (%(ids)s::int8[]) and (a.cleared_at is null or a.raised_at >= (select registry.scope_history_from())) and
+    -- with: asked_for
+order by a.id;
+
+-- name: read_clock
+-- What the audit's clock says.
+select clock_timestamp() as at;
+
 -- name: tend_alarm
 -- Somebody looks after alarms that were found in scope; what is null stays.
 update telemetry.alarm a set version = a.version + 1,

@@ -1,8 +1,9 @@
 """Alarms in scope, and who looks after them: acknowledged, assigned, shelved, cleared, noted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, TypedDict, Unpack
 
 from foundation import queries
@@ -103,6 +104,30 @@ class Open:
     severity: str
     alarms: int
     unacknowledged: int
+
+
+class Taking(StrEnum):
+    """What became of one of several alarms of which somebody wants to take note."""
+
+    ACKNOWLEDGED = "acknowledged"
+    WAS_ALREADY = "was_already"
+    OF_OTHERS = AlarmOfOthers.code
+    NOT_FOUND = AlarmNotFound.code
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What became of each, by number; done from `start` to before `end`, as the audit has it."""
+
+    outcomes: Mapping[int, Taking]
+    is_more: bool
+    start: datetime
+    end: datetime
+
+    @property
+    def done(self) -> int:
+        """Of how many nobody had taken note before."""
+        return sum(outcome is Taking.ACKNOWLEDGED for outcome in self.outcomes.values())
 
 
 class Wanted(TypedDict, total=False):
@@ -220,13 +245,41 @@ async def acknowledge(
     return await _tend(conn, scope, number, "acknowledged", note, acknowledge=True)
 
 
-async def acknowledge_all(conn: Connection, scope: Scope, numbers: Sequence[int]) -> int:
-    """Somebody has taken note of several; how many of them are in scope."""
+async def acknowledge_all(
+    conn: Connection, scope: Scope, numbers: Sequence[int], note: str | None = None
+) -> Acknowledged:
+    """Somebody has taken note of several; of whom somebody had before, that one is kept."""
     scope.require(Right.ALARMS_TEND)
     if len(numbers) > MOST_AT_ONCE:
         why = f"At most {MOST_AT_ONCE} alarms are acknowledged at once."
-        raise AlarmInvalid(why, field="alarm", remedy="Take a part of them.")
-    return await _do(conn, scope, numbers, "acknowledged", None, acknowledge=True)
+        raise AlarmInvalid(why, field="alarms", remedy="Take a part of them.")
+    start = await _clock(conn)
+    asked = _conditions(scope, Wanted()) | {"ids": list(numbers)}
+    seen = [row["id"] for row in await _read(conn, sql.see_alarms, asked)]
+    rows = await _read(conn, sql.hold_alarms, asked | {"ids": seen})
+    held = {row["id"]: row["was_already"] for row in rows}
+    new = [number for number, was_already in held.items() if not was_already]
+    await _do(conn, scope, new, "acknowledged", note, acknowledge=True)
+    outcomes = dict.fromkeys(numbers, Taking.NOT_FOUND) | dict.fromkeys(seen, Taking.OF_OTHERS)
+    outcomes |= dict.fromkeys(held, Taking.WAS_ALREADY) | dict.fromkeys(new, Taking.ACKNOWLEDGED)
+    return Acknowledged(outcomes, False, start, await _clock(conn))
+
+
+async def acknowledge_wanted(
+    conn: Connection, scope: Scope, note: str | None = None, **wanted: Unpack[Wanted]
+) -> Acknowledged:
+    """Of open alarms that fit and of which nobody has: the gravest first, so many at once."""
+    scope.require(Right.ALARMS_TEND)
+    new: Wanted = {**wanted, "acknowledged": False}
+    page = await list_worst(conn, scope, limit=MOST_AT_ONCE, **new)
+    done = await acknowledge_all(conn, scope, [alarm.id for alarm in page.items], note)
+    return replace(done, is_more=page.next_key is not None)
+
+
+async def _clock(conn: Connection) -> datetime:
+    [row] = await _read(conn, sql.read_clock, {})
+    at: datetime = row["at"]
+    return at
 
 
 async def assign(

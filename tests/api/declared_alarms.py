@@ -47,6 +47,8 @@ ALARMED: tuple[Ask, ...] = (
     Ask(f"GET {_V1}/alarms", _READ, NOTHING),
     Ask(f"GET {_V1}/alarms?open=true&group_client={{name}}", _READ, FILE),
     Ask(f"GET {_V1}/alarms/open", _READ, NOTHING),
+    Ask(f"POST {_V1}/alarms/acknowledgements", _TEND, FILE, ok=200,
+        json={"where": {"group_client": "{name}"}}),
     Ask(f"GET {_V1}/alarms/{{number}}", _READ, ALARM),
     Ask(f"POST {_V1}/alarms/{{number}}/acknowledgement", _TEND, ALARM, json={}, ok=200),
     Ask(f"POST {_V1}/alarms/{{number}}/assignment", _TEND, ALARM, json={"assignee": None}, ok=200),

@@ -93,6 +93,41 @@ async def test_what_is_chosen_is_acknowledged_and_nothing_else(house: World, app
     assert row == (2,)
 
 
+async def test_many_are_acknowledged_at_once_and_each_says_what_became_of_it(
+    house: World, app: FastAPI
+) -> None:
+    """Of somebody who tends a client: theirs once, others' never, and one link has it all."""
+    await appointed(house)
+    mine = raised(house, *[("high", "major", "METER-1")] * 3, ("low", "minor", "METER-2"))
+    [theirs] = raised(house, ("high", "major", "BUS-1"))
+    address, told = "/api/v1/alarms/acknowledgements", {}
+    bodies: dict[str, dict[str, object]] = {
+        "named": {"alarms": [*mine[:2], theirs, 4711], "note": "Seen."},
+        "again": {"alarms": mine[:2], "note": "Seen again."},
+        "fitting": {"where": {"severity": "major", "group_client": POWER}},
+        "nothing": {"where": {"severity": "critical"}},
+        "both": {"alarms": mine, "where": {}},
+    }
+    async with asking(app) as client:
+        await sign_in(client, "lin")
+        for name, body in bodies.items():
+            told[name] = (await client.post(address, json=body)).json()
+        kept = (await client.get(f"/api/v1/alarms/{mine[0]}")).json()
+        audited = (await client.get(told["named"]["audit"])).json()
+        new = (await client.get("/alarms?state=new")).text
+        await client.post("/alarms/acknowledgement?state=new&severity=minor", data={"all": "true"})
+        left = (await client.get("/alarms?state=new")).text
+    outcomes = [item["outcome"] for item in told["named"]["items"]]
+    assert outcomes == ["acknowledged", "acknowledged", "alarm_not_found", "alarm_not_found"]
+    assert [item["outcome"] for item in told["again"]["items"]] == ["was_already"] * 2
+    assert [note["text"] for note in kept["notes"]] == ["Seen."]
+    assert told["fitting"]["items"] == [{"alarm": mine[2], "outcome": "acknowledged"}]
+    assert (told["fitting"]["more"], told["nothing"]["audit"]) == (False, None)
+    assert told["both"]["code"] == "request_invalid"
+    assert [entry["size"] for entry in audited["items"]] == [2]
+    assert (listed(new), listed(left)) == (numbers(mine[3:]), [])
+
+
 async def test_a_viewer_is_offered_nothing_and_a_stale_form_changes_nothing(
     house: World, app: FastAPI
 ) -> None:

@@ -14,6 +14,7 @@ from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from api.errors import VersionChanged
 from api.problems import Problem
 from api.routes.alarms import Number
+from api.schemas.alarms import AlarmNumber
 from foundation.errors import Invalid, NotFound, NotPermitted, Refused
 from registry import group_clients, profiles, regions, terminals
 from registry.model import (
@@ -110,6 +111,7 @@ async def list_alarms(screen: OnScreen, asked: Annotated[Asked, Depends()]) -> R
         regions={region.code: region for region in tree},
         choices=[region for region in tree if region.level is not RegionLevel.CITY],
         may_tend=screen.may(Right.ALARMS_TEND),
+        most_at_once=desk.MOST_AT_ONCE,
     )
 
 
@@ -158,11 +160,17 @@ def metrics_of(defined: Iterable[DeviceProfile]) -> dict[str, Metric]:
 @router.post("/acknowledgement")
 async def acknowledge_these(
     screen: Tending,
-    alarm: Annotated[list[int] | None, Form(max_length=desk.MOST_AT_ONCE)] = None,
+    asked: Annotated[Asked, Depends()],
+    alarm: Annotated[list[AlarmNumber] | None, Form(max_length=desk.MOST_AT_ONCE)] = None,
+    all_: Annotated[bool, Form(alias="all")] = False,
     return_to: ReturnTo = "/alarms",
 ) -> Response:
-    """Take note of those that are chosen, and go on with the list."""
-    await desk.acknowledge_all(screen.conn, screen.scope, alarm or [])
+    """Take note of those that are chosen, or of all that fit, and go on with the list."""
+    if all_:
+        wanted = await _wanted(screen, asked) | {"severity": asked.severity or None}
+        await desk.acknowledge_wanted(screen.conn, screen.scope, **wanted)
+    else:
+        await desk.acknowledge_all(screen.conn, screen.scope, alarm or [])
     return RedirectResponse(local(return_to), 303)
 
 
