@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -10,11 +11,12 @@ from starlette.responses import RedirectResponse, Response
 
 from api import problems
 from api.console.pages.account import ReturnTo, local
-from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.screen import Screen, Shows
+from api.console.pages.sheets import page_or_file
 from api.errors import VersionChanged
 from api.problems import Problem
 from api.routes.alarms import Number
-from api.schemas.alarms import AlarmNumber
+from api.schemas.alarms import AlarmAnswer, AlarmNumber
 from foundation.errors import Invalid, NotFound, NotPermitted, Refused
 from registry import group_clients, profiles, regions, terminals
 from registry.model import (
@@ -90,7 +92,9 @@ async def list_alarms(screen: OnScreen, asked: Annotated[Asked, Depends()]) -> R
     wanted = await _wanted(screen, asked)
     read = desk.list_worst if asked.is_open else desk.list_page
     narrowed = wanted | {"severity": asked.severity or None}
-    page = await read(conn, scope, after=asked.after or None, limit=PAGE_ROWS, **narrowed)
+    page = await page_or_file(screen, "alarms", AlarmAnswer, partial(read, **narrowed), asked.after)
+    if isinstance(page, Response):
+        return page
     counts: Sequence[Open] = ()
     if asked.is_open:
         counts = await desk.count_open(conn, scope, most=MOST_COUNTED + 1, **wanted)

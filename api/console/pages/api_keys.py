@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -9,9 +10,11 @@ from starlette.responses import RedirectResponse, Response
 
 from api import problems
 from api.console.access import Lot
-from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.screen import Screen, Shows
+from api.console.pages.sheets import page_or_file
 from api.console.pages.users import REFUSALS, named_regions, offers, own_client
 from api.problems import Problem
+from api.schemas.accounts import ApiKeyAnswer
 from registry import api_keys
 from registry.scope import Right, Role
 
@@ -51,15 +54,15 @@ class Given:
 @router.get("")
 async def list_keys(screen: OnScreen, filters: Annotated[Filters, Depends()]) -> Response:
     """One page of the keys in scope, newest first."""
-    page = await api_keys.list_page(
-        screen.conn,
-        screen.scope,
+    read = partial(
+        api_keys.list_page,
         role=Role(filters.role) if filters.role in set(Role) else None,
         group_client=filters.client or None,
         in_force=None if filters.standing == "all" else filters.standing == "in_force",
-        after=filters.after or None,
-        limit=PAGE_ROWS,
     )
+    page = await page_or_file(screen, "api-keys", ApiKeyAnswer, read, filters.after)
+    if isinstance(page, Response):
+        return page
     return screen.show(
         "api_keys.html",
         filters=filters,

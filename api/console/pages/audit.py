@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.screen import Screen, Shows
+from api.console.pages.sheets import page_or_file
+from api.schemas.audit import AuditEntryAnswer
 from foundation.errors import Invalid
 from registry import audit, group_clients, profiles, regions
 from registry.audit import Outcome
@@ -77,9 +80,8 @@ class Filters:
 async def list_entries(screen: OnScreen, filters: Annotated[Filters, Depends()]) -> Response:
     """One page of the entries in scope, newest first."""
     start, end = filters.span
-    page = await audit.list_page(
-        screen.conn,
-        screen.scope,
+    read = partial(
+        audit.list_page,
         actor=filters.actor_named,
         key=filters.key.strip() or None,
         action=filters.action or None,
@@ -87,9 +89,10 @@ async def list_entries(screen: OnScreen, filters: Annotated[Filters, Depends()])
         tenant=filters.client or None,
         start=start,
         end=end,
-        after=filters.after or None,
-        limit=PAGE_ROWS,
     )
+    page = await page_or_file(screen, "audit", AuditEntryAnswer, read, filters.after)
+    if isinstance(page, Response):
+        return page
     return screen.show("audit.html", filters=filters, entries=page.items, next_key=page.next_key)
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Query
@@ -10,7 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from api import problems
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.sheets import page_or_file
 from api.problems import Problem
+from api.schemas.bindings import BindingRequestAnswer, BoundSimAnswer
 from foundation.errors import Invalid, Refused
 from registry import binding_lists, binding_requests, bindings, group_clients, regions, sims
 from registry.binding_errors import BindingTaken
@@ -105,9 +108,16 @@ async def list_bindings(screen: OnScreen, filters: Annotated[Filters, Depends()]
     if len(filters.q) >= _WHOLE_ICCID and await _is_there(screen, filters.q):
         return RedirectResponse(f"/bindings/{Iccid.named(filters.q)}", 303)
     search = await filters.search(screen)
-    page = await binding_lists.list_page(
-        conn, scope, search, after=filters.after or None, limit=PAGE_ROWS
+    page = await page_or_file(
+        screen,
+        "bindings",
+        BoundSimAnswer,
+        partial(binding_lists.list_page, search=search),
+        filters.after,
+        BoundSimAnswer.of,
     )
+    if isinstance(page, Response):
+        return page
     tree = await regions.list_all(conn, scope)
     waiting = await binding_requests.list_page(
         conn, scope, state=RequestState.OPEN, limit=PAGE_ROWS
@@ -156,13 +166,13 @@ async def list_requests(
 
 
 async def _requests(screen: Screen, state: str, after: str, problem: Problem | None) -> Response:
-    page = await binding_requests.list_page(
-        screen.conn,
-        screen.scope,
+    read = partial(
+        binding_requests.list_page,
         state=RequestState(state) if state in set(RequestState) else None,
-        after=after or None,
-        limit=PAGE_ROWS,
     )
+    page = await page_or_file(screen, "binding-requests", BindingRequestAnswer, read, after)
+    if isinstance(page, Response):
+        return page
     return screen.show(
         "binding_requests.html",
         status=problem.status if problem else 200,

@@ -1,14 +1,19 @@
 """The book: what there is to do and to see of the clients that somebody serves."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from api.console.pages.hand_overs import people_of, people_who_serve
-from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.screen import Screen, Shows
+from api.console.pages.sheets import page_or_file
+from api.schemas.book import FileToKeepAnswer, RivalAnswer, SilentFleetAnswer, UsageAnswer
+from api.schemas.shapes import Answer
 from registry import sims
+from registry.model import Page
 from registry.scope import Right
 from telemetry import book
 
@@ -17,11 +22,11 @@ OnScreen = Annotated[Screen, Shows(Right.BOOK_READ)]
 router = APIRouter(prefix="/book")
 
 _GLANCE_ROWS = 8
-_LISTS: dict[str, Any] = {
-    "files": book.list_files,
-    "rivals": book.list_rivals,
-    "silent": book.list_silent,
-    "usage": book.list_usage,
+_LISTS: dict[str, tuple[Any, type[Answer]]] = {
+    "files": (book.list_files, FileToKeepAnswer),
+    "rivals": (book.list_rivals, RivalAnswer),
+    "silent": (book.list_silent, SilentFleetAnswer),
+    "usage": (book.list_usage, UsageAnswer),
 }
 
 
@@ -37,18 +42,20 @@ class Filters:
 @router.get("")
 async def show_book(screen: OnScreen, filters: Annotated[Filters, Depends()]) -> Response:
     """The first rows of each list, or a page of one."""
-    clients = await book.clients_of(screen.conn, screen.scope, filters.person or None)
-    wanted = [filters.list] if filters.list else list(_LISTS)
-    pages = {
-        name: await _LISTS[name](
-            screen.conn,
-            screen.scope,
-            clients,
-            after=filters.after or None if filters.list else None,
-            limit=PAGE_ROWS if filters.list else _GLANCE_ROWS,
+    conn, scope = screen.conn, screen.scope
+    clients = await book.clients_of(conn, scope, filters.person or None)
+    pages: dict[str, Page[Any]] = {}
+    if filters.list:
+        read, answer = _LISTS[filters.list]
+        page = await page_or_file(
+            screen, f"book-{filters.list}", answer, partial(read, clients=clients), filters.after
         )
-        for name in wanted
-    }
+        if isinstance(page, Response):
+            return page
+        pages[filters.list] = page
+    else:
+        for name, (read, _) in _LISTS.items():
+            pages[name] = await read(conn, scope, clients=clients, limit=_GLANCE_ROWS)
     ahead = None
     if not filters.list and screen.may(Right.SIMS_READ):
         ahead = await sims.activations_ahead(screen.conn, screen.scope, clients=clients)

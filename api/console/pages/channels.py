@@ -9,7 +9,9 @@ from starlette.responses import RedirectResponse, Response
 
 from api import problems
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.sheets import page_or_file
 from api.problems import Problem
+from api.schemas.notifications import ChannelAnswer
 from foundation.errors import Invalid, NotFound, NotPermitted, Refused
 from registry.conditions import SEVERITIES
 from registry.model import RegionCode
@@ -70,7 +72,11 @@ async def list_channels(
     screen: OnScreen, after: Annotated[str, Query(max_length=32)] = ""
 ) -> Response:
     """One page of the channels in scope, and what went out last."""
-    page = await channels.list_page(screen.conn, screen.scope, after=after or None, limit=PAGE_ROWS)
+    page = await page_or_file(
+        screen, "channels", ChannelAnswer, channels.list_page, after, ChannelAnswer.of
+    )
+    if isinstance(page, Response):
+        return page
     return screen.show(
         "channels.html",
         channels=page.items,

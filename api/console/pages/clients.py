@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -11,7 +12,9 @@ from starlette.responses import Response
 from api.console.pages import client_files, client_tiers
 from api.console.pages.hand_overs import people_of
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.sheets import page_or_file
 from api.problems import Problem
+from api.schemas.group_clients import GroupClientAnswer
 from registry import assignments, group_clients, regions, supervision
 from registry.model import GroupClient, Region, RegionCode
 from registry.scope import Right
@@ -45,9 +48,10 @@ class Standpoint:
 @router.get("")
 async def list_clients(screen: OnScreen, filters: Annotated[Filters, Depends()]) -> Response:
     """One page of clients, by code."""
-    page = await group_clients.list_page(
-        screen.conn, screen.scope, prefix=filters.q, after=filters.after, limit=PAGE_ROWS
-    )
+    read = partial(group_clients.list_page, prefix=filters.q)
+    page = await page_or_file(screen, "group-clients", GroupClientAnswer, read, filters.after)
+    if isinstance(page, Response):
+        return page
     named = {region.code: region for region in await regions.list_all(screen.conn, screen.scope)}
     return screen.show(
         "clients.html",

@@ -1,14 +1,18 @@
 """Collections: sets of terminals by hand or by query, and what is in them."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Query
 from starlette.responses import RedirectResponse, Response
 
 from api import problems
-from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.screen import Screen, Shows
+from api.console.pages.sheets import page_or_file
 from api.problems import Problem
+from api.schemas.collections import CollectionAnswer
+from api.schemas.terminals import TerminalAnswer
 from foundation.errors import Invalid, NotFound, NotPermitted, Refused
 from registry import collections, profiles, regions
 from registry.model import Region, RegionCode, RegionLevel, Sector, TerminalState
@@ -59,9 +63,9 @@ class Given:
 @router.get("")
 async def list_collections(screen: OnScreen, after: After = "") -> Response:
     """One page of the collections in scope, by number."""
-    page = await collections.list_page(
-        screen.conn, screen.scope, after=after or None, limit=PAGE_ROWS
-    )
+    page = await page_or_file(screen, "collections", CollectionAnswer, collections.list_page, after)
+    if isinstance(page, Response):
+        return page
     return screen.show(
         "collections.html",
         page=page,
@@ -143,7 +147,10 @@ async def delete(screen: Changing, number: Number) -> Response:
 
 async def _page(screen: Screen, number: int, after: str, problem: Problem | None) -> Response:
     conn, scope = screen.conn, screen.scope
-    page = await collections.list_members(conn, scope, number, after=after or None, limit=PAGE_ROWS)
+    read = partial(collections.list_members, collection=number)
+    page = await page_or_file(screen, f"collection-{number}", TerminalAnswer, read, after)
+    if isinstance(page, Response):
+        return page
     return screen.show(
         "collection.html",
         status=problem.status if problem else 200,

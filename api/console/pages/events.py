@@ -1,12 +1,15 @@
 """What happened at a terminal: alarms of its zones, ignition, last gasps, hellos."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from api.console.pages.screen import PAGE_ROWS, SPANS, Screen, Shows
+from api.console.pages.screen import SPANS, Screen, Shows
+from api.console.pages.sheets import page_or_file
+from api.schemas.telemetry import EventAnswer
 from registry import terminals
 from registry.conditions import SEVERITIES
 from registry.scope import Right
@@ -27,16 +30,16 @@ async def list_events(
     """One page of a terminal's events, newest first; of the last 31 days unless it says less."""
     conn, scope = screen.conn, screen.scope
     terminal = await terminals.find(conn, scope, code)
-    page = await reader.list_events(
-        conn,
-        scope,
-        code,
+    read = partial(
+        reader.list_events,
+        terminal_code=code,
         start=datetime.now(UTC) - SPANS[since] if since else None,
         code=begins,
         severity=severity if severity in SEVERITIES else None,
-        after=after,
-        limit=PAGE_ROWS,
     )
+    page = await page_or_file(screen, f"{code}-events", EventAnswer, read, after)
+    if isinstance(page, Response):
+        return page
     return screen.show(
         "events.html",
         terminal=terminal,

@@ -9,10 +9,12 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import RedirectResponse, Response
 
 from api import exported, problems
-from api.console.pages.screen import AT, PAGE_ROWS, ZONE, Screen, Shows, instant_given
+from api.console.pages.screen import AT, ZONE, Screen, Shows, instant_given
+from api.console.pages.sheets import page_or_file
 from api.console.pages.users import own_client
 from api.problems import Problem
 from api.routes.exports import Number
+from api.schemas.exports import ExportAnswer
 from foundation.errors import Invalid, NotFound, NotPermitted, Refused
 from registry import collections, profiles
 from registry.scope import Right
@@ -126,7 +128,11 @@ async def delete(screen: OnScreen, number: Number) -> Response:
 
 
 async def _list(screen: Screen, after: str | None, problem: Problem | None) -> Response:
-    page = await asking.list_page(screen.conn, screen.scope, after=after, limit=PAGE_ROWS)
+    page = await page_or_file(
+        screen, "exports", ExportAnswer, asking.list_page, after, ExportAnswer.of
+    )
+    if isinstance(page, Response):
+        return page
     return screen.show(
         "exports.html",
         status=problem.status if problem else 200,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Path, Query
@@ -11,8 +12,9 @@ from starlette.responses import RedirectResponse, Response
 from api import problems, streamed
 from api.console import findings
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.sheets import page_or_file
 from api.routes.imports import Number, exported_rows, password_file, verdict_rows
-from api.schemas.imports import speed_of
+from api.schemas.imports import ImportAnswer, speed_of
 from api.streamed import FileFormat
 from foundation.errors import Invalid, NotFound, Refused
 from registry import group_clients, jobs
@@ -54,9 +56,10 @@ async def list_imports(
     after: Annotated[str | None, Query(max_length=32)] = None,
 ) -> Response:
     """One page of the files that came, newest first."""
-    page = await files.list_page(
-        screen.conn, screen.scope, order_ref=order or None, after=after, limit=PAGE_ROWS
-    )
+    read = partial(files.list_page, order_ref=order or None)
+    page = await page_or_file(screen, "imports", ImportAnswer, read, after, ImportAnswer.of)
+    if isinstance(page, Response):
+        return page
     return screen.show(
         "imports.html",
         items=page.items,

@@ -7,8 +7,10 @@ from fastapi import APIRouter, Depends, Form, Path, Query
 from starlette.responses import RedirectResponse, Response
 
 from api import problems
-from api.console.pages.screen import AT, PAGE_ROWS, ZONE, Screen, Shows, instant_given
+from api.console.pages.screen import AT, ZONE, Screen, Shows, instant_given
+from api.console.pages.sheets import page_or_file
 from api.problems import Problem
+from api.schemas.legal_holds import LegalHoldAnswer
 from foundation.errors import Invalid, NotFound, Refused
 from registry import legal_holds
 from registry.scope import Right
@@ -78,9 +80,9 @@ async def lift(screen: Placing, number: Number, reason: Line = "") -> Response:
 
 
 async def _page(screen: Screen, given: Given, problem: Problem | None, after: str = "") -> Response:
-    page = await legal_holds.list_page(
-        screen.conn, screen.scope, after=after or None, limit=PAGE_ROWS
-    )
+    page = await page_or_file(screen, "legal-holds", LegalHoldAnswer, legal_holds.list_page, after)
+    if isinstance(page, Response):
+        return page
     return screen.show(
         "legal_holds.html",
         status=problem.status if problem else 200,

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import RedirectResponse, Response
 
 from api.console.pages import decoding
-from api.console.pages.screen import PAGE_ROWS, SPANS, Screen, Shows
+from api.console.pages.screen import SPANS, Screen, Shows
+from api.console.pages.sheets import page_or_file
+from api.schemas.quarantine import OutcomeAnswer, QuarantinedAnswer
 from registry.scope import Right
 from telemetry import reader, replays
 from telemetry.model import QuarantineItem, Reason, Search
@@ -55,7 +58,10 @@ async def list_quarantine(screen: OnScreen, filters: Annotated[Filters, Depends(
     """One page of refused messages, newest first, with the counts of each reason, and storms."""
     conn, scope = screen.conn, screen.scope
     search = filters.search()
-    page = await reader.list_quarantine(conn, scope, search, after=filters.after, limit=PAGE_ROWS)
+    read = partial(reader.list_quarantine, search=search)
+    page = await page_or_file(screen, "quarantine", QuarantinedAnswer, read, filters.after)
+    if isinstance(page, Response):
+        return page
     storms = await reader.list_storms(
         conn, scope, terminal_code=search.terminal, reason=search.reason, limit=_STORMS
     )
@@ -99,9 +105,10 @@ async def show_replay(
 ) -> Response:
     """How far a replay has come, and what became of each message."""
     found = await replays.find(screen.conn, screen.scope, replay)
-    page = await replays.list_outcomes(
-        screen.conn, screen.scope, replay, after=after, limit=PAGE_ROWS
-    )
+    read = partial(replays.list_outcomes, replay_id=replay)
+    page = await page_or_file(screen, f"replay-{replay}", OutcomeAnswer, read, after)
+    if isinstance(page, Response):
+        return page
     return screen.show(
         "replay.html", replay=found, outcomes=page.items, next_key=page.next_key, after=after
     )

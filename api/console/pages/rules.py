@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -10,11 +11,13 @@ from starlette.responses import RedirectResponse, Response
 
 from api import limits, problems
 from api.console.pages.rule_forms import Given, filled, with_the_rest
-from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.screen import Screen, Shows
+from api.console.pages.sheets import page_or_file
 from api.console.pages.users import own_client
 from api.errors import VersionChanged
 from api.problems import Problem
 from api.routes.rules import Number
+from api.schemas.alarms import RuleAnswer
 from foundation.errors import Invalid, NotFound, NotPermitted, Refused
 from registry import audit, collections, profiles, regions
 from registry.model import Metric, Region
@@ -55,14 +58,11 @@ async def list_rules(
 ) -> Response:
     """One page of the rules in scope, each with how many alarms of it are open."""
     conn, scope = screen.conn, screen.scope
-    page = await rules.list_page(
-        conn,
-        scope,
-        profile=profile or None,
-        enabled=enabled == "true" if enabled else None,
-        after=after or None,
-        limit=PAGE_ROWS,
-    )
+    chosen = enabled == "true" if enabled else None
+    read = partial(rules.list_page, profile=profile or None, enabled=chosen)
+    page = await page_or_file(screen, "rules", RuleAnswer, read, after)
+    if isinstance(page, Response):
+        return page
     opened: Mapping[int, int] = {}
     if screen.may(Right.ALARMS_READ):
         opened = await desk.count_of_rules(conn, scope, [rule.id for rule in page.items])

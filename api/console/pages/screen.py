@@ -60,6 +60,7 @@ async def prepare(request: Request, caller: Who, conn: Transaction) -> Screen:
         "who": caller,
         "reach": reach,
         "found": None,
+        "has_files": False,
     }  # a refusal is shown in the same house
     return Screen(request, caller, conn, renderer)
 

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import RedirectResponse, Response
 
 from api import problems
-from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.screen import Screen, Shows
+from api.console.pages.sheets import page_or_file
 from api.problems import Problem
+from api.schemas.sims import SimAnswer
 from foundation.errors import Invalid, NotFound, Refused
 from registry import bindings, group_clients, regions, sim_lists, sims
 from registry.errors import SimNotFound
@@ -107,9 +110,11 @@ async def list_sims(screen: OnScreen, filters: Annotated[Filters, Depends()]) ->
     if filters.by == "iccid" and len(filters.q) >= 18 and await _is_there(screen, filters.q):
         return RedirectResponse(f"/sims/{Iccid.parse(filters.q)}", 303)
     search = await filters.search(screen)
-    page = await sim_lists.list_page(
-        conn, scope, search, after=filters.after or None, limit=PAGE_ROWS
+    page = await page_or_file(
+        screen, "sims", SimAnswer, partial(sim_lists.list_page, search=search), filters.after
     )
+    if isinstance(page, Response):
+        return page
     tree = await regions.list_all(conn, scope)
     return screen.show(
         "sims.html",

@@ -1,14 +1,17 @@
 """Terminals: the list with its filters, and one search for whatever people have in hand."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import RedirectResponse, Response
 
 from api.console import fleet
-from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.screen import Screen, Shows
+from api.console.pages.sheets import page_or_file
 from api.console.words import Data
+from api.schemas.terminals import AttendedAnswer
 from registry import (
     collections,
     group_clients,
@@ -65,15 +68,12 @@ async def list_terminals(screen: OnScreen, asked: Annotated[Asked, Depends()]) -
         filters = await _filters(screen, asked)
         data = Data(asked.data) if asked.data else None
         session = SessionState(asked.session) if asked.session else None
-        page = await fleet.list_rows(
-            conn,
-            scope,
-            data=data,
-            session=session,
-            after=asked.after or None,
-            limit=PAGE_ROWS,
-            **filters,
+        read = partial(fleet.list_rows, data=data, session=session, **filters)
+        page = await page_or_file(
+            screen, "terminals", AttendedAnswer, read, asked.after, AttendedAnswer.of
         )
+        if isinstance(page, Response):
+            return page
         rows, next_key = list(page.items), page.next_key
         heard, narrowed = fleet.asked(data, filters)
         count = await tally.count(conn, scope, data=heard, session=session, **narrowed)

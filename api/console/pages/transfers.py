@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Path, Query
@@ -9,8 +10,10 @@ from starlette.responses import RedirectResponse, Response
 
 from api import problems, spreadsheets
 from api.console import dealings
-from api.console.pages.screen import AT, PAGE_ROWS, ZONE, Screen, Shows, instant_given
+from api.console.pages.screen import AT, ZONE, Screen, Shows, instant_given
+from api.console.pages.sheets import page_or_file
 from api.problems import Problem
+from api.schemas.transfers import TransferAnswer, TransferTerminalAnswer
 from foundation.errors import Invalid, NotFound, Refused
 from registry import transfers
 from registry.scope import Right
@@ -73,14 +76,10 @@ class Given:
 @router.get("")
 async def list_transfers(screen: OnScreen, filters: Annotated[Filters, Depends()]) -> Response:
     """One page of the transfers of one's clients, newest first."""
-    page = await transfers.list_page(
-        screen.conn,
-        screen.scope,
-        states=filters.states,
-        terminal=filters.terminal or None,
-        after=filters.after or None,
-        limit=PAGE_ROWS,
-    )
+    read = partial(transfers.list_page, states=filters.states, terminal=filters.terminal or None)
+    page = await page_or_file(screen, "transfers", TransferAnswer, read, filters.after)
+    if isinstance(page, Response):
+        return page
     is_operator = screen.may(Right.TERMINALS_TRANSFER)
     may_sign = screen.may(Right.TRANSFERS_SIGN)
     mine = {
@@ -161,9 +160,11 @@ async def _page(
         and found.credentials_at is None
         and (is_operator if receiver.is_operator else receiver.is_seen)
     )
-    page = await transfers.list_terminals(
-        conn, scope, transfer_id, after=after or None, limit=PAGE_ROWS
-    )
+    read = partial(transfers.list_terminals, transfer_id=transfer_id)
+    name = f"transfer-{transfer_id}"
+    page = await page_or_file(screen, name, TransferTerminalAnswer, read, after)
+    if isinstance(page, Response):
+        return page
     return screen.show(
         "transfer.html",
         status=problem.status if problem else 200,

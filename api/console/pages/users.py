@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +13,9 @@ from api import problems
 from api.console.access import Lot
 from api.console.pages.hand_overs import people_of
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
+from api.console.pages.sheets import page_or_file
 from api.problems import Problem
+from api.schemas.accounts import UserAnswer
 from foundation.errors import Invalid, NotFound, NotPermitted, Refused
 from registry import assignments, group_clients, passwords, regions, sessions, users
 from registry.rules import Rules
@@ -60,16 +63,16 @@ class Given:
 @router.get("")
 async def list_users(screen: OnScreen, filters: Annotated[Filters, Depends()]) -> Response:
     """One page of the users in scope, by name."""
-    page = await users.list_page(
-        screen.conn,
-        screen.scope,
+    read = partial(
+        users.list_page,
         prefix=filters.q or None,
         role=Role(filters.role) if filters.role in set(Role) else None,
         group_client=filters.client or None,
         disabled=filters.standing == "disabled" if filters.standing else None,
-        after=filters.after or None,
-        limit=PAGE_ROWS,
     )
+    page = await page_or_file(screen, "users", UserAnswer, read, filters.after)
+    if isinstance(page, Response):
+        return page
     return screen.show(
         "users.html",
         filters=filters,
