@@ -52,7 +52,7 @@ class ApiMetrics:
         )
         self.live_sent = Counter(
             "muster_api_live_sent_total",
-            "Readings, events and changes of presence sent to live streams.",
+            "Readings, events, changes of presence and of alarms sent to live streams.",
             registry=self.registry,
         )
         self._live_ended = Counter(

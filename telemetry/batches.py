@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -27,10 +28,15 @@ MOST_AT_ONCE = 50
 MESSAGES = 0
 EVENTS = -1
 PRESENCE = -2
+ALARMS = -3
 
 # Who feeds besides the bridges.
 OF_PRESENCE = "presence"
 OF_CONDITIONS = "conditions"
+OF_ALARMS = "alarms"
+
+OF_MANY = 0
+"""In place of a terminal's number: of no one terminal."""
 
 _HEAD = struct.Struct("<BcB?")  # length of name, kind, decimals or 255, whether all are present
 _NO_DECIMALS = 255
@@ -41,6 +47,11 @@ _EVENT_COLUMNS = {
     "data": np.dtype(np.object_),
     "session": np.dtype(np.bool_),
     "framed": np.dtype(np.bool_),
+}
+_ALARM_COLUMNS = {
+    "alarm": np.dtype(np.int64),
+    "event": np.dtype(np.object_),
+    "by": np.dtype(np.object_),
 }
 _KINDS = {"f": "<f8", "i": "<i8", "b": "|b1", "O": ""}  # by numpy kind; text is lengths and bytes
 
@@ -77,7 +88,7 @@ class Batch:
 
     @property
     def has_readings(self) -> bool:
-        """Whether it is of a profile; else it is MESSAGES, EVENTS or PRESENCE."""
+        """Whether it is of a profile; else it is MESSAGES, EVENTS, PRESENCE or ALARMS."""
         return self.profile_id > 0
 
     @cached_property
@@ -198,6 +209,20 @@ def presence_row(changes: Changes) -> dict[str, object]:
     }
     ids = np.array(changes.terminal_ids, np.int32)
     return entry(PRESENCE, ids, times, times, encode_columns(columns))
+
+
+def alarms_row(turns: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    """What `telemetry.batch` says of these turns of alarms: `alarm`, `event`, and `by` of each."""
+    columns = {
+        name: Column(
+            np.array([turn[name] for turn in turns], kind),
+            np.array([turn[name] is not None for turn in turns], np.bool_),
+        )
+        for name, kind in _ALARM_COLUMNS.items()
+    }
+    ids = np.array([turn["terminal_id"] for turn in turns], np.int32)
+    times = np.array([turn["at_us"] for turn in turns], np.int64)
+    return entry(ALARMS, ids, times, times, encode_columns(columns))
 
 
 def entry(

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from foundation import queries
 from foundation.database import Connection
 from registry.scope import Right, Scope
-from telemetry.batches import FeedColumn, decode_columns
+from telemetry.batches import ALARMS, OF_MANY, FeedColumn, decode_columns
 from telemetry.bookmark import Bookmark
 from telemetry.errors import BookmarkInvalid
 from telemetry.model import Value, at
 from telemetry.moments import Moments
-from telemetry.rows import Int32s, Int64s
+from telemetry.rows import Flags, Int32s, Int64s
 
 sql = queries.load("telemetry", "live.sql")
 
@@ -88,6 +88,7 @@ class Page:
         self._ids: Int32s = np.concatenate([np.zeros(0, np.int32), *ids])
         self._order = np.argsort(self._ids, kind="stable")
         self._terminals, self._first = np.unique(self._ids[self._order], return_index=True)
+        self._is_of_alarms = np.array([entry.kind == ALARMS for entry in entries], np.bool_)
         self._bodies: dict[int, Body] = {}
         self._times: Int64s = np.zeros(len(self._ids), np.int64)
         self._is_open = np.zeros(len(entries), np.bool_)
@@ -116,9 +117,12 @@ class Page:
         return frozenset(entry.kind for entry in self.entries if entry.kind > 0)
 
     def of(self, moments: Moments) -> Items:
-        """The items of the terminals that somebody sees any moment of: the smaller looks up."""
-        own, here = moments.terminals, self._terminals
-        if not len(own) or not len(here):
+        """The items of the terminals that somebody sees any moment of, and those of many.
+
+        The smaller looks up.
+        """
+        own, here = np.insert(moments.terminals, 0, OF_MANY), self._terminals
+        if not len(here):
             return np.zeros(0, np.int64)
         if len(own) < len(here):
             place = np.minimum(np.searchsorted(here, own), len(here) - 1)
@@ -159,14 +163,26 @@ class Page:
             self.forgotten = max(self.forgotten or 0, *(e.committed_us for e in entries))
 
     def seen(self, moments: Moments, items: Items) -> list[tuple[int, str]]:
-        """Those of these items that are of a moment that is seen, each with its terminal's code."""
-        items = items[self._is_open[self._entry_of[items]]]
+        """Those of these items that are of a moment that is seen, each with its terminal's code.
+
+        But for the turns of alarms, of which what is known of the alarm says who sees them.
+        """
+        items = items[self._is_open[self._entry_of[items]] & ~self._tells_of_alarms(items)]
         which = moments.which(self._ids[items], self._times[items])
         inside = which >= 0
         return [
             (k, moments.codes[w])
             for k, w in zip(items[inside].tolist(), which[inside].tolist(), strict=True)
         ]
+
+    def alarms(self, items: Items) -> dict[int, int]:
+        """Those of these items that are turns of alarms, each with the number of its alarm."""
+        items = items[self._is_open[self._entry_of[items]] & self._tells_of_alarms(items)]
+        return {k: int(self.body(k).columns["alarm"].values[self.row(k)]) for k in items.tolist()}
+
+    def _tells_of_alarms(self, items: Items) -> Flags:
+        told: Flags = self._is_of_alarms[self._entry_of[items]]
+        return told
 
     def entry(self, item: int) -> Entry:
         """What an item is a row of."""

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.measured import as_json
+from api.schemas.alarms import AlarmAnswer
 from foundation.errors import MusterError
 from registry.model import DeviceProfile
+from telemetry.alarms.desk import Alarm
 from telemetry.batches import EVENTS, PRESENCE
 from telemetry.bookmark import Bookmark
 from telemetry.live import Page
@@ -52,12 +54,30 @@ class Frames:
         self._page = page
         self._profiles = profiles
         self._made: dict[tuple[int, bool], bytes] = {}
+        self._of_alarms: dict[tuple[int, Alarm], bytes] = {}
 
     def of(self, item: int, code: str, *, cards: bool) -> bytes:
         """One item, of the terminal of that code; `cards`: with the numbers of SIMs, if it has."""
         made = self._made.get((item, cards))
         if made is None:
             made = self._made[item, cards] = self._make(item, code, cards)
+        return made
+
+    def of_alarm(self, item: int, alarm: Alarm) -> bytes:
+        """What happened to an alarm, and the alarm as somebody sees it now."""
+        made = self._of_alarms.get((item, alarm))
+        if made is None:
+            body, row = self._page.body(item), self._page.row(item)
+            said = body.said(row)
+            shown = {
+                "time": at(int(body.times_us[row])),
+                "terminal": alarm.terminal,
+                "event": said["event"],
+                "by": said.get("by"),
+                "alarm": AlarmAnswer.model_validate(alarm).model_dump(),
+            }
+            made = frame("alarm", shown, self._page.bookmark(item))
+            self._of_alarms[item, alarm] = made
         return made
 
     def _make(self, item: int, code: str, cards: bool) -> bytes:

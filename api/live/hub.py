@@ -9,7 +9,7 @@ committed. It follows only while there is a stream.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Collection
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from math import ceil
 
@@ -18,8 +18,7 @@ import numpy as np
 from api import auth
 from api.errors import ScopeChanged, Stopping, StreamDone, StreamsFull, TooManyStreams
 from api.limits import only_client
-from api.live import frames
-from api.live.frames import Frames
+from api.live import frames, shares
 from api.live.pace import paced
 from api.live.stream import Asked, Stream
 from api.metrics import ApiMetrics
@@ -35,7 +34,7 @@ from registry.rules import Rules
 from registry.scope import Scope
 from telemetry import live, moments
 from telemetry.bookmark import Bookmark
-from telemetry.live import Changes, Items, Page
+from telemetry.live import Changes, Page
 
 log = get_logger(__name__)
 
@@ -212,9 +211,9 @@ class Hub:
             page = await live.read(conn, SYSTEM, stream.bookmark, self._end)
         await self._learn_profiles(page)
         await self._look(stream)
-        items = page.of(stream.moments)
-        await self._open(page, [items])
-        made = self._made(page, Frames(page, self._profiles), stream, items)
+        wanted = {stream: page.of(stream.moments)}
+        share = await shares.opened(self._open_pool(), SYSTEM, page, self._profiles, wanted)
+        made = share(stream)
         self._metrics.live_sent.inc(len(made))
         stream.bookmark = page.end
         return page.end, made
@@ -237,18 +236,6 @@ class Hub:
             stream.end(error)
         stream.listed_at = time.monotonic()
         stream.is_stale = False
-
-    async def _open(self, page: Page, wanted: Collection[Items]) -> None:
-        """Read what is wanted of a page, if anything is."""
-        if any(map(len, wanted)):
-            async with transaction(self._open_pool(), SYSTEM.settings()) as conn:
-                await page.open(conn, SYSTEM, wanted)
-
-    def _made(self, page: Page, made: Frames, stream: Stream, items: Items) -> list[bytes]:
-        """What a stream is given of a page."""
-        seen = page.seen(stream.moments, items)
-        given = [made.of(item, code, cards=stream.cards) for item, code in seen]
-        return [frames.gap(page), *given] if page.forgotten is not None else given
 
     # --- all of them -------------------------------------------------------------------------
 
@@ -283,10 +270,9 @@ class Hub:
         await self._refresh()
         streams = [stream for stream in self._attached if stream.over is None]
         wanted = {s: page.of(s.moments) async for s in paced(streams, POLL_SECONDS)}
-        await self._open(page, wanted.values())
-        made = Frames(page, self._profiles)
+        share = await shares.opened(self._open_pool(), SYSTEM, page, self._profiles, wanted)
         async for stream in paced(wanted, POLL_SECONDS):
-            stream.push(self._made(page, made, stream, wanted[stream]))
+            stream.push(share(stream))
         self._end, self._position = page.end, changes.position
         self._heard_at = time.monotonic()
         self._ready.set()

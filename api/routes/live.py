@@ -35,7 +35,8 @@ _EVENT = {
 }
 _AS_EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Server-sent events: `open`, `reading`, `event`, `presence`, `gap`, `end`.",
+        "description": "Server-sent events: `open`, `reading`, `event`, `presence`, `alarm`, `gap`,"
+        " `end`.",
         "content": {MEDIA_TYPE: {"schema": _EVENT}},
     }
 }
@@ -61,10 +62,11 @@ async def follow_live(
         int | None, Query(ge=0, le=86_400, description="End after so long; 0: when caught up.")
     ] = None,
 ) -> Response:
-    """Readings, events and changes of presence of named or filtered terminals, as they come.
+    """Readings, events, changes of presence and of alarms, of named or filtered terminals.
 
-    Without terminals and filters those of everything that you see. Each has an `id` from which any
-    process goes on, within about an hour. What is not yours at its own time does not come.
+    Without terminals and filters those of everything that you see. An alarm of many comes to
+    whoever sees it. Each has an `id` from which any process goes on, within about an hour. What is
+    not yours at its own time does not come.
     """
     place = after or last_event_id or None
     codes = None if terminals is None else listed(terminals)

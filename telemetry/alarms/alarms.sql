@@ -41,12 +41,12 @@ cross join lateral (select n.is_own, case when a.shared is not null and not n.is
     and (%(low)s::int4 is null or a.region_code between %(low)s and %(high)s)
 
 -- name: list_alarms
--- One page of the alarms in scope, the last raised first, or the one of a number.
+-- One page of the alarms in scope, the last raised first, or those of some numbers.
 select
     -- with: told
 from
     -- with: seen
-where a.id < %(after)s and (%(id)s::int8 is null or a.id = %(id)s)
+where a.id < %(after)s and (%(ids)s::int8[] is null or a.id = any (%(ids)s))
     -- What was is shown as far back as the asker's tier lets see; what is, is shown.
     and (a.cleared_at is null or a.raised_at >= (select registry.scope_history_from()))
     and (%(open)s::boolean is null or (a.cleared_at is null) = %(open)s)

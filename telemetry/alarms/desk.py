@@ -159,7 +159,7 @@ async def list_page(
     """One page of the alarms in scope, the last raised first."""
     scope.require(Right.ALARMS_READ)
     before = _NEWEST if after is None else keyset.number(after)
-    page = _conditions(scope, wanted) | {"id": None, "after": before}
+    page = _conditions(scope, wanted) | {"ids": None, "after": before}
     rows = await _read(conn, sql.list_alarms, page | {"rows": keyset.rows_asked_for(limit)})
     return keyset.page(rows, limit, lambda row: Alarm(**row), lambda row: str(row["id"]))
 
@@ -192,11 +192,18 @@ def _rank_and_number(after: str) -> tuple[int, int]:
 async def find(conn: Connection, scope: Scope, number: int) -> Alarm:
     """The alarm of that number; AlarmNotFound when there is none in scope."""
     scope.require(Right.ALARMS_READ)
-    one = _conditions(scope, Wanted()) | {"id": number, "after": _NEWEST, "rows": 1}
-    rows = await _read(conn, sql.list_alarms, one)
-    if not rows:
+    found = await find_all(conn, scope, [number])
+    if number not in found:
         raise AlarmNotFound(f"There is no alarm {number}.")
-    return Alarm(**rows[0])
+    return found[number]
+
+
+async def find_all(conn: Connection, scope: Scope, numbers: Sequence[int]) -> Mapping[int, Alarm]:
+    """Those of these alarms that are in scope, by number."""
+    scope.require(Right.ALARMS_READ)
+    named = _conditions(scope, Wanted()) | {"ids": list(numbers), "after": _NEWEST}
+    rows = await _read(conn, sql.list_alarms, named | {"rows": len(numbers)})
+    return {row["id"]: Alarm(**row) for row in rows}
 
 
 async def _read(conn: Connection, query: str, asked: dict[str, Any]) -> Sequence[dict[str, Any]]:

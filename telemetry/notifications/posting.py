@@ -19,6 +19,7 @@ from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.sealing import SealBroken, Sealing
 from registry.scope import Scope
+from telemetry import batches
 from telemetry.notifications.carriers import Carriers, Outcome
 from telemetry.notifications.channels import place_of
 from telemetry.notifications.letters import Letter
@@ -65,10 +66,17 @@ class _Task:
 
 
 async def spread(pool: Pool) -> tuple[int, int]:
-    """Find by which channels the next turns of alarms are told: how many turns, for how many."""
+    """Find by which channels the next turns of alarms are told: how many turns, for how many.
+
+    And feed them, in the same transaction and so each once, to who follows what happens.
+    """
     async with transaction(pool, _SYSTEM.settings()) as conn:
         row = await (await conn.execute(sql.spread, {"rows": MOST_TAKEN})).fetchone()
-    return (0, 0) if row is None else (row["taken"], row["put"])
+        if row is None or not row["taken"]:
+            return 0, 0
+        turns = await (await conn.execute(sql.list_turns, {"ids": row["taken"]})).fetchall()
+        await batches.publish(conn, batches.OF_ALARMS, batches.alarms_row(turns))
+    return len(row["taken"]), row["put"]
 
 
 class Postman:

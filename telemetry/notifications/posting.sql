@@ -3,6 +3,11 @@
 select s.taken, s.put from (select pg_try_advisory_xact_lock(hashtextextended('muster spreading', 0)) as ours) l
 cross join lateral telemetry.spread_alarm_changes(%(rows)s) s where l.ours;
 
+-- name: list_turns
+-- These turns of alarms in their order, for who follows the feed; those of many terminals are of none.
+select h.alarm_id as alarm, h.event, h.by, coalesce(a.terminal_id, 0) as terminal_id, (extract(epoch from h.at) * 1000000)::int8 as at_us
+from telemetry.alarm_change h join telemetry.alarm a on a.id = h.alarm_id where h.id = any (%(ids)s::int8[]) order by h.id;
+
 -- name: claim_channels
 -- Channels by which something is due, for this holder; those that others are just taking are passed over.
 update telemetry.channel_state s set holder = %(holder)s, held_until = now() + make_interval(secs => %(seconds)s)

@@ -8,10 +8,13 @@ from typing import Any
 import psycopg
 from fastapi import FastAPI
 
+from api.schemas.alarms import AlarmAnswer
 from api.schemas.telemetry import EventAnswer
+from foundation.database import open_pool
 from registry import ownership
 from telemetry import batches
 from telemetry.facts import Changes
+from telemetry.notifications import posting
 from telemetry.sight import unix_us
 from tests.api.conftest import asking
 from tests.api.following import BASE_US, Bridge, bridge, bridging, following, numbers, port
@@ -29,6 +32,30 @@ async def changed(house: World, code: str, present: bool) -> None:
     changes = Changes([house.ids[code]], [BASE_US], ["data"], [present])
     async with connected(house.database.jobs) as conn:
         await batches.publish(conn, batches.OF_PRESENCE, batches.presence_row(changes))
+
+
+ALARM = (
+    "insert into telemetry.alarm (rule_version, rule_name, terminal_id, group_client_id,"
+    " region_code, severity, raised_at, last_at, parent_id, quiet) select 1, %s, t.id,"
+    " t.group_client_id, t.region_code, 'major', t.at, t.at, p.id, p.id is not null from"
+    " (select t.*, greatest(t.owner_since, now() - interval '1 hour') as at from"
+    " registry.terminal t where t.code = %s) t"
+    " left join telemetry.alarm p on p.shared is not null"
+)
+STORM = (
+    "insert into telemetry.alarm (rule_version, rule_name, severity, shared, shared_key,"
+    " region_code, raised_at, last_at, count) values (1, 'storm', 'critical', 'apn', 'cmiot', 0,"
+    " now(), now(), 9)"
+)
+
+
+async def told(house: World, *statements: tuple[str, tuple[str, ...]]) -> None:
+    """Something happens to alarms, and the jobs find out whom it is told."""
+    with psycopg.connect(house.database.superuser) as conn:
+        for statement, values in statements:
+            conn.execute(statement.encode(), values)
+    async with await open_pool(house.database.jobs, name="jobs", max_size=2) as jobs:
+        await posting.spread(jobs)
 
 
 async def test_what_is_committed_comes_as_it_is(house: World, bridge: Bridge, port: int) -> None:
@@ -179,6 +206,52 @@ async def test_a_transfer_ends_what_the_old_owner_sees_at_once(
             assert numbers(await new.until("reading")) == [2]
             assert numbers(await old.until("reading", 2)) == [3, 4]
         assert numbers(await region.until("reading", 4)) == [1, 2, 3, 4]
+
+
+async def test_what_happens_to_alarms_comes_to_who_sees_them(
+    house: World, app: FastAPI, port: int
+) -> None:
+    """In order and once, from any process; an alarm stays its owner's, one of many is theirs who
+    have a part in it, with the count of that part."""
+    async with (
+        limited(house, second_factor="off") as other,
+        served(other) as other_port,
+        following(port, house.keys["power"], terminals="METER-1,METER-2") as power,
+        following(port, house.keys["transit"]) as transit,
+    ):
+        await power.until("open")
+        await transit.until("open")
+        await told(house, (ALARM, ("first", "METER-1")), (ALARM, ("bus", "BUS-1")))
+        [opened] = await power.until("alarm")
+        async with asking(app, house.keys["admin"]) as client:
+            number = opened.data["alarm"]["id"]
+            did = await client.post(f"/api/v1/alarms/{number}/acknowledgement", json={})
+            assert did.status_code == 200
+        async with connected(house.database.api) as conn:
+            await ownership.transfer(conn, SYSTEM, "METER-1", TRANSIT)
+        cleared = (
+            "update telemetry.alarm set cleared_at = now(), cleared_because = 'transfer'"
+            " where rule_name = 'first'"
+        )
+        await told(house, (cleared, ()), (ALARM, ("anew", "METER-1")))
+        parted = (ALARM, ("a", "METER-2")), (ALARM, ("b", "METER-3"))
+        await told(house, (STORM, ()), *parted)
+        got = [opened, *await power.until("alarm", 3)]
+        assert [said.data["alarm"]["rule_name"] for said in await transit.until("alarm")] == ["bus"]
+        asked: dict[str, Any] = {"terminals": "METER-1", "after": opened.id, "seconds": 0}
+        async with following(other_port, house.keys["power"], **asked) as again:
+            rest = [said for said in await again.rest() if said.kind == "alarm"]
+        async with following(other_port, house.keys["transit"], **asked) as new:
+            theirs = [said for said in await new.rest() if said.kind == "alarm"]
+    AlarmAnswer.model_validate(opened.data["alarm"])
+    assert [(one.data["event"], one.data["terminal"]) for one in got] == [
+        ("opened", "METER-1"), ("acknowledged", "METER-1"), ("cleared", "METER-1"),
+        ("opened", None),
+    ]  # fmt: skip
+    assert got[1].data["by"].startswith("key:")
+    assert (got[3].data["alarm"]["shared"], got[3].data["alarm"]["count"]) == ("apn", 2)
+    assert [said.id for said in rest] == [said.id for said in got[1:]]
+    assert [one.data["alarm"]["rule_name"] for one in theirs] == ["anew"]
 
 
 async def test_a_key_that_is_revoked_ends_its_stream(

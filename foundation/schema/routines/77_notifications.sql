@@ -47,7 +47,7 @@ return (
 
 -- Find for up to so many changes the channels by which they are to be told, in their owners' sight; one process at a time, so
 -- that what happens to an alarm goes out in its order. A shelved alarm is out of sight: only that it is, or is no more, is told.
-create or replace function telemetry.spread_alarm_changes(most int4, out taken int8, out put int8)
+create or replace function telemetry.spread_alarm_changes(most int4, out taken int8[], out put int8)
 language sql security definer set search_path = pg_catalog, pg_temp as $$
     with now_taken as (
         update telemetry.alarm_change h set spread_at = clock_timestamp()
@@ -94,7 +94,7 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
     woken as (
         update telemetry.channel_state s set due_at = least(s.due_at, p.due_at)
         from (select channel_id, min(due_at) as due_at from now_put group by channel_id) p where p.channel_id = s.channel_id)
-    select (select count(*) from now_taken), (select count(*) from now_put)
+    select (select coalesce(array_agg(id), '{}') from now_taken), (select count(*) from now_put)
 $$;
 
 -- How many alarms of a client's terminals, and of those below it, a storm has gathered.
