@@ -46,6 +46,7 @@ from api.routes import (
     me,
     notifications,
     packages,
+    platform,
     presence,
     profiles,
     prometheus,
@@ -82,7 +83,7 @@ log = get_logger(__name__)
 _NOUNS = (regions, tiers, packages, group_clients, client_files, standpoints, assignments, book,
           profiles, storage, decoding, search, terminals, lives, certificates, collections, sims,
           bindings, transfers, telemetry, fleet_series, fleet_latest, exports, live, completeness,
-          presence, quarantine, supervision, alarms, rules, storms, windows, prometheus,
+          presence, quarantine, supervision, alarms, rules, storms, windows, prometheus, platform,
           notifications, sessions, me, users, api_keys, audit, imports, legal_holds)  # fmt: skip
 
 

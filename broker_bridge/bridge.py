@@ -114,7 +114,7 @@ class Bridge:
         name = self._settings.bridge_name
         others = (
             asyncio.create_task(self._directory.follow(following)),
-            asyncio.create_task(self._hearing.keep(self._pool, name, following)),
+            asyncio.create_task(self._hearing.keep(self._pool, name, self._standing, following)),
             asyncio.create_task(self._replayer.run(following)),
             asyncio.create_task(self._flood.learn(self._pool, following)),
             asyncio.create_task(tidy(self._pool, name, following)),
@@ -187,6 +187,16 @@ class Bridge:
         elif not self._session.subscribed:
             lacks["broker"] = "The broker has not granted our subscriptions yet."
         return lacks
+
+    def _standing(self) -> dict[str, object]:
+        return {
+            "is_connected": self._session.connected and self._session.subscribed,
+            "unsettled": self._session.unsettled(),
+            "spool_messages": self._spool.messages,
+            "spool_bytes": self._spool.bytes,
+            "spool_room_bytes": self._spool.room,
+            "spool_since_us": self._spool.oldest_us,
+        }
 
     # From the session.
 

@@ -1,11 +1,11 @@
-"""Keeps in the database until when this bridge has heard, and stored, what was said.
+"""Keeps in the database how this bridge is, and until when it has heard, and stored, what was said.
 
 So a terminal's silence is told from ours: presence counts only the time in which somebody listened.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from broker_bridge.session import Session
 from foundation import queries
@@ -34,17 +34,26 @@ class Hearing:
         self._since_us: int | None = None
         self._last_turn_us = 0
 
-    async def keep(self, pool: Pool, bridge: str, stop: asyncio.Event) -> None:
-        """Write it down every second until `stop`; a database that is away learns it later."""
+    async def keep(
+        self,
+        pool: Pool,
+        bridge: str,
+        standing: Callable[[], Mapping[str, object]],
+        stop: asyncio.Event,
+    ) -> None:
+        """Write it down every second until `stop`; a database that is away learns it later.
+
+        `standing` is what the query `note_standing` takes.
+        """
         while not await paused(stop, TURN_SECONDS):
             heard = self.turn(time.time_ns() // 1000)
-            if heard is None:
-                continue
-            until_us, since_us = heard
-            given = {"bridge": bridge, "until_us": until_us, "since_us": since_us}
+            given = {"bridge": bridge}
             try:
                 async with transaction(pool) as conn:
-                    await conn.execute(sql.note_hearing, given)
+                    await conn.execute(sql.note_standing, {**given, **standing()})
+                    if heard is not None:
+                        span = {"until_us": heard[0], "since_us": heard[1]}
+                        await conn.execute(sql.note_hearing, given | span)
             except MusterError as error:
                 log.debug("hearing is not noted", reason=str(error))
 

@@ -7,3 +7,11 @@ set heard_until = greatest(b.heard_until, h.until_at),
 from (select 'epoch'::timestamptz + %(until_us)s::int8 * interval '1 microsecond' as until_at,
     'epoch'::timestamptz + %(since_us)s::int8 * interval '1 microsecond' as since_at) h
 where b.name = %(bridge)s;
+
+-- name: note_standing
+-- How a bridge is, for who looks at the database.
+update telemetry.bridge
+set noted_at = now(), is_connected = %(is_connected)s, unsettled = %(unsettled)s, spool_messages = %(spool_messages)s,
+    spool_bytes = %(spool_bytes)s, spool_room_bytes = %(spool_room_bytes)s,
+    spool_since = 'epoch'::timestamptz + %(spool_since_us)s::int8 * interval '1 microsecond'
+where name = %(bridge)s;

@@ -1,5 +1,7 @@
 """PostgreSQL: pools, transactions that carry a scope, and the only place that knows SQLSTATEs."""
 
+import os
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -55,6 +57,14 @@ async def configure(
     await conn.set_autocommit(False)
 
 
+def application(name: str) -> str:
+    """What a process calls its connections: which process they are of is seen in the database.
+
+    PostgreSQL keeps 63 bytes; of a long name of a host the end tells more.
+    """
+    return f"muster {name} {socket.gethostname()[-32:]}:{os.getpid()}"
+
+
 async def open_pool(
     dsn: str,
     *,
@@ -74,7 +84,7 @@ async def open_pool(
         name=name,
         configure=partial(configure, statement_timeout_seconds=statement_timeout_seconds),
         check=AsyncConnectionPool.check_connection,
-        kwargs={"row_factory": dict_row, "application_name": f"muster {name}", **KEEPALIVES},
+        kwargs={"row_factory": dict_row, "application_name": application(name), **KEEPALIVES},
         open=False,
     )
     with translated():

@@ -6,6 +6,7 @@ once released, each in its own transaction with lock and statement timeouts. Rou
 """
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -139,6 +140,7 @@ def _prepare(conn: Plain) -> None:
         conn.execute("create extension if not exists timescaledb")
         conn.execute("grant muster_reader to muster_owner")
         conn.execute("grant muster_owner to current_user")
+        _let_see_statistics(conn)
         conn.execute("revoke create on schema public from public")
         conn.execute(
             sql.SQL(
@@ -151,6 +153,14 @@ def _prepare(conn: Plain) -> None:
             ).format(db=sql.Identifier(database))
         )
         conn.execute(_HISTORY)
+
+
+def _let_see_statistics(conn: Plain) -> None:
+    """What connections do is the owner's to see where whoever migrates may say so."""
+    may_not = "select where not pg_has_role('muster_owner', 'pg_read_all_stats', 'member')"
+    if conn.execute(may_not).fetchone() is not None:
+        with suppress(psycopg.errors.InsufficientPrivilege), conn.transaction():
+            conn.execute("grant pg_read_all_stats to muster_owner")
 
 
 def _check_server(conn: Plain) -> None:

@@ -362,7 +362,7 @@ def load(
             continue
         if field in Settings.model_fields:
             values.setdefault(field, text)
-        elif field.removesuffix("_file") in _SECRETS and field.endswith("_file"):
+        elif field.removesuffix("_file") in SECRETS and field.endswith("_file"):
             if f"{PREFIX}{field.removesuffix('_file').upper()}" in given:
                 faults.append(f"{name} and {name.removesuffix('_FILE')} contradict: give one")
                 continue
@@ -382,7 +382,7 @@ def load(
     return settings
 
 
-_SECRETS = {
+SECRETS = {
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
 }
 

@@ -48,6 +48,7 @@ class Right(StrEnum):
     METRICS_SCRAPE = "metrics.scrape"
     PACKAGES_DEFINE = "packages.define"
     PACKAGES_READ = "packages.read"
+    PLATFORM_READ = "platform.read"
     PROFILES_DEFINE = "profiles.define"
     PROFILES_READ = "profiles.read"
     QUARANTINE_READ = "quarantine.read"

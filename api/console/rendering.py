@@ -25,6 +25,7 @@ from api.console import (
     export_words,
     file_words,
     findings,
+    platform_words,
     records,
     rule_words,
     sim_words,
@@ -109,6 +110,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "alarm_words": alarm_words,
         "rule_words": rule_words,
         "findings": findings,
+        "platform_words": platform_words,
         "asset": assets.address,
     }
     locale = language.locale

@@ -17,6 +17,7 @@ import structlog
 from cryptography import x509
 
 from deploy.embedded import revocations
+from foundation.database import application
 from foundation.errors import Unavailable
 from registry.authority import Authority, Revocation
 
@@ -106,7 +107,7 @@ class CredentialFollower:
                     self._dsn,
                     autocommit=True,
                     connect_timeout=5,
-                    application_name="muster accounts",
+                    application_name=application("accounts"),
                 ) as connection:
                     self._listen(connection)
             except psycopg.Error as error:

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from deploy.jobs.gauges import Gauges
-from foundation.database import KEEPALIVES, Pool, transaction
+from foundation.database import KEEPALIVES, Pool, application, transaction
 from foundation.errors import MusterError
 from foundation.logs import get_logger
 from foundation.settings import Settings
@@ -88,7 +88,7 @@ async def _leadership(dsn: str, stop: asyncio.Event) -> AsyncIterator[asyncio.Ev
     """Wait to be the leader; the event is set when we are to stop or the lock may be lost."""
     over = asyncio.Event()
     async with await AsyncConnection.connect(
-        dsn, autocommit=True, application_name="muster jobs leader", **KEEPALIVES
+        dsn, autocommit=True, application_name=application("jobs leader"), **KEEPALIVES
     ) as conn:
         while not stop.is_set():
             row = await (await conn.execute(_LEADER)).fetchone()

@@ -145,7 +145,14 @@ async def test_a_will_is_known_to_presence(database: Database, broker: TestBroke
         client.loop_stop()
         offline = wait_until(lambda: presence()[0] is False, 30)
         clock = read(database, "select as_of, listening_since from telemetry.presence_clock")[0]
+        bridge = read(
+            database,
+            "select noted_at, is_connected, spool_messages, spool_room_bytes from telemetry.bridge",
+        )[0]
 
     assert (online, offline) == (True, True)
     assert clock["as_of"] > began
     assert clock["listening_since"] > began
+    assert bridge["noted_at"] > began
+    assert (bridge["is_connected"], bridge["spool_messages"]) == (True, 0)
+    assert bridge["spool_room_bytes"] > 0

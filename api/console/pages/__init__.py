@@ -32,6 +32,7 @@ from api.console.pages import (
     overview,
     own,
     packages,
+    platform,
     profiles,
     quarantine,
     readings,
@@ -53,7 +54,7 @@ for subject in (account, sign_on, own, actions, files, overview, supervision, te
                 terminals, lives, certificates, collections, sims, bindings, book, hand_overs,
                 clients, client_files, client_tiers, packages, standpoints, profiles, decoding,
                 events, charts, readings, exports, quarantine, alarms, rules, transfers, imports,
-                users, api_keys, channels, audit, legal_holds):  # fmt: skip
+                users, api_keys, channels, audit, legal_holds, platform):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
