@@ -68,6 +68,7 @@ from api.routes import (
     windows,
 )
 from api.scrapes import Scrapes
+from api.shortcut import Shortcut
 from api.throttle import Devices, Throttle
 from api.uploads import Uploads
 from api.witness import Attempts, Witness
@@ -134,12 +135,12 @@ def create_app(settings: Settings) -> FastAPI:
     secret = settings.secret_key.get_secret_value().encode() if settings.secret_key else None
     app.state.sign_on = SignOn.of(settings)
     app.state.sign_in = SignIn(Throttle(), Devices(secret))
-    for noun in _NOUNS:
-        app.include_router(noun.router, responses=openapi.PROBLEMS)
-    app.include_router(imports.uploads, responses=openapi.PROBLEMS)
-    app.include_router(health.router)
-    app.include_router(broker.router)
-    app.include_router(pages.router)
+    shortcut = Shortcut()
+    app.router.routes.append(shortcut)
+    nouns = [*(noun.router for noun in _NOUNS), imports.uploads]
+    shortcut.include(app, nouns, responses=openapi.PROBLEMS)
+    shortcut.include(app, [health.router, broker.router])
+    shortcut.include(app, pages.ROUTERS, include_in_schema=False)
     app.add_middleware(
         Guard,
         metrics=app.state.metrics,

@@ -1,5 +1,6 @@
 """The supervision tree: headquarters, provinces, cities. Reference data, the same for everybody."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -11,6 +12,12 @@ from registry.model import Industry, Region, RegionLevel, Tier
 from registry.scope import Right, Scope
 
 sql = queries.load("registry")
+
+KEPT_SECONDS = 30.0
+"""For so long a process goes on with the tree that it has read, unless it changes it itself."""
+
+# When the tree of a database was read, and the tree.
+_kept: dict[tuple[str, int, str], tuple[float, tuple[Region, ...]]] = {}
 
 
 async def find(conn: Connection, scope: Scope, code: int) -> Region:
@@ -25,7 +32,12 @@ async def find(conn: Connection, scope: Scope, code: int) -> Region:
 async def list_all(conn: Connection, scope: Scope) -> tuple[Region, ...]:
     """The whole tree, parents before their children: some hundred nodes, so there are no pages."""
     scope.require(Right.REGIONS_READ)
-    return tuple([_region(row) async for row in await conn.execute(sql.list_regions)])
+    read_at, tree = _kept.get(_place(conn), (-KEPT_SECONDS, ()))
+    now = time.monotonic()
+    if not tree or now - read_at >= KEPT_SECONDS:
+        tree = tuple([_region(row) async for row in await conn.execute(sql.list_regions)])
+        _kept[_place(conn)] = now, tree
+    return tree
 
 
 async def covers_all(conn: Connection, scope: Scope) -> bool:
@@ -49,6 +61,7 @@ async def put(
     Tiers that are tried come after those that they fall back to.
     """
     scope.require(Right.REGIONS_DEFINE)
+    _kept.pop(_place(conn), None)
     cursor = conn.cursor()
     await cursor.executemany(sql.put_region, [asdict(region) for region in regions])
     await cursor.executemany(
@@ -65,6 +78,10 @@ async def put(
     )
     for_good_first = sorted(tiers, key=lambda tier: tier.after_trial is not None)
     await cursor.executemany(sql.put_tier, [asdict(tier) for tier in for_good_first])
+
+
+def _place(conn: Connection) -> tuple[str, int, str]:
+    return conn.info.host, conn.info.port, conn.info.dbname
 
 
 def _region(row: dict[str, Any]) -> Region:

@@ -4,10 +4,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
+from babel import Locale
 from babel.dates import format_timedelta
 from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from fastapi import Request
@@ -119,8 +121,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
         return words.UNITS.get(code, code)
 
     def number(value: float) -> str:
-        pattern = "#,##0.####" if abs(value) < 10 else "#,##0.##"
-        return format_decimal(value, format=pattern, locale=locale)
+        return _decimal(value, locale)
 
     def about(value: float) -> str:
         """Two or three figures of a large number, in words where the language has them."""
@@ -153,6 +154,12 @@ def _environment(language: Language, assets: Assets) -> Environment:
     for shown in (language.titled, iso, unit, number, about, percent, duration, ago):
         environment.filters[shown.__name__] = shown
     return environment
+
+
+@lru_cache(maxsize=4096)
+def _decimal(value: float, locale: Locale) -> str:
+    pattern = "#,##0.####" if abs(value) < 10 else "#,##0.##"
+    return format_decimal(value, format=pattern, locale=locale)
 
 
 def iso(instant: datetime) -> str:

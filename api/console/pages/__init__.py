@@ -2,7 +2,7 @@
 
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from api import problems
@@ -49,13 +49,13 @@ from api.console.pages import (
 from api.problems import Problem
 from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFactorPending
 
-router = APIRouter(include_in_schema=False)
-for subject in (account, sign_on, own, actions, files, overview, supervision, terminal_list,
-                terminals, lives, certificates, collections, sims, bindings, book, hand_overs,
-                clients, client_files, client_tiers, packages, standpoints, profiles, decoding,
-                events, charts, readings, exports, quarantine, alarms, rules, transfers, imports,
-                users, api_keys, channels, audit, legal_holds, platform):  # fmt: skip
-    router.include_router(subject.router)
+ROUTERS = tuple(subject.router for subject in (
+    account, sign_on, own, actions, files, overview, supervision, terminal_list, terminals, lives,
+    certificates, collections, sims, bindings, book, hand_overs, clients, client_files,
+    client_tiers, packages, standpoints, profiles, decoding, events, charts, readings, exports,
+    quarantine, alarms, rules, transfers, imports, users, api_keys, channels, audit, legal_holds,
+    platform,
+))  # fmt: skip
 
 # Where a sign-in goes on that is not whole yet.
 _STEPS = {
