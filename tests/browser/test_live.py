@@ -3,7 +3,7 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, Response, Route, expect
 
 from tests.api.following import bridging
 from tests.api.world import World, minutes_ago
@@ -38,6 +38,35 @@ def test_what_comes_is_on_the_page_while_no_clock_ticks(
         come(house, 244.0)
         expect(page.locator("#events")).to_contain_text("came_244", timeout=30_000)
         expect(page.locator("[data-latest=voltage_a] .value")).to_have_text("244")
+
+
+def _is_newest(answer: Response) -> bool:
+    return answer.request.headers.get("hx-target") == "div#latest"
+
+
+def test_of_a_reading_only_the_newest_values_are_asked_for(
+    house: World, chromium: Browser, address: str
+) -> None:
+    """They and the time of the last data come in a small part of the page, by themselves."""
+    house.measured("METER-1", "smart_meter", minutes_ago(5), voltage_a=230.0)
+    with opened(chromium, address) as page:
+        page.clock.install()
+        with page.expect_response("**/api/v1/live?terminals=METER-1"):
+            page.goto(PAGE)
+        page.clock.pause_at(minutes_ago(-60))
+        house.measured("METER-1", "smart_meter", minutes_ago(0), voltage_a=243.0)
+
+        async def feed() -> None:
+            async with bridging(house) as bridge:
+                await bridge.say("METER-1", voltage_a=243.0)
+
+        with (
+            page.expect_response(_is_newest, timeout=30_000) as part,
+            ThreadPoolExecutor(1) as beside,
+        ):
+            beside.submit(asyncio.run, feed()).result()
+        assert "<html" not in part.value.text()
+        expect(page.locator("[data-latest=voltage_a] .value")).to_have_text("243")
 
 
 def test_a_page_without_a_stream_is_as_fresh_as_ever(

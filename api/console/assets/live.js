@@ -1,4 +1,5 @@
-// A terminal's page follows its live stream: what comes has the parts that it changes asked for again.
+// A terminal's page follows its live stream: what comes has the parts that it changes asked for again,
+// of a reading only the newest values, which cost little.
 // Without a stream, for whatever reason, they are asked for as often as ever.
 const leastMs = 1000;
 const pollMs = 2000;
@@ -11,22 +12,8 @@ function follow(part, address) {
   /** @type {EventSource | null} */
   let stream = null;
   let refusedAt = -Infinity;
-  let askedAt = -Infinity;
-  let waiting = false;
-
-  const ask = () => {
-    waiting = false;
-    askedAt = Date.now();
-    part.dispatchEvent(new CustomEvent("refresh"));
-  };
-  // However much comes, it is asked for once a second.
-  const soon = () => {
-    if (waiting) return;
-    const wait = askedAt + leastMs - Date.now();
-    if (wait <= 0) return ask();
-    waiting = true;
-    setTimeout(ask, wait);
-  };
+  const soon = paced(() => part.dispatchEvent(new CustomEvent("refresh")));
+  const newest = paced(() => document.getElementById("latest")?.dispatchEvent(new CustomEvent("reading")));
   const close = () => {
     stream?.close();
     stream = null;
@@ -35,7 +22,8 @@ function follow(part, address) {
     // A browser has six connections to a site: a page that nobody looks at takes none of them.
     if (stream || document.hidden || Date.now() - refusedAt < patienceMs) return;
     stream = new EventSource(address);
-    for (const kind of ["reading", "event", "presence", "gap", "end"]) stream.addEventListener(kind, soon);
+    stream.addEventListener("reading", newest);
+    for (const kind of ["event", "presence", "alarm", "gap", "end"]) stream.addEventListener(kind, soon);
     stream.addEventListener("error", () => {
       if (stream?.readyState !== EventSource.CLOSED) return;
       refusedAt = Date.now();
@@ -49,4 +37,23 @@ function follow(part, address) {
   }, pollMs);
   document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
   addEventListener("pagehide", close);
+}
+
+// However much comes, it is asked for once a second.
+/** @param {() => void} ask */
+function paced(ask) {
+  let askedAt = -Infinity;
+  let waiting = false;
+  const now = () => {
+    waiting = false;
+    askedAt = Date.now();
+    ask();
+  };
+  return () => {
+    if (waiting) return;
+    const wait = askedAt + leastMs - Date.now();
+    if (wait <= 0) return now();
+    waiting = true;
+    setTimeout(now, wait);
+  };
 }

@@ -21,7 +21,7 @@ from registry.model import (
     TerminalState,
 )
 from registry.scope import Right
-from telemetry import completeness, diagnosis, reader
+from telemetry import completeness, diagnosis, presence, reader
 from telemetry.alarms import desk
 from telemetry.alarms.desk import Alarm
 from telemetry.model import LatestValue, QuarantineItem, Search, Value
@@ -53,6 +53,7 @@ RANGES = (
 )
 _EVENTS = 5
 _ALARMS = 5
+_LATEST = "div#latest"  # the part of the page that shows newest values
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ async def terminal(
 ) -> Response:
     """One terminal: what is wrong with it, who owns it, what it measures, what was refused."""
     conn, scope = screen.conn, screen.scope
+    if screen.request.headers.get("hx-target") == _LATEST:
+        return await _newest(screen, code, metric)
     known = await diagnosis.look(conn, scope, code)
     found = known.terminal
     profile = await profiles.find(conn, scope, found.profile_code)
@@ -106,6 +109,23 @@ async def terminal(
         moves=_moves(screen, found.state, await terminals.state_before(conn, scope, found)),
         warnings=await client_files.warnings_of(conn, scope, found.group_client_id),
         may_issue=screen.may(Right.CREDENTIALS_ISSUE) and found.state is not TerminalState.RETIRED,
+    )
+
+
+async def _newest(screen: Screen, code: str, metric: str | None) -> Response:
+    """What the page asks for again when a reading comes: its values, and when it came."""
+    conn, scope = screen.conn, screen.scope
+    found = await terminals.find(conn, scope, code)
+    profile = await profiles.find(conn, scope, found.profile_code)
+    latest = {value.metric: value for value in await reader.latest(conn, scope, code)}
+    return screen.show(
+        "terminal_newest.html",
+        terminal=found,
+        profile=profile,
+        presence=(await presence.of(conn, scope, [found.id]))[found.id],
+        pauses=await presence.list_pauses(conn, scope, found.id),
+        latest=latest_rows(profile, latest),
+        metric=charted(profile, metric),
     )
 
 
