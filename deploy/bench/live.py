@@ -33,7 +33,7 @@ from telemetry.writer import Writer
 _SCOPE = Scope.system("bench")
 _HEADQUARTERS = RegionCode(0)
 _STREAMS_A_KEY = 50
-_BATCH_SECONDS = 0.25
+BATCH_SECONDS = 0.25
 _SETTLING_SECONDS = 60.0
 _PATIENCE_SECONDS = 900.0
 Told = Callable[[str], None]
@@ -92,7 +92,7 @@ class Speaker:
                 rows = self._rows()
                 async with writer.transaction() as work:
                     await work.store(rows)
-                due = max(due + _BATCH_SECONDS, time.monotonic())
+                due = max(due + BATCH_SECONDS, time.monotonic())
                 await asyncio.sleep(due - time.monotonic())
         finally:
             await writer.close()
@@ -116,8 +116,8 @@ def run(plan: Plan, tell: Told) -> dict[str, Any]:
     tell("starting a throwaway database")
     with built(plan.streams * plan.terminals_each, 1) as stand:
         stand.cluster.set_password("muster_api")
-        keys, profile, ids = asyncio.run(_prepared(stand, plan))
-        a_batch = max(1, int(plan.readings_a_second * _BATCH_SECONDS))
+        keys, profile, ids = asyncio.run(prepared(stand, plan))
+        a_batch = max(1, int(plan.readings_a_second * BATCH_SECONDS))
         speaker = Speaker(stand.dsn("muster_bridge"), profile, list(ids.values()), a_batch)
         with serving(stand) as (api, port):
             rounds = []
@@ -157,7 +157,7 @@ def _round(
 ) -> dict[str, Any]:
     """The same without streams and with them."""
     with speaker.speaking():
-        without = _ask(plan, stand, keys[0], api, port)
+        without = ask(plan, stand, keys[0], api, port)
     each = plan.terminals_each
     streams = [stand.terminals[k * each : (k + 1) * each] for k in range(plan.streams)]
     before = resident_megabytes(api.pid)
@@ -169,8 +169,8 @@ def _round(
         speaker.said.clear()
         first = speaker.number
         with speaker.speaking():
-            with_streams = _ask(plan, stand, keys[0], api, port)
-        got = _settled(readers, speaker.number - first)
+            with_streams = ask(plan, stand, keys[0], api, port)
+        got = settled(readers, speaker.number - first)
     wanted = [sorted(n for code in own for n in speaker.said.get(ids[code], ())) for own in streams]
     return {
         "without": without,
@@ -191,7 +191,7 @@ def compare(wanted: Sequence[Sequence[int]], got: Sequence[Sequence[int]]) -> li
     ]
 
 
-def _settled(readers: Child, sent: int) -> dict[str, Any]:
+def settled(readers: Child, sent: int) -> dict[str, Any]:
     """What came, when all of it has, or when nothing more comes."""
     deadline = time.monotonic() + _SETTLING_SECONDS
     while True:
@@ -202,7 +202,7 @@ def _settled(readers: Child, sent: int) -> dict[str, Any]:
         time.sleep(0.5)
 
 
-def _ask(plan: Plan, stand: Stand, key: str, api: Child, port: int) -> dict[str, float]:
+def ask(plan: Plan, stand: Stand, key: str, api: Child, port: int) -> dict[str, float]:
     """Requests at an even pace, one after the other; how long the slowest hundredth took."""
     took: list[float] = []
     line = http.client.HTTPConnection(HOST, port, timeout=60)
@@ -228,7 +228,7 @@ def _ask(plan: Plan, stand: Stand, key: str, api: Child, port: int) -> dict[str,
     }
 
 
-async def _prepared(stand: Stand, plan: Plan) -> tuple[list[str], DeviceProfile, dict[str, int]]:
+async def prepared(stand: Stand, plan: Plan) -> tuple[list[str], DeviceProfile, dict[str, int]]:
     """Keys of operators, the profile, and the terminals' ids by code."""
     async with (
         await open_pool(stand.dsn(), name="bench", max_size=1) as pool,

@@ -46,9 +46,10 @@ class Reader:
             *said, rest = (rest + await body.readexactly(size)).split(b"\n\n")
             await body.readline()
             for one in said:
-                self._take(one)
+                self.take(one)
 
-    def _take(self, said: bytes) -> None:
+    def take(self, said: bytes) -> None:
+        """One event."""
         self.opened.set()
         _, _, data = said.partition(b"\ndata: ")
         if _READING in said:
@@ -57,18 +58,24 @@ class Reader:
             self.ends.append(data.decode())
 
 
-async def read(port: int, asked: dict[str, Any]) -> None:
-    """Open all of them, some at a time, and tell."""
-    readers = [
-        Reader(asked["keys"][k % len(asked["keys"])], terminals, asked["metric"])
-        for k, terminals in enumerate(asked["streams"])
-    ]
+async def opened(readers: Sequence[Reader], port: int) -> list[asyncio.Task[None]]:
+    """Have all of them follow, some at a time."""
     following = []
     for first in range(0, len(readers), _AT_ONCE):
         some = readers[first : first + _AT_ONCE]
         following += [asyncio.create_task(reader.follow(port)) for reader in some]
         for reader in some:
             await reader.opened.wait()
+    return following
+
+
+async def read(port: int, asked: dict[str, Any]) -> None:
+    """Open all of them, and tell."""
+    readers = [
+        Reader(asked["keys"][k % len(asked["keys"])], terminals, asked["metric"])
+        for k, terminals in enumerate(asked["streams"])
+    ]
+    following = await opened(readers, port)
     _say({"open": sum(not reader.ends for reader in readers)})
     while await asyncio.to_thread(sys.stdin.readline):
         _say({"got": [r.got for r in readers], "ends": [end for r in readers for end in r.ends]})

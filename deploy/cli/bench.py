@@ -47,6 +47,7 @@ def _bench() -> None:
 bench.command()(bench_codecs.codecs)
 bench.command()(bench_codecs.fuzz)
 bench.command()(bench_live.live)
+bench.command()(bench_live.tabs)
 bench.command()(bench_alarms.alarms)
 bench.command()(bench_rules.rules)
 bench.command()(bench_rollups.rollups)

@@ -1,11 +1,12 @@
-"""`muster bench live`: what open streams cost the API, and whether each gets its own."""
+"""`muster bench live` and `tabs`: what open streams and pages cost the API, each counted."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from deploy.bench import live as live_bench
+from deploy.bench import tabs as tabs_bench
 from deploy.cli.measured import measured, show_goals, table
 
 
@@ -26,6 +27,25 @@ def live(
         rounds=rounds,
     )
     result = measured(lambda tell: live_bench.run(plan, tell), json_file)
+    _show(result)
+
+
+def tabs(
+    tabs: Annotated[int, typer.Option(min=2, max=1000, help="Open at once.")] = 200,
+    requests: Annotated[int, typer.Option(min=100, help="In each half of a round.")] = 600,
+    rounds: Annotated[int, typer.Option(min=1, help="Each without tabs and with them.")] = 5,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+) -> None:
+    """The API's p99 while pages of the console are open against that without; each page counted."""
+    plan = tabs_bench.Plan(tabs=tabs, requests=requests, rounds=rounds)
+    result = measured(lambda tell: tabs_bench.run(plan, tell), json_file)
+    for k, one in enumerate(result["rounds"], 1):
+        told = ", ".join(f"{count:,} parts of {name} pages" for name, count in one["pages"].items())
+        typer.echo(f"Round {k}: {told}.")
+    _show(result)
+
+
+def _show(result: dict[str, Any]) -> None:
     names = ("p50_ms", "p99_ms", "api_cpu_share")
     rows = [
         [f"{k}, {half}", *(f"{one[half][name]:g}" for name in names), f"{one['readings']:,}"]

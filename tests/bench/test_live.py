@@ -1,8 +1,8 @@
-"""The benchmark of live streams counts what each of them gets."""
+"""The benchmarks of live streams and of open pages count what each of them gets."""
 
 import pytest
 
-from deploy.bench import live
+from deploy.bench import live, tabs
 from deploy.bench.live import Plan
 
 
@@ -36,3 +36,16 @@ def test_a_few_streams_get_all_of_theirs() -> None:
     assert (only["open"], only["readings"] >= 40) == (6, True)
     assert [figure["goal"] for figure in result["figures"]] == ["p99", "memory"]
     assert only["with"]["p99_ms"] > 0
+
+
+@pytest.mark.timeout(600)
+def test_a_few_tabs_are_answered() -> None:
+    """Each terminal's page asks for its newest values as readings come, each overview by itself."""
+    plan = tabs.Plan(tabs=6, requests=60, requests_a_second=20, rounds=1)
+    result = tabs.run(plan, lambda _: None)
+
+    [only] = result["rounds"]
+    assert result["wrong"] == []
+    assert (only["open"], only["readings"] >= 3) == (3, True)
+    assert only["pages"]["terminal"] >= 3
+    assert only["pages"]["overview"] >= 3
