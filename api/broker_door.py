@@ -23,6 +23,7 @@ from foundation.settings import Settings
 from registry.broker_access import Action, may_use
 from registry.broker_logins import BrokerLogins, Login
 from registry.credentials import matches
+from registry.refused_logins import Refusal
 
 PATH = "/broker/"
 
@@ -95,10 +96,15 @@ class BrokerDoor:
 
         async def answer() -> Answer:
             self._limits.broker(Limit.BROKER, broker)
-            if client_id != username:  # who has another's id takes over that one's session
-                return Answer(Outcome.OTHER_CLIENT_ID)
             login = await self._logins.find(username)
-            if login is None or login.verifier is None or not matches(password, login.verifier):
+            if client_id != username:  # who has another's id takes over that one's session
+                self._note(login, Refusal.OTHER_CLIENT_ID)
+                return Answer(Outcome.OTHER_CLIENT_ID)
+            if login is None or login.verifier is None:
+                self._note(login, Refusal.NO_PASSWORD)
+                return Answer(Outcome.REFUSED)
+            if not matches(password, login.verifier):
+                self._note(login, Refusal.WRONG_PASSWORD)
                 return Answer(Outcome.REFUSED)
             self._limits.broker(Limit.BROKER_TERMINAL, username)
             return Answer(Outcome.ALLOWED, login)
@@ -143,6 +149,11 @@ class BrokerDoor:
             return Answer(Outcome.REFUSED) if login is None else Answer(Outcome.ALLOWED, login)
 
         return await self._counted("authorize", answer())
+
+    def _note(self, login: Login | None, why: Refusal) -> None:
+        """Have it written down of a terminal that is not let in; of other names nothing is."""
+        if login is not None:
+            self._logins.refused.note(login.id, why)
 
     async def _counted(self, hook: str, answering: Awaitable[Answer]) -> Answer:
         try:

@@ -23,6 +23,7 @@ from foundation.database import KEEPALIVES, Connection, configure
 from foundation.errors import MusterError, Unavailable
 from foundation.logs import get_logger
 from foundation.shutdown import paused
+from registry.refused_logins import RefusedLogins
 
 sql = queries.load("registry", "credentials.sql")
 
@@ -34,6 +35,7 @@ TRUSTED_SECONDS = 3.0
 _POLL_SECONDS = 0.5
 _RETRY_SECONDS = 0.5
 _PATIENCE_SECONDS = 2.0
+_KEEP_SECONDS = 2.0
 _MOST_KEPT = 100_000
 _MOST_AT_ONCE = 1000
 _MOST_WAITING = 20_000
@@ -52,9 +54,11 @@ class Login:
 
 
 class BrokerLogins:
-    """Keep `follow` running, then `find`."""
+    """Keep `follow` running, then `find`; it also writes down who was `refused`."""
 
     def __init__(self) -> None:
+        self.refused = RefusedLogins()
+        self._kept_at = -inf
         self._kept: OrderedDict[str, tuple[float, Login | None]] = OrderedDict()
         self._codes: dict[int, str] = {}
         self._wanted: dict[str, asyncio.Future[Login | None]] = {}
@@ -105,6 +109,9 @@ class BrokerLogins:
         while not stop.is_set():
             if self.heard_seconds >= _POLL_SECONDS:
                 await self._catch_up(conn)
+            if time.monotonic() - self._kept_at >= _KEEP_SECONDS:
+                await self.refused.keep(conn)
+                self._kept_at = time.monotonic()
             if self._wanted:
                 await self._look_up(conn, list(self._wanted)[:_MOST_AT_ONCE])
                 continue
@@ -112,6 +119,7 @@ class BrokerLogins:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_POLL_SECONDS):
                     await self._woken.wait()
+        await self.refused.keep(conn)
 
     async def _catch_up(self, conn: Connection) -> None:
         asked_at = time.monotonic()

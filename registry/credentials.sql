@@ -96,3 +96,16 @@ select pg_snapshot_xmin(pg_current_snapshot())::text as position,
 -- name: broker_position
 -- Where in the feed of changes a reader stands who reads logins after this.
 select pg_snapshot_xmin(pg_current_snapshot())::text as position;
+
+-- name: note_refused_logins
+-- Keep whom the hooks have not let in.
+select registry.note_refused_logins(%(ids)s::int4[], %(whys)s::text[], %(counts)s::int8[], %(lasts)s::timestamptz[]);
+
+-- name: find_refused_login
+-- How a terminal was refused, as far as the scope sees it.
+select r.why, r.count, r.first_at, r.last_at from registry.refused_login_of(%(id)s) r;
+
+-- name: forget_refused_logins
+-- Who has not been refused for some days.
+delete from registry.refused_login where terminal_id in (
+    select r.terminal_id from registry.refused_login r where r.last_at < now() - make_interval(days => %(days)s) limit %(rows)s);

@@ -12,10 +12,11 @@ from enum import StrEnum
 
 from foundation import queries
 from foundation.database import Connection
-from registry import bindings, certificates, credentials, sims, terminals
+from registry import bindings, certificates, credentials, refused_logins, sims, terminals
 from registry.bindings import Binding, Violation
 from registry.credentials import Standing
 from registry.model import SimState, Terminal, TerminalState
+from registry.refused_logins import Refused
 from registry.scope import Right, Scope
 from registry.sim_model import Sim
 from telemetry import identities, presence, reader
@@ -59,6 +60,7 @@ class Cause(StrEnum):
     MESSAGES_REFUSED = "messages_refused"
     PARTLY_REFUSED = "partly_refused"
     WRONG_APN = "wrong_apn"
+    CREDENTIAL_REFUSED = "credential_refused"
     REGIONAL_OUTAGE = "regional_outage"
     CREDENTIAL_MISSING = "credential_missing"
     CREDENTIAL_REPLACED = "credential_replaced"
@@ -83,6 +85,8 @@ class Fact(StrEnum):
     APN_HEARD = "apn_heard"
     REFUSED = "refused"
     CREDENTIAL = "credential"
+    CREDENTIAL_REFUSED = "credential_refused"
+    TIMES_REFUSED = "times_refused"
     STORM = "storm"
     WINDOW = "window"
     NOT_YOURS = "not_yours"
@@ -113,7 +117,8 @@ class Told:
 class Known:
     """Everything that a verdict stands on; `refused` is what was refused last, and lately.
 
-    `certificate` is whether one is in force. What may not be seen is in `unseen`.
+    `certificate` is whether one is in force; `login` is how the broker did not let it in, where the
+    broker asks us. What may not be seen is in `unseen`.
     """
 
     now: datetime
@@ -127,8 +132,14 @@ class Known:
     binding: Binding | None = None
     heard: Heard | None = None
     refused: QuarantineItem | None = None
+    login: Refused | None = None
     told: Told = Told()
     unseen: Sequence[Right] = ()
+
+    @property
+    def password_since(self) -> datetime | None:
+        """Since when its password is in force; None where none is."""
+        return None if self.credential.revoked_at else self.credential.issued_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +185,7 @@ async def look(conn: Connection, scope: Scope, code: str) -> Known:
         binding=binding,
         heard=heard,
         refused=refused,
+        login=await refused_logins.find(conn, scope, terminal.id),
         told=await _told(conn, terminal.id),
         unseen=[r for r in (Right.SIMS_READ, Right.QUARANTINE_READ) if r not in scope.rights],
     )
@@ -220,6 +232,9 @@ def _causes(known: Known) -> Iterator[tuple[Cause, datetime | None]]:
         wrong_clock = known.refused.reason is Reason.CLOCK
         refused = Cause.CLOCK_WRONG if wrong_clock else Cause.MESSAGES_REFUSED
         yield refused, known.refused.received_at
+    if known.login is not None and _is_refused_since(known, known.login):
+        yield from _causes_of_credential(known)
+        yield Cause.CREDENTIAL_REFUSED, known.login.first_at
     if known.told.shared is not None:
         yield Cause.REGIONAL_OUTAGE, known.told.storm_since
     yield from _causes_of_session(known)
@@ -255,20 +270,37 @@ def _causes_of_sim(known: Known) -> Iterator[tuple[Cause, datetime | None]]:
 
 
 def _causes_of_session(known: Known) -> Iterator[tuple[Cause, datetime | None]]:
-    present, credential = known.presence, known.credential
+    present = known.presence
     if present.session is SessionState.ONLINE:
         yield Cause.SESSION_WITHOUT_DATA, present.silent_since or present.session_since
         return
-    in_force = credential.issued_at is not None and credential.revoked_at is None
-    if not in_force and not known.certificate:
-        yield Cause.CREDENTIAL_MISSING, credential.revoked_at
-    last_sign = max(filter(None, (present.data_at, present.session_since)), default=None)
+    yield from _causes_of_credential(known)
+    last_sign = _last_sign(known)
     if last_sign is None:
         yield Cause.NEVER_CONNECTED, None
-    elif in_force and credential.issued_at is not None and credential.issued_at > last_sign:
-        yield Cause.CREDENTIAL_REPLACED, credential.issued_at
+    elif known.password_since is not None and known.password_since > last_sign:
+        yield Cause.CREDENTIAL_REPLACED, known.password_since
     if present.session is SessionState.OFFLINE:
         yield Cause.SESSION_LOST, present.session_since
+
+
+def _causes_of_credential(known: Known) -> Iterator[tuple[Cause, datetime | None]]:
+    if known.password_since is None and not known.certificate:
+        yield Cause.CREDENTIAL_MISSING, known.credential.revoked_at
+
+
+def _last_sign(known: Known) -> datetime | None:
+    """When it was heard last, or lost its session."""
+    said = known.presence.data_at, known.presence.session_since
+    return max(filter(None, said), default=None)
+
+
+def _is_refused_since(known: Known, login: Refused) -> bool:
+    """Whether somebody in its name was not let in after it was heard, with what holds now."""
+    if known.presence.session is SessionState.ONLINE:
+        return False
+    before = filter(None, (_last_sign(known), known.password_since))
+    return all(login.last_at > at for at in before)
 
 
 def _evidence(known: Known) -> Iterator[Evidence]:
@@ -298,6 +330,9 @@ def _evidence(known: Known) -> Iterator[Evidence]:
     if credential.issued_at is not None:
         word = "password" if credential.revoked_at is None else word or "revoked"
     yield Evidence(Fact.CREDENTIAL, word, credential.revoked_at or credential.issued_at)
+    if known.login is not None:
+        yield Evidence(Fact.CREDENTIAL_REFUSED, known.login.why.value, known.login.last_at)
+        yield Evidence(Fact.TIMES_REFUSED, str(known.login.count), known.login.first_at)
     if known.told.in_window:
         yield Evidence(Fact.WINDOW, None, known.told.window_since)
     if known.told.shared is not None:

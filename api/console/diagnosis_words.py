@@ -31,6 +31,9 @@ SENTENCES = {
     Cause.MESSAGES_REFUSED: _("Messages arrive, and all of them are refused."),
     Cause.PARTLY_REFUSED: _("Data arrives, but some of what it sends is refused."),
     Cause.WRONG_APN: _("It uses another APN than its SIM has."),
+    Cause.CREDENTIAL_REFUSED: _(
+        "The broker does not let it in: somebody in its name shows what is not in force."
+    ),
     Cause.REGIONAL_OUTAGE: _("It fell silent together with many others."),
     Cause.CREDENTIAL_MISSING: _(
         "It has no credential in force: neither a password nor a certificate."
@@ -66,6 +69,9 @@ NEXT_STEPS = {
         "Next: see the reasons below; good values of the same messages are stored."
     ),
     Cause.WRONG_APN: _("Next: configure the APN of the SIM in the terminal."),
+    Cause.CREDENTIAL_REFUSED: _(
+        "Next: compare client id and password in the terminal; issue a new one if in doubt."
+    ),
     Cause.REGIONAL_OUTAGE: _(
         "Next: look at what they share, and ask the network's operation centre."
     ),
@@ -99,6 +105,8 @@ FACTS = {
     Fact.APN_HEARD: _("APN as it says"),
     Fact.REFUSED: _("Refused last"),
     Fact.CREDENTIAL: _("Credential"),
+    Fact.CREDENTIAL_REFUSED: _("Not let in last"),
+    Fact.TIMES_REFUSED: _("How often since"),
     Fact.STORM: _("Part of a storm"),
     Fact.WINDOW: _("Maintenance window"),
     Fact.NOT_YOURS: _("Not yours to see"),

@@ -32,6 +32,11 @@ _VALUES: Mapping[Fact, Mapping[str, str]] = {
         "certificate": _("certificate in force"),
         "revoked": _("revoked"),
     },
+    Fact.CREDENTIAL_REFUSED: {
+        "wrong_password": _("a wrong password"),
+        "no_password": _("a password, and none is in force"),
+        "other_client_id": _("a client id that is not its user name"),
+    },
     Fact.NOT_YOURS: {"sims.read": _("SIMs"), "quarantine.read": _("Quarantine")},
 }
 _NOTHING = {

@@ -24,6 +24,7 @@ from registry import (
     directory,
     due_transfers,
     idempotency,
+    refused_logins,
     sims,
 )
 from registry.imports import running as importing
@@ -186,6 +187,7 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
         async with transaction(pool, SYSTEM.settings()) as conn:
             await batches.forget(conn, FEED_KEPT_SECONDS)
             await directory.forget_changes(conn, SYSTEM)
+            await refused_logins.forget(conn, SYSTEM)
             await watch.forget_changes(conn)
             await receipts.forget(conn)
         async with transaction(pool, SYSTEM.settings()) as conn:

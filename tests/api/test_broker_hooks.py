@@ -64,6 +64,28 @@ async def may(broker: httpx.AsyncClient, action: str, topic: str, **more: str) -
     return str(answer.json()["result"])
 
 
+async def test_who_is_not_let_in_is_on_record(house: World) -> None:
+    """Of a terminal a line: why, how often, since when, and so its verdict; of other names none."""
+    with psycopg.connect(house.database.superuser, autocommit=True) as conn:
+        conn.execute("update telemetry.presence_clock set as_of = now()")
+        lines = "select t.code, r.why, r.count from registry.refused_login r join registry.terminal"
+        async with hooked(house) as app:
+            async with asking(app, SECRET) as broker:
+                await admitted(broker, "METER-1", "wrong", clientid="METER-2")
+                for name in ("METER-1", "METER-1", "METER-3", "NOBODY-1", "NOBODY-2"):
+                    await admitted(broker, name, "wrong")
+                deadline = time.monotonic() + 60
+                while not (told := conn.execute(f"{lines} t on t.id = r.terminal_id").fetchall()):
+                    assert time.monotonic() < deadline
+                    await asyncio.sleep(0.1)
+            async with asking(app, house.keys["admin"]) as client:
+                found = (await client.get("/api/v1/terminals/METER-1/diagnosis")).json()
+    evidence = {piece["fact"]: piece["value"] for piece in found["evidence"]}
+    assert told == [("METER-1", "wrong_password", 3)]
+    assert found["verdict"] == "credential_refused"
+    assert (evidence["credential_refused"], evidence["times_refused"]) == ("wrong_password", "3")
+
+
 async def test_emqx_hears_what_it_documents(house: World, broker: httpx.AsyncClient) -> None:
     """`result` and `is_superuser` as JSON with status 200, and `client_attrs` of strings."""
     password = await password_of(house, "METER-1")

@@ -109,6 +109,15 @@ STORM = (
 )
 
 
+def turned_away(minutes: int) -> Callable[[World], None]:
+    return lambda house: run(
+        house,
+        "insert into registry.refused_login values (%(meter)s, 'wrong_password', 7, %(at)s, %(at)s)"
+        " on conflict (terminal_id) do update set last_at = excluded.last_at",
+        at=minutes_ago(minutes),
+    )
+
+
 def asleep(house: World) -> None:
     run(
         house,
@@ -136,6 +145,7 @@ MADE: dict[Cause, Callable[[World], None]] = {
     Cause.CLOCK_WRONG: refused(Reason.CLOCK),
     Cause.MESSAGES_REFUSED: refused(Reason.MALFORMED),
     Cause.WRONG_APN: wrong_apn,
+    Cause.CREDENTIAL_REFUSED: turned_away(30),
     Cause.REGIONAL_OUTAGE: lambda house: run(house, STORM),
     Cause.CREDENTIAL_MISSING: lambda house: run(
         house, "update registry.credential set revoked_at = now()"
@@ -206,6 +216,28 @@ async def test_what_keeps_everything_away_comes_first(quiet: World, app: FastAPI
             verdicts.append((await client.get(diagnosis_of("METER-1"))).json()["verdict"])
     assert verdicts == [
         "session_lost", "messages_refused", "sim_carries_nothing", "platform_fault", "isolated",
+    ]  # fmt: skip
+
+
+async def test_who_is_not_let_in_since_it_was_heard_is_refused(quiet: World, app: FastAPI) -> None:
+    """Neither what was before, nor what the password explains; a storm does not count for more."""
+    MADE[Cause.REGIONAL_OUTAGE](quiet)
+    verdicts = []
+    async with asking(app, quiet.keys["admin"]) as client:
+        for make in (
+            turned_away(_SILENT_MINUTES + 1),
+            turned_away(10),
+            MADE[Cause.CREDENTIAL_REPLACED],
+            turned_away(-1),
+            MADE[Cause.CREDENTIAL_MISSING],
+        ):
+            make(quiet)
+            verdicts.append((await client.get(diagnosis_of("METER-1"))).json()["verdict"])
+        MADE[Cause.SESSION_WITHOUT_DATA](quiet)
+        verdicts.append((await client.get(diagnosis_of("METER-1"))).json()["verdict"])
+    assert verdicts == [
+        "regional_outage", "credential_refused", "regional_outage", "credential_refused",
+        "credential_missing", "regional_outage",
     ]  # fmt: skip
 
 

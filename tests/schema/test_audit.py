@@ -22,6 +22,7 @@ CARD = Iccid.parse("89860012345678901234")
 TOLD_ELSEWHERE = {
     "change": "follows what is told of terminals, credentials and profiles",
     "group_client_lineage": "follows group_client",
+    "refused_login": "what strangers do to a broker",
     "terminal_move": "follows terminal",
     "client_file_move": "follows group_client",
     "client_standing": "follows group_client",

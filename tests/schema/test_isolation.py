@@ -64,7 +64,7 @@ NOT_SCOPED = {
     "change": "ids and times only",
 }
 SECRET = ("credential", "user_account", "api_key", "user_session", "sign_on",
-          "group_client_lineage",
+          "group_client_lineage", "refused_login",
           "broker_login", "broker_revocation", "idempotency", "audit_seal", "audit_head",
           "export_stretch", "import_part", "import_secret", "import_link", "import_tally",
           "imported_terminal", "imported_sim", "imported_binding", "imported_client",
@@ -239,6 +239,7 @@ async def test_the_api_can_read_no_secret(pool: Pool, database: Database) -> Non
         "select * from registry.sign_on",
         "select * from registry.group_client_lineage",
         "select * from registry.broker_login",
+        "select * from registry.refused_login",
         "select * from registry.broker_revocation",
         "select * from telemetry.meter",
         "select * from telemetry.event",

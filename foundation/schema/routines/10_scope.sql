@@ -141,6 +141,7 @@ declare
         'hardware', '(select registry.scope_everything()) or registry.terminal_is_visible_between(terminal_id, valid_from, valid_to)',
         'installation', '(select registry.scope_everything()) or registry.terminal_is_visible_between(terminal_id, valid_from, valid_to)',
         'credential', '(select registry.scope_everything()) or registry.terminal_is_visible(terminal_id)',
+        'refused_login', 'false',
         'group_client_lineage', 'false');
 begin
     for relation, rule in select * from jsonb_each_text(rules) loop

@@ -53,3 +53,32 @@ begin atomic
 end;
 revoke all on function registry.broker_logins(text[]) from public;
 grant execute on function registry.broker_logins(text[]) to muster_api;
+
+-- Whom the hooks have turned away since they said so last: a row a terminal, however often and by whomever it was tried. A day's pause,
+-- or another owner, begins a new count.
+create or replace function registry.note_refused_logins(ids int4[], whys text[], counts int8[], lasts timestamptz[]) returns void
+language sql security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    insert into registry.refused_login as r (terminal_id, why, count, first_at, last_at)
+    select t.id, n.why, n.count, n.last_at, n.last_at
+    from unnest(ids, whys, counts, lasts) n(id, why, count, last_at) join registry.terminal t on t.id = n.id order by t.id
+    on conflict (terminal_id) do update
+    set (why, count, first_at, last_at) = (
+        select excluded.why, excluded.count + case when g.goes_on then r.count else 0 end,
+            case when g.goes_on then r.first_at else excluded.first_at end, greatest(r.last_at, excluded.last_at)
+        from registry.terminal t cross join lateral (
+            select r.last_at >= greatest(t.owner_since, excluded.last_at - interval '1 day') as goes_on) g
+        where t.id = r.terminal_id);
+end;
+
+-- How a terminal that the scope sees was turned away in its owner's time.
+create or replace function registry.refused_login_of(terminal int4)
+returns table (why text, count int8, first_at timestamptz, last_at timestamptz)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    select r.why, r.count, r.first_at, r.last_at from registry.refused_login r join registry.terminal t on t.id = r.terminal_id
+    where r.terminal_id = terminal and r.last_at >= t.owner_since and registry.terminal_is_visible(terminal);
+end;
+revoke all on function registry.note_refused_logins(int4[], text[], int8[], timestamptz[]), registry.refused_login_of(int4) from public;
+grant execute on function registry.note_refused_logins(int4[], text[], int8[], timestamptz[]), registry.refused_login_of(int4) to muster_api;
+grant select, delete on registry.refused_login to muster_jobs;
