@@ -14,6 +14,7 @@ from api import openapi, problems
 from api.auth import SignIn
 from api.broker_door import BrokerDoor
 from api.console import assets, pages
+from api.console.pages import components
 from api.console.rendering import Renderer
 from api.guard import Guard
 from api.limits import Limits
@@ -139,6 +140,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     app.include_router(broker.router)
     app.include_router(pages.router)
+    if settings.component_sheet:
+        app.include_router(components.router)
     app.add_middleware(
         Guard,
         metrics=app.state.metrics,

@@ -25,6 +25,7 @@ from api.console import (
     export_words,
     file_words,
     findings,
+    glossary,
     records,
     rule_words,
     sim_words,
@@ -37,7 +38,9 @@ from api.console.catalogue import Language
 _TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGE_COOKIE = "muster_language"
 THEME_COOKIE = "muster_theme"
+DENSITY_COOKIE = "muster_density"
 _THEMES = ("light", "dark")
+_COMFORTABLE = "comfortable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Renderer:
             now=datetime.now(UTC),
             request_id=request.state.request_id,
             theme=theme if theme in _THEMES else None,
+            is_comfortable=request.cookies.get(DENSITY_COOKIE) == _COMFORTABLE,
             with_query=_query_changer(request),
             **values,
         )  # fmt: skip
@@ -109,6 +113,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "alarm_words": alarm_words,
         "rule_words": rule_words,
         "findings": findings,
+        "glossary": glossary.TERMS,
         "asset": assets.address,
     }
     locale = language.locale
