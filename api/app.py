@@ -14,6 +14,7 @@ from api import openapi, problems
 from api.auth import SignIn
 from api.broker_door import BrokerDoor
 from api.console import assets, pages
+from api.console.pages import components
 from api.console.rendering import Renderer
 from api.guard import Guard
 from api.limits import Limits
@@ -141,6 +142,8 @@ def create_app(settings: Settings) -> FastAPI:
     shortcut.include(app, nouns, responses=openapi.PROBLEMS)
     shortcut.include(app, [health.router, broker.router])
     shortcut.include(app, pages.ROUTERS, include_in_schema=False)
+    if settings.component_sheet:
+        shortcut.include(app, [components.router])
     app.add_middleware(
         Guard,
         metrics=app.state.metrics,

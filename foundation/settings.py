@@ -96,6 +96,9 @@ class Settings(ProviderSettings, NotificationSettings):
     password_max_age_days: int = Field(
         0, ge=0, le=3650, description="Age at which a password must be changed (MLPS); 0: never."
     )
+    component_sheet: bool = Field(
+        False, description="Show what the console's pages are made of, at /components."
+    )
     trusted_proxies: str | None = Field(
         None,
         description="Addresses and networks, parted by commas, whose X-Forwarded-For and -Proto"

@@ -1,5 +1,6 @@
 """One search for whatever people have in hand: a code, a number, two letters of a name."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,8 @@ from registry.terminal_lists import CARD_NUMBERS, LEAST_LETTERS, WALKED, TooFewL
 sql = queries.load("registry", "terminal_lists.sql")
 
 MOST = 50
+_GROUPED = re.compile(r"[0-9]+(?:[ .-][0-9A-Fa-f]+)+")
+_BETWEEN = re.compile(r"[ .-]")
 
 
 class Kind(StrEnum):
@@ -43,12 +46,20 @@ class Found:
 async def look_up(conn: Connection, scope: Scope, text: str, *, most: int = 10) -> list[Found]:
     """What in scope is called so, `most` of each kind and field, whole matches first.
 
-    By the beginning of code, IMEI, ICCID, IMSI, MSISDN or wire name, or by any part of a name.
+    By the beginning of code, IMEI, ICCID, IMSI, MSISDN or wire name, or by any part of a name. A
+    number that is printed in groups is found without its blanks and hyphens, too.
     """
     scope.require(Right.TERMINALS_READ)
     text = text.strip()
     if len(text) < LEAST_LETTERS:
         raise TooFewLetters(field="q")
+    found = await _called(conn, scope, text, most)
+    if not found and _GROUPED.fullmatch(text):
+        found = await _called(conn, scope, _BETWEEN.sub("", text), most)
+    return found
+
+
+async def _called(conn: Connection, scope: Scope, text: str, most: int) -> list[Found]:
     asked = {"q": text, "most": most, "walks": WALKED, "fields": _fields(scope)}
     cursor = await conn.execute(sql.search, {"wanted": Jsonb(scope.parameters() | asked)})
     matches = await cursor.fetchall()

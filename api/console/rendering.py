@@ -27,6 +27,7 @@ from api.console import (
     export_words,
     file_words,
     findings,
+    glossary,
     platform_words,
     records,
     rule_words,
@@ -40,7 +41,9 @@ from api.console.catalogue import Language
 _TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGE_COOKIE = "muster_language"
 THEME_COOKIE = "muster_theme"
+DENSITY_COOKIE = "muster_density"
 _THEMES = ("light", "dark")
+_COMFORTABLE = "comfortable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Renderer:
             now=datetime.now(UTC),
             request_id=request.state.request_id,
             theme=theme if theme in _THEMES else None,
+            is_comfortable=request.cookies.get(DENSITY_COOKIE) == _COMFORTABLE,
             with_query=_query_changer(request),
             **values,
         )  # fmt: skip
@@ -112,6 +116,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "alarm_words": alarm_words,
         "rule_words": rule_words,
         "findings": findings,
+        "glossary": glossary.TERMS,
         "platform_words": platform_words,
         "asset": assets.address,
     }

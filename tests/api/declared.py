@@ -382,6 +382,7 @@ ROUTES: tuple[Ask, ...] = (
     Ask("GET /audit?client={name}", Right.AUDIT_READ, FILE),
     Ask("GET /audit/{entry}", Right.AUDIT_READ, NOTHING, fill={"entry": "99999999"}, ok=404),
     Ask("GET /account", Right.ACCOUNT_OVERSEE, NOTHING),
+    Ask("GET /glossary", Right.ACCOUNT_OVERSEE, NOTHING),
     Ask("POST /account/sessions", Right.ACCOUNT_OVERSEE, NOTHING, ok=303),
     Ask("POST /account/sessions", Right.ACCOUNT_OVERSEE, SESSION, form={"session": "{name}"},
         ok=303),

@@ -201,11 +201,23 @@ async def test_an_operator_registers_a_terminal_and_moves_it(house: World, app: 
 
 
 async def test_a_search_for_a_whole_code_opens_it(house: World, app: FastAPI) -> None:
-    """A prefix lists, a whole code opens the terminal."""
+    """A prefix lists, a whole code opens the terminal; whole numbers and names of what else there
+    is are found by who may see it.
+    """
+    item = house.refused("BUS-1", Reason.MALFORMED, b"{")
+    found: dict[str, list[str]] = {}
+    for name in ("ada", "pei"):
+        async with asking(app) as client:
+            await sign_in(client, name)
+            for text in (f"%23{item}", "pei"):
+                page = (await client.get(f"/search?q={text}")).text
+                links = re.findall(r'<tr><td><a href="(/(?:quarantine|users)/[^"]+)"', page)
+                found[name] = found.get(name, []) + links
     async with asking(app) as client:
         await sign_in(client)
         whole = await client.get("/search?q=METER-1")
         part = await client.get("/terminals?q=METER-")
+    assert found == {"ada": [f"/quarantine/{item}", "/users/pei"], "pei": []}
     assert (whole.status_code, whole.headers["location"]) == (303, "/terminals/METER-1")
     assert part.status_code == 200
     assert "METER-2" in part.text

@@ -27,6 +27,8 @@ PAGES = {
     "sims": "/sims",
     "sim-new": "/sims/new",
     "collections": "/collections",
+    "glossary": "/glossary",
+    "search-nothing": "/search?q=nothing-is-called-so",
     "transfers": "/transfers",
     "transfer-new": "/transfers/new",
     "imports": "/imports",
@@ -165,6 +167,26 @@ def test_times_are_told_in_the_readers_zone(
         shown = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\+8$"
         expect(stamp).to_have_attribute("title", re.compile(shown))
         expect(stamp).to_have_text(re.compile("ago$"))
+
+
+def test_a_word_of_the_trade_says_what_it_means(
+    telling: World, chromium: Browser, address: str
+) -> None:
+    """Where it first stands, by keyboard; from there to all of them."""
+    with opened(chromium, address) as page:
+        page.goto("/terminals")
+        meaning = page.locator("#term-data")
+        expect(meaning).to_be_hidden()
+        page.locator("th .term", has_text="Data").press("Enter")
+        expect(meaning).to_contain_text("as often as expected")
+        head = page.locator("th .term", has_text="Data").bounding_box()
+        said = meaning.bounding_box()
+        assert head is not None
+        assert said is not None
+        assert 0 <= said["y"] - head["y"] - head["height"] < 20
+        meaning.locator("a").click()
+        page.wait_for_url("**/glossary#data")
+        expect(page.locator("h1")).to_have_text("Terms")
 
 
 @each_look

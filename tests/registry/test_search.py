@@ -59,6 +59,10 @@ async def found(pool: Pool, scope: Scope, text: str) -> list[tuple[str, str, str
         ("4901", [("terminal", "PM-0000", "imei")]),
         (CARDS[1], [("terminal", "PM-0001", "iccid"), ("sim", CARDS[1], "iccid")]),
         ("460001234567890", [("terminal", "PM-0000", "imsi"), ("sim", CARDS[0], "imsi")]),
+        (
+            "8986 0012-3456 7890 5555",
+            [("terminal", "PM-0001", "iccid"), ("sim", CARDS[1], "iccid")],
+        ),
         ("1440000000001", [("terminal", "PM-0001", "msisdn"), ("sim", CARDS[1], "msisdn")]),
         ("13800138001", [("terminal", "PM-0001", "wire_name")]),
         ("华远", [("terminal", "PM-0000", "name"), ("terminal", "PM-0001", "name")]),

@@ -17,6 +17,18 @@ export function watchConnection() {
   document.addEventListener("htmx:after:request", (event) => {
     const answer = event.detail?.ctx?.response;
     if (answer) heard(answer.status);
+    if (answer?.status >= 400) tellFailed(event.target);
   });
-  document.addEventListener("htmx:error", () => isFresh(false));
+  document.addEventListener("htmx:error", (event) => {
+    isFresh(false);
+    tellFailed(event.target);
+  });
+}
+
+// A part that has shown nothing yet says that it could not be looked up, not that it still is.
+function tellFailed(part) {
+  for (const box of part?.querySelectorAll?.(".loading") ?? []) {
+    box.classList.add("failed");
+    box.firstElementChild.textContent = box.dataset.failed;
+  }
 }

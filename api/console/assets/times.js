@@ -17,12 +17,14 @@ export function exactly(instant) {
   return `${at.year}-${at.month}-${at.day} ${at.hour}:${at.minute}:${at.second} ${at.timeZoneName.replace("GMT", "UTC")}`;
 }
 
-// `data-ago`: an age that grows; `data-clock`: the time of day; neither: the exact instant.
+// `data-ago`: an age that grows; `data-clock`: the time of day; `data-day`: the day; else the exact instant.
 export function tellTimes(root = document, at = Date.now()) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const instant = new Date(element.dateTime);
     const text = "ago" in element.dataset ? ago((at - instant) / 1000)
-      : "clock" in element.dataset ? clock.format(instant) : exactly(instant);
+      
+      : "clock" in element.dataset ? clock.format(instant)
+      : "day" in element.dataset ? exactly(instant).slice(0, 10) : exactly(instant);
     if (element.textContent !== text) element.textContent = text;
     const title = exactly(instant);
     if (element.title !== title) element.title = title;

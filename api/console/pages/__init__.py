@@ -25,6 +25,7 @@ from api.console.pages import (
     events,
     exports,
     files,
+    glossary,
     hand_overs,
     imports,
     legal_holds,
@@ -50,11 +51,11 @@ from api.problems import Problem
 from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFactorPending
 
 ROUTERS = tuple(subject.router for subject in (
-    account, sign_on, own, actions, files, overview, supervision, terminal_list, terminals, lives,
-    certificates, collections, sims, bindings, book, hand_overs, clients, client_files,
-    client_tiers, packages, standpoints, profiles, decoding, events, charts, readings, exports,
-    quarantine, alarms, rules, transfers, imports, users, api_keys, channels, audit, legal_holds,
-    platform,
+    account, sign_on, own, glossary, actions, files, overview, supervision, terminal_list,
+    terminals, lives, certificates, collections, sims, bindings, book, hand_overs, clients,
+    client_files, client_tiers, packages, standpoints, profiles, decoding, events, charts,
+    readings, exports, quarantine, alarms, rules, transfers, imports, users, api_keys, channels,
+    audit, legal_holds, platform,
 ))  # fmt: skip
 
 # Where a sign-in goes on that is not whole yet.

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from api import auth, problems
-from api.console.rendering import LANGUAGE_COOKIE, THEME_COOKIE
+from api.console.rendering import DENSITY_COOKIE, LANGUAGE_COOKIE, THEME_COOKIE
 from api.oidc.sign_on import SignOn
 from api.witness import trace
 from foundation.database import transaction
@@ -72,10 +72,15 @@ async def prefer(
     return_to: ReturnTo = "/",
     language: Annotated[str | None, Form(pattern="^(zh|en)$")] = None,
     theme: Annotated[str | None, Form(pattern="^(light|dark)$")] = None,
+    density: Annotated[str | None, Form(pattern="^(comfortable|compact)$")] = None,
 ) -> Response:
-    """Remember a language or a theme in this browser."""
+    """Remember a language, a theme or how close rows stand, in this browser."""
     answer = RedirectResponse(local(return_to), 303)
-    for name, value in ((LANGUAGE_COOKIE, language), (THEME_COOKIE, theme)):
+    for name, value in (
+        (LANGUAGE_COOKIE, language),
+        (THEME_COOKIE, theme),
+        (DENSITY_COOKIE, density),
+    ):
         if value is not None:
             answer.set_cookie(
                 name,

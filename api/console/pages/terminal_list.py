@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import RedirectResponse, Response
 
-from api.console import fleet
+from api.console import fleet, numbered
 from api.console.pages.screen import Screen, Shows
 from api.console.pages.sheets import page_or_file
 from api.console.words import Data
@@ -117,7 +117,7 @@ async def _filters(screen: Screen, asked: Asked) -> terminal_lists.Filters:
 
 @router.get("/search")
 async def find_anything(screen: OnScreen, q: Annotated[str, Query(max_length=64)] = "") -> Response:
-    """What is called so, wherever it is; a whole code opens its terminal."""
+    """What is called or numbered so, wherever it is; a whole code opens its terminal."""
     text, trouble, found = q.strip(), None, []
     if text and await _is_a_code(screen, text):
         return RedirectResponse(f"/terminals/{text}", 303)
@@ -128,6 +128,7 @@ async def find_anything(screen: OnScreen, q: Annotated[str, Query(max_length=64)
     return screen.show(
         "search.html",
         found=text,
+        numbered=await numbered.look_up(screen.conn, screen.scope, text) if text else [],
         kinds=[(kind, [one for one in found if one.kind is kind]) for kind in Kind],
         trouble=trouble,
     )
