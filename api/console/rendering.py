@@ -26,6 +26,7 @@ from api.console import (
     file_words,
     findings,
     platform_words,
+    profile_words,
     records,
     rule_words,
     sim_words,
@@ -111,6 +112,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "rule_words": rule_words,
         "findings": findings,
         "platform_words": platform_words,
+        "profile_words": profile_words,
         "asset": assets.address,
     }
     locale = language.locale

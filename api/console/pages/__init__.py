@@ -33,7 +33,9 @@ from api.console.pages import (
     own,
     packages,
     platform,
+    profile_editor,
     profiles,
+    prometheus,
     quarantine,
     readings,
     rules,
@@ -52,9 +54,10 @@ from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFacto
 router = APIRouter(include_in_schema=False)
 for subject in (account, sign_on, own, actions, files, overview, supervision, terminal_list,
                 terminals, lives, certificates, collections, sims, bindings, book, hand_overs,
-                clients, client_files, client_tiers, packages, standpoints, profiles, decoding,
-                events, charts, readings, exports, quarantine, alarms, rules, transfers, imports,
-                users, api_keys, channels, audit, legal_holds, platform):  # fmt: skip
+                clients, client_files, client_tiers, packages, standpoints, profile_editor,
+                profiles, decoding, events, charts, readings, exports, quarantine, alarms, rules,
+                transfers, imports, users, api_keys, prometheus, channels, audit, legal_holds,
+                platform):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
