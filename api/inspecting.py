@@ -9,6 +9,7 @@ from broker_bridge import inspection
 from foundation.database import Connection
 from foundation.errors import Invalid
 from registry import profiles
+from registry.model import DeviceProfile
 from registry.scope import Right, Scope
 
 
@@ -35,6 +36,21 @@ async def inspected(
             raise Invalid("A profile has options of its own.", field="options")
         codec, options = profile.codec, profile.codec_options
     assert codec is not None
+    return await _inspected(payload, form, codec, options, profile)
+
+
+async def inspected_by(profile: DeviceProfile, payload: str, form: str) -> dict[str, Any]:
+    """What it says by a profile that need not be defined."""
+    return await _inspected(payload, form, profile.codec, profile.codec_options, profile)
+
+
+async def _inspected(
+    payload: str,
+    form: str,
+    codec: str,
+    options: Mapping[str, str | bool],
+    profile: DeviceProfile | None,
+) -> dict[str, Any]:
     return await asyncio.to_thread(
         inspection.inspect,
         inspection.bytes_of(payload, form),

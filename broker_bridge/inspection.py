@@ -8,11 +8,12 @@ from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
 
-from broker_bridge.decoders import Options, Said, Undecodable, find, fit
+from broker_bridge.decoders import Options, RefusedPart, Said, Undecodable, find, fit, shown
+from broker_bridge.values import check
 from foundation.errors import Invalid
 from registry.codecs import CODECS, fault
 from registry.model import DeviceProfile
-from telemetry.model import at
+from telemetry.model import Reason, at
 
 _BYTES_AROUND = 8
 
@@ -27,8 +28,9 @@ def inspect(
 ) -> dict[str, Any]:
     """What the payload says, as plain JSON, or the byte at which it cannot be read.
 
-    With a profile its values are in the profile's units, and what a format offers beyond the
-    profile is left out, as the bridge does it. Raises Invalid for a codec or option there is not.
+    With a profile its values are in the profile's units, what a format offers beyond the profile
+    is left out, and what the profile does not take is refused, as the bridge does it. Raises
+    Invalid for a codec or option there is not.
     """
     decode = find(codec)
     if decode is None:
@@ -41,8 +43,23 @@ def inspect(
     except Undecodable as error:
         return told | {"refusal": _refusal(payload, error)}
     if profile is not None:
-        said = [fit(one, profile) for one in said]
+        said = [_judged(fit(one, profile), profile) for one in said]
     return told | {"said": _each(said)}
+
+
+def _judged(said: Said, profile: DeviceProfile) -> Said:
+    """With what the profile does not take of it: no metric of it, of another type, out of range."""
+    known = {metric.name: metric for metric in profile.metrics}
+    refused = list(said.refused)
+    for position, reading in enumerate(said.readings):
+        for name, value in reading.values.items():
+            metric = known.get(name)
+            fault = (Reason.UNKNOWN_METRIC, shown(name))
+            wrong = fault if metric is None else check(metric, [value])[1].get(0)
+            if wrong is not None:
+                part = RefusedPart(position, reading.seq, shown(name), *wrong, reading.boot)
+                refused.append(part)
+    return said._replace(refused=refused)
 
 
 def _refusal(payload: bytes, error: Undecodable) -> dict[str, Any]:

@@ -102,6 +102,26 @@ class Target:
     tier_code: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesUse:
+    """How many series a client's terminals are, if all are heard of with every metric, and its cap.
+
+    `cap` is what a tier and the bound of one answer allow.
+    """
+
+    code: str
+    name: str
+    tier_code: str
+    terminals: int
+    series: int
+    cap: int
+
+    @property
+    def may_be_aggregated(self) -> bool:
+        """Whether aggregates may have to stand instead of terminals."""
+        return self.series > self.cap
+
+
 async def read(conn: Connection, scope: Scope, code: str) -> Exposed:
     """What is to be told of the client of that code; GroupClientNotFound when none is in scope."""
     scope.require(Right.METRICS_SCRAPE)
@@ -109,8 +129,7 @@ async def read(conn: Connection, scope: Scope, code: str) -> Exposed:
     client = await found.fetchone()
     if client is None:
         raise GroupClientNotFound(f"There is no group client {code}.")
-    cap = client["series_cap"]
-    most = MOST_SERIES if cap is None else min(cap, MOST_SERIES)
+    most = _most(client["series_cap"])
     await apply_settings(conn, _BOUNDS)
     cursor = await conn.execute(sql.bound_series, {"client_id": client["id"]})
     bound = await cursor.fetchone()
@@ -140,6 +159,26 @@ async def list_targets(
         for row in rows
     ]
     return keyset.page(targets, limit, lambda target: target, lambda target: target.code)
+
+
+async def list_use(
+    conn: Connection, scope: Scope, *, after: str | None = None, limit: int = 50
+) -> Page[SeriesUse]:
+    """A page of the clients in scope that have terminals, by code, with the series they use."""
+    scope.require(Right.GROUP_CLIENTS_READ)
+    asked = {"after": after or "", "rows": keyset.rows_asked_for(limit)}
+    rows = await (await conn.execute(sql.list_series_use, scope.parameters() | asked)).fetchall()
+    return keyset.page(
+        rows, limit, lambda row: SeriesUse(cap=_most(row.pop("series_cap")), **row), _code
+    )
+
+
+def _code(row: dict[str, Any]) -> str:
+    return str(row["code"])
+
+
+def _most(cap: int | None) -> int:
+    return MOST_SERIES if cap is None else min(cap, MOST_SERIES)
 
 
 async def _read(

@@ -1,5 +1,6 @@
 """What the browser loads: read once, served under the digest of the whole, so never stale."""
 
+import gzip
 import hashlib
 import json
 from collections.abc import Mapping
@@ -19,10 +20,16 @@ _MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """The bytes of one file and their media type."""
+    """The bytes of one file, the same compressed, and their media type."""
 
     body: bytes
+    gzipped: bytes
     media_type: str
+
+    @classmethod
+    def of(cls, body: bytes, media_type: str) -> "Asset":
+        """Compressed once, as hard as it goes: it is sent to everybody."""
+        return cls(body, gzip.compress(body, 9, mtime=0), media_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,7 @@ def vendor_files() -> dict[str, str]:
 def load(root: Path = _OURS) -> Assets:
     """Read every asset; `missing` names the libraries' files that set-up has not brought yet."""
     files = {
-        path.relative_to(root).as_posix(): Asset(path.read_bytes(), _MEDIA_TYPES[path.suffix])
+        path.relative_to(root).as_posix(): Asset.of(path.read_bytes(), _MEDIA_TYPES[path.suffix])
         for path in sorted(root.rglob("*"))
         if path.suffix in _MEDIA_TYPES
     }

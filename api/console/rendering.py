@@ -29,6 +29,7 @@ from api.console import (
     findings,
     glossary,
     platform_words,
+    profile_words,
     records,
     rule_words,
     sim_words,
@@ -118,6 +119,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "findings": findings,
         "glossary": glossary.TERMS,
         "platform_words": platform_words,
+        "profile_words": profile_words,
         "asset": assets.address,
     }
     locale = language.locale

@@ -10,7 +10,9 @@ from starlette.responses import StreamingResponse
 
 from api import exposition, openapi
 from api.dependencies import Needs, Transaction
-from api.schemas.prometheus import TargetAnswer
+from api.paging import After, Limit, link_next
+from api.schemas.prometheus import SeriesUseAnswer, TargetAnswer
+from api.schemas.shapes import PageOf
 from api.scrapes import in_turn
 from api.strict import StrictRoute
 from registry.scope import Right, Scope
@@ -38,6 +40,21 @@ async def list_scrape_targets(
         if page.next_key is None:
             return found
         after = page.next_key
+
+
+@router.get("/prometheus/series", operation_id="list_series_use")
+async def list_series_use(
+    scope: Annotated[Scope, Needs(Right.GROUP_CLIENTS_READ)],
+    conn: Transaction,
+    request: Request,
+    response: Response,
+    after: After = None,
+    limit: Limit = 50,
+) -> PageOf[SeriesUseAnswer]:
+    """One page of the group clients in scope that have terminals: series at most, and the cap."""
+    page = await exposed.list_use(conn, scope, after=after, limit=limit)
+    link_next(request, response, page.next_key)
+    return PageOf[SeriesUseAnswer].model_validate({"items": page.items, "next": page.next_key})
 
 
 @router.get(

@@ -8,6 +8,16 @@ from api.schemas.shapes import Answer
 from telemetry.exposition import Target
 
 
+class SeriesUseAnswer(Answer):
+    """How many series a group client's terminals are at most, and how many it may have."""
+
+    group_client: str = Field(validation_alias="code", examples=["example-power"])
+    terminals: int
+    series: int = Field(description="If all are heard of with every metric.")
+    cap: int = Field(description="By the tier; above it aggregates stand instead of terminals.")
+    may_be_aggregated: bool
+
+
 class TargetAnswer(Answer):
     """A group client: where its series are, and labels.
 

@@ -13,6 +13,7 @@ from tests.api import (
     declared_lives,
     declared_measured,
     declared_platform,
+    declared_profiles,
     declared_prometheus,
     declared_serving,
 )
@@ -166,7 +167,7 @@ ROUTES: tuple[Ask, ...] = (
     *declared_measured.MEASURED,
     *declared_alarms.ALARMED,
     *declared_prometheus.SCRAPED,
-    *declared_kept.KEPT, *declared_platform.PLATFORM,
+    *declared_kept.KEPT, *declared_platform.PLATFORM, *declared_profiles.EDITED,
     Ask(f"GET {_SAID}/events?{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/events?format=csv&{_WINDOW}", Right.TELEMETRY_READ, MOMENT),
     Ask(f"GET {_SAID}/presence", Right.TELEMETRY_READ, TERMINAL),

@@ -18,6 +18,7 @@ from api.scrapes import Scrapes
 from foundation.database import transaction
 from registry import ownership
 from tests.api.conftest import asking
+from tests.api.test_sign_in import sign_in
 from tests.api.world import JIANGSU, POWER, SYSTEM, TRANSIT, World, minutes_ago
 from tests.conftest import Database
 
@@ -228,3 +229,31 @@ async def test_scrapes_wait_for_their_turn_and_not_for_ever() -> None:
     assert most == scrapes.AT_ONCE
     with pytest.raises(ScrapesFull):
         await asyncio.gather(*(scraped() for _ in range(2 * scrapes.MOST_WAITING)))
+
+
+async def test_an_alerting_engineer_finds_all_on_one_page(house: World, app: FastAPI) -> None:
+    """The key, what to write into the configuration, each client's series and cap, the rules."""
+    await scraper(house, app, group_clients=[POWER])
+    with psycopg.connect(house.database.superuser) as conn:
+        conn.execute("update registry.tier set series_cap = 3")
+    async with asking(app) as person, asking(app, house.keys["admin"]) as admin:
+        await sign_in(person, "ada")
+        page = (await person.get("/prometheus")).text
+        uses = (await person.get("/prometheus/series")).text
+        rules = await person.get("/prometheus/files/fleet.yml")
+        listed = (await admin.get("/api/v1/prometheus/series?limit=1")).json()
+        own = await admin.get("/api/v1/prometheus/series?limit=100")
+        form = (await person.get("/api-keys/new?role=scraper")).text
+    async with asking(app, house.keys["transit"]) as transit:
+        theirs = (await transit.get("/api/v1/prometheus/series")).json()["items"]
+    assert "1 key lets a Prometheus in." in page
+    assert "http://127.0.0.1/api/v1/prometheus/targets" in page
+    assert "beyond the cap" in uses
+    assert rules.headers["content-disposition"] == 'attachment; filename="fleet.yml"'
+    assert "alert: " in rules.text
+    assert (len(listed["items"]), listed["next"] is not None) == (1, True)
+    [power] = [one for one in own.json()["items"] if one["group_client"] == POWER]
+    assert (power["cap"], power["may_be_aggregated"]) == (3, True)
+    assert power["series"] > power["terminals"] == 3
+    assert [one["group_client"] for one in theirs] == [TRANSIT]
+    assert '<option value="scraper" selected>' in form

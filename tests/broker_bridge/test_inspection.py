@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,20 @@ def decoded(codec: str, case: Case) -> Sequence[Said] | Undecodable:
         return case.decoded(codec)
     except Undecodable as error:
         return error
+
+
+VOLTAGE = Metric("voltage_a", MetricType.DOUBLE, "V", None, None, None, "A", "A")
+CURRENT = replace(VOLTAGE, name="current_a", unit="A")
+METERED = DeviceProfile(
+    id=ProfileId(1),
+    code="m",
+    sector=Sector.POWER,
+    title_zh="m",
+    title_en="m",
+    codec="senml+json",
+    expected_interval_seconds=60,
+    metrics=(VOLTAGE,),
+)
 
 
 def test_cases_are_shown_as_they_are_decoded() -> None:
@@ -57,17 +72,6 @@ def test_the_byte_where_it_goes_wrong_is_shown_between_its_neighbours() -> None:
 
 def test_by_a_profile_values_are_in_its_units() -> None:
     """As the bridge stores them: what the format has in kV, the profile in V."""
-    metric = Metric("voltage_a", MetricType.DOUBLE, "V", None, None, None, "A", "A")
-    metered = DeviceProfile(
-        id=ProfileId(1),
-        code="m",
-        sector=Sector.POWER,
-        title_zh="m",
-        title_en="m",
-        codec="senml+json",
-        expected_interval_seconds=60,
-        metrics=(metric,),
-    )
     payload = b'[{"n":"voltage_a","u":"mV","v":231200}]'
 
     def values(profile: DeviceProfile | None) -> object:
@@ -76,7 +80,25 @@ def test_by_a_profile_values_are_in_its_units() -> None:
         )
         return told["said"][0]["readings"][0]["values"]
 
-    assert (values(None), values(metered)) == ({"voltage_a": 231200}, {"voltage_a": 231.2})
+    assert (values(None), values(METERED)) == ({"voltage_a": 231200}, {"voltage_a": 231.2})
+
+
+def test_by_a_profile_what_it_does_not_take_is_refused() -> None:
+    """Beyond its range, of another type, or no metric of it; of what is good nothing."""
+    metered = replace(METERED, codec="json", metrics=(replace(VOLTAGE, high=260.0), CURRENT))
+    payload = b'{"voltage_a": 300, "current_a": "much", "current_b": 5}'
+
+    told = inspection.inspect(payload, "json", {}, received_us=RECEIVED_US, profile=metered)
+    alone = inspection.inspect(
+        b'{"voltage_a": 230, "x": 1}', "json", {}, received_us=RECEIVED_US, profile=metered
+    )
+
+    assert {(part["metric"], part["reason"]) for part in told["said"][0]["refused"]} == {
+        ("voltage_a", "out_of_range"),
+        ("current_a", "wrong_type"),
+        ("current_b", "unknown_metric"),
+    }
+    assert [part["metric"] for part in alone["said"][0]["refused"]] == ["x"]
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,9 @@ from api.console.pages import (
     own,
     packages,
     platform,
+    profile_editor,
     profiles,
+    prometheus,
     quarantine,
     readings,
     rules,
@@ -53,9 +55,9 @@ from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFacto
 ROUTERS = tuple(subject.router for subject in (
     account, sign_on, own, glossary, actions, files, overview, supervision, terminal_list,
     terminals, lives, certificates, collections, sims, bindings, book, hand_overs, clients,
-    client_files, client_tiers, packages, standpoints, profiles, decoding, events, charts,
-    readings, exports, quarantine, alarms, rules, transfers, imports, users, api_keys, channels,
-    audit, legal_holds, platform,
+    client_files, client_tiers, packages, standpoints, profile_editor, profiles, decoding,
+    events, charts, readings, exports, quarantine, alarms, rules, transfers, imports, users,
+    api_keys, prometheus, channels, audit, legal_holds, platform,
 ))  # fmt: skip
 
 # Where a sign-in goes on that is not whole yet.

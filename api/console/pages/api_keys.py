@@ -75,9 +75,11 @@ async def list_keys(screen: OnScreen, filters: Annotated[Filters, Depends()]) ->
 
 
 @router.get("/new")
-async def show_form(screen: Issuing) -> Response:
+async def show_form(
+    screen: Issuing, role: Annotated[Role, Query()] = Role.CLIENT_VIEWER
+) -> Response:
     """The form of a new key."""
-    return await _form(screen, Given(clients=await own_client(screen)), None)
+    return await _form(screen, Given(role=role, clients=await own_client(screen)), None)
 
 
 @router.post("/new")
@@ -99,7 +101,7 @@ async def issue(screen: Issuing, given: Annotated[Given, Depends()]) -> Response
     except REFUSALS as error:
         return await _form(screen, given, problems.of_error(error))
     return screen.show(
-        "api_key_secret.html", key=issued.key, secret=issued.secret, address=_address(screen)
+        "api_key_secret.html", key=issued.key, secret=issued.secret, address=address_of(screen)
     )
 
 
@@ -132,7 +134,7 @@ async def _form(screen: Screen, given: Given, problem: Problem | None) -> Respon
     )
 
 
-def _address(screen: Screen) -> str:
+def address_of(screen: Screen) -> str:
     """Where a program finds the API: the address that the reader came by."""
     url = screen.request.url
     return f"{url.scheme}://{url.netloc}"

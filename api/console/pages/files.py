@@ -1,8 +1,11 @@
 """What the browser loads beside pages."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
 from starlette.responses import RedirectResponse, Response
 
+from api import exposition
 from api.console.assets import Assets
 from api.errors import NoSuchAddress
 
@@ -12,7 +15,9 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @router.get("/assets/{digest}/{path:path}")
-async def asset(request: Request, digest: str, path: str) -> Response:
+async def asset(
+    request: Request, digest: str, path: str, accept_encoding: Annotated[str, Header()] = ""
+) -> Response:
     """One asset; its address holds a digest of them all, so a browser may keep it for ever."""
     assets: Assets = request.app.state.renderer.assets
     found = assets.files.get(path)
@@ -20,7 +25,11 @@ async def asset(request: Request, digest: str, path: str) -> Response:
         raise NoSuchAddress
     # While processes of two versions run side by side, an old page may ask a new one.
     kept = _FOR_EVER if digest == assets.digest else "no-cache"
-    return Response(found.body, media_type=found.media_type, headers={"Cache-Control": kept})
+    headers = {"Cache-Control": kept, "Vary": "Accept-Encoding"}
+    if not exposition.takes_gzip(accept_encoding):
+        return Response(found.body, media_type=found.media_type, headers=headers)
+    headers["Content-Encoding"] = "gzip"
+    return Response(found.gzipped, media_type=found.media_type, headers=headers)
 
 
 @router.get("/favicon.ico")
