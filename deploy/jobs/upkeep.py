@@ -201,6 +201,7 @@ async def _lead(pool: Pool, given: Settings, shown: Gauges, over: asyncio.Event)
         await importing.sweep(pool)
         await exporting.sweep(pool)
         await posting.forget(pool, given.notification_days)
+        await posting.tell_again(pool)
         return SWEEP_SECONDS
 
     async def end_sim_periods() -> float:

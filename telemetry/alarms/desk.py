@@ -315,7 +315,7 @@ async def shelve(
 
 
 async def clear(conn: Connection, scope: Scope, number: int, note: str | None = None) -> Alarm:
-    """It is over because somebody says so; the next reading that is bad raises another."""
+    """It is over because somebody says so; once it was well, what is wrong again is another."""
     scope.require(Right.ALARMS_TEND)
     await _open(conn, scope, number)
     return await _tend(conn, scope, number, "cleared", note, clear=True)

@@ -39,6 +39,11 @@ class Held:
     watched: OfReadings
     for_us: int
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether no event ends what one has raised, but somebody does."""
+        return isinstance(self.watched, Happening) and self.watched.clear is None
+
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
@@ -61,16 +66,25 @@ class _Judged:
 
 @dataclass(slots=True)
 class _Episode:
-    """An alarm, or the rest of one that is open (`raised_us` is None)."""
+    """An alarm, or the rest of one that is open (`raised_us` is None).
+
+    `first_us` is the first time that is of it.
+    """
 
     rule_id: int
     terminal_id: int
     metric: str | None
     raised_us: int | None
+    first_us: int
     last_us: int | None
     count: int
     value: float | None
     cleared_us: int | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Of which rule and terminal it is."""
+        return self.rule_id, self.terminal_id
 
 
 @dataclass(slots=True)
@@ -187,10 +201,15 @@ class Judge:
         return {n: standing for n, standing in asked if standing is not None}
 
     async def _keep(self, conn: Connection, found: _Round) -> int:
-        raised = [episode for episode in found.episodes if episode.raised_us is not None]
         kept = [episode for episode in found.episodes if episode.raised_us is None]
         if kept:
-            await conn.execute(sql.keep_alarms, _columns(kept))
+            cursor = await conn.execute(sql.keep_alarms, _columns(kept))
+            still = {(row["rule_id"], row["terminal_id"]) async for row in cursor}
+            endless = {r.id for rules in self._rules.values() for r in rules if r.is_endless}
+            for episode in kept:  # somebody has ended the alarm: what happens now is another
+                if episode.rule_id in endless and episode.key not in still:
+                    episode.raised_us = episode.first_us
+        raised = [episode for episode in found.episodes if episode.raised_us is not None]
         done: set[tuple[int, int]] = set()
         count = 0
         if raised:
@@ -198,7 +217,7 @@ class Judge:
                 done.add((row["rule_id"], row["terminal_id"]))
                 count += 1
         # A rule that is not of the terminal, now, may be when it is beyond it the next time.
-        for key in {(e.rule_id, e.terminal_id) for e in raised} - done:
+        for key in {episode.key for episode in raised} - done:
             found.changed.pop(key, None)
         await self._keep_standings(conn, found.changed)
         return count
@@ -344,7 +363,8 @@ def _episodes(
         number = None if np.isnan(value) else value
         if step.turn is Turn.RAISED or not found or found[-1].cleared_us is not None:
             raised = step.time_us if step.turn is Turn.RAISED else None
-            found.append(_Episode(rule_id, terminal_id, metric, raised, None, 0, None))
+            first = step.time_us
+            found.append(_Episode(rule_id, terminal_id, metric, raised, first, None, 0, None))
         episode = found[-1]
         if step.turn is Turn.CLEARED:
             episode.cleared_us = step.time_us

@@ -43,7 +43,8 @@ update telemetry.alarm a set last_at = greatest(a.last_at, telemetry.instant(n.l
     cleared_because = case when n.cleared_us is not null then 'reading' end
 from unnest(%(rules)s::int4[], %(terminals)s::int4[], %(values)s::float8[], %(lasts_us)s::int8[], %(counts)s::int4[], %(cleared_us)s::int8[])
     n(rule_id, terminal_id, value, last_us, count, cleared_us)
-where a.rule_id = n.rule_id and a.terminal_id = n.terminal_id and a.cleared_at is null;
+where a.rule_id = n.rule_id and a.terminal_id = n.terminal_id and a.cleared_at is null
+returning a.rule_id, a.terminal_id;
 
 -- name: keep_standings
 -- How terminals stand now that do not stand well.

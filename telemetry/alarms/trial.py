@@ -15,7 +15,7 @@ from registry import collections, regions, terminal_lists
 from registry.model import GroupClientId, RegionCode, TerminalState
 from registry.scope import Right, Scope
 from registry.terminal_lists import Filters
-from telemetry.alarms import rules
+from telemetry.alarms import rules, trial_by_time
 from telemetry.alarms.absence import Absent, Silence
 from telemetry.alarms.criteria import (
     BAD,
@@ -29,6 +29,7 @@ from telemetry.alarms.criteria import (
 )
 from telemetry.alarms.life import Standing, Step, Turn, follow
 from telemetry.alarms.rule_model import Happening, Rule, RuleInvalid
+from telemetry.alarms.trial_by_time import Spell, Tried
 from telemetry.model import at
 from telemetry.rows import Int64s, Values
 
@@ -79,17 +80,16 @@ class Trial:
     raised: Sequence[Raising]
 
 
-async def hold(conn: Connection, scope: Scope, number: int, days: int = 7) -> Trial:
-    """Hold a rule against the stored readings of its terminals of now, in scope."""
+async def hold(
+    conn: Connection, scope: Scope, number: int, days: int = 7, *, end: datetime | None = None
+) -> Trial:
+    """Hold a rule against what is stored of its terminals of now, in scope, up to now or an end."""
     scope.require(Right.RULES_READ)
     scope.require(Right.TELEMETRY_READ)
     rule = await rules.find(conn, scope, number)
     if not 1 <= days <= LONGEST.days:
         raise RuleInvalid(f"A rule is tried on 1 to {LONGEST.days} days.", field="days")
-    watched, profile = rule.watched, rule.profile
-    if isinstance(watched, Absent | Silence) or profile is None:
-        raise RuleInvalid("Of silence there is the list of changes.", field="criterion")
-    end = datetime.now(UTC)
+    end = datetime.now(UTC) if end is None else end
     start = end - timedelta(days=days)
     page = await terminal_lists.list_page(
         conn, scope, limit=MOST_TERMINALS, **await _filters(conn, scope, rule)
@@ -103,14 +103,19 @@ async def hold(conn: Connection, scope: Scope, number: int, days: int = 7) -> Tr
         if left <= 0:
             break
         asked = {"id": terminal.id, "start": start, "end": end, "rows": left}
-        times, stands = await _judged(conn, profile, watched, asked)
-        readings += len(times)
-        judged = zip(times.tolist(), stands.tolist(), strict=True)
-        standing, steps = follow(Standing(), judged, rule.for_seconds * _SECOND_US)
-        these = _raised(terminal.code, steps)
-        found[terminal.code] = len(these)
+        tried = await _tried(conn, rule, asked)
+        readings += tried.looked_at
+        found[terminal.code] = len(tried.spells)
+        still += sum(spell.over_us is None for spell in tried.spells)
+        these = [
+            Raising(
+                terminal.code,
+                at(spell.raised_us),
+                None if spell.over_us is None else at(spell.over_us),
+            )
+            for spell in tried.spells
+        ]
         raised = sorted([*raised, *these], key=lambda one: one.since, reverse=True)[:MOST_TOLD]
-        still += standing.is_raised
     return Trial(
         start=start,
         end=end,
@@ -125,15 +130,23 @@ async def hold(conn: Connection, scope: Scope, number: int, days: int = 7) -> Tr
     )
 
 
-def _raised(terminal: str, steps: Sequence[Step]) -> list[Raising]:
+async def _tried(conn: Connection, rule: Rule, asked: dict[str, Any]) -> Tried:
+    """What a rule would have raised at one terminal."""
+    watched = rule.watched
+    if isinstance(watched, Absent | Silence):
+        return await trial_by_time.tried(conn, watched, rule.for_seconds, rule.profile, asked)
+    assert rule.profile is not None  # only silence may be of every profile
+    times, stands = await _judged(conn, rule.profile, watched, asked)
+    judged = zip(times.tolist(), stands.tolist(), strict=True)
+    _, steps = follow(Standing(), judged, rule.for_seconds * _SECOND_US)
+    return Tried(_spells(steps), len(times))
+
+
+def _spells(steps: Sequence[Step]) -> list[Spell]:
     """The alarms of a terminal, from where each begins to where it ends."""
     turns = [step for step in steps if step.turn is not Turn.SEEN]
-    ends = {begin: end for begin, end in pairwise(turns) if begin.turn is Turn.RAISED}
-    return [
-        Raising(terminal, at(begin.time_us), at(ends[begin].time_us) if begin in ends else None)
-        for begin in turns
-        if begin.turn is Turn.RAISED
-    ]
+    ends = {begin: end.time_us for begin, end in pairwise(turns) if begin.turn is Turn.RAISED}
+    return [Spell(begin.time_us, ends.get(begin)) for begin in turns if begin.turn is Turn.RAISED]
 
 
 async def _filters(conn: Connection, scope: Scope, rule: Rule) -> Filters:

@@ -17,7 +17,7 @@ from telemetry.notifications.model import AlarmEvent, ChannelKind, DeliveryForm
 
 SIGNATURE, DELIVERY = "Muster-Signature", "Muster-Delivery"
 # Alertmanager lets an alert end by itself that is not told again: this is for how long one lasts.
-_OPEN_FOR = timedelta(days=365)
+_OPEN_FOR = timedelta(hours=1)
 _TEXT_BYTES = {ChannelKind.WECOM: 2000, ChannelKind.SMS: 400}
 _LINES = 20
 _OTHER_TEXT_BYTES = 8000
@@ -100,7 +100,7 @@ def webhook(letter: Letter, now: datetime) -> tuple[bytes, dict[str, str]]:
 
 
 def alertmanager(letter: Letter, now: datetime) -> list[dict[str, Any]]:
-    """Alerts of Alertmanager's v2 API; what is over has ended, what is open ends in a year."""
+    """Alerts of Alertmanager's v2 API; what is over has ended, what is open lasts for an hour."""
     if letter.form is DeliveryForm.TEST:
         labels = {"alertname": "MusterTest", "severity": "indeterminate", "source": "muster"}
         return [{

@@ -36,6 +36,9 @@ _LEASE_SECONDS = 120  # longer than any try takes
 _FIRST_REST_SECONDS = 1.0
 _LONGEST_REST_SECONDS = 900.0
 _FORGOTTEN_AT_ONCE = 5000
+AGAIN_AFTER_SECONDS = 600
+"""After so long an Alertmanager hears again of what is open, well before it lets that end."""
+_AGAIN_AT_ONCE = 20_000
 _SYSTEM = Scope.system("notifications")
 
 # How many changes go out together: a program gets all of each, people a sum and the first.
@@ -252,6 +255,14 @@ def _rest(failures: int) -> float:
     """
     rest = min(_FIRST_REST_SECONDS * 2.0 ** min(failures, 20), _LONGEST_REST_SECONDS)
     return rest * random.uniform(1.0, 1.5)  # noqa: S311 - no secret
+
+
+async def tell_again(pool: Pool) -> int:
+    """Have Alertmanagers told again of what they heard of a while ago and is open; how much."""
+    asked = {"seconds": AGAIN_AFTER_SECONDS, "rows": _AGAIN_AT_ONCE}
+    async with transaction(pool, _SYSTEM.settings()) as conn:
+        row = await (await conn.execute(sql.tell_again, asked)).fetchone()
+    return 0 if row is None else int(row["changes"])
 
 
 async def forget(pool: Pool, days: int) -> int:

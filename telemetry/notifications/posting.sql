@@ -99,6 +99,25 @@ update telemetry.channel_state set holder = null, held_until = null, failures = 
         (select min(i.due_at) from telemetry.notification_item i where i.channel_id = %(channel)s and i.delivery_id is null))
 where channel_id = %(channel)s;
 
+-- name: tell_again
+-- Alertmanagers hear again of what is open, as nothing else keeps it there: its opening goes out once more, in a delivery of its own.
+with stale as (
+    select i.channel_id, i.change_id from telemetry.notification_channel c
+    cross join telemetry.alarm a join telemetry.alarm_change h on h.alarm_id = a.id and h.event = 'opened'
+    join telemetry.notification_item i on i.channel_id = c.id and i.change_id = h.id
+    join telemetry.notification_delivery d on d.id = i.delivery_id and d.state = 'delivered'
+        and d.ended_at < now() - make_interval(secs => %(seconds)s)
+    where c.kind = 'alertmanager' and c.enabled and c.verified_at is not null and c.stopped_because is null and c.removed_at is null
+        and a.cleared_at is null and not a.quiet and coalesce(a.shelved_until, '-infinity') <= now()
+    order by i.channel_id, i.change_id limit %(rows)s for update of i skip locked),
+again as (
+    update telemetry.notification_item i set delivery_id = null, due_at = now() from stale s
+    where i.channel_id = s.channel_id and i.change_id = s.change_id returning i.channel_id),
+woken as (
+    update telemetry.channel_state t set due_at = least(t.due_at, now())
+    from (select distinct channel_id from again) w where t.channel_id = w.channel_id)
+select count(*) as changes from again;
+
 -- name: forget_deliveries
 -- What went out long ago.
 delete from telemetry.notification_delivery where id in (
@@ -106,11 +125,13 @@ delete from telemetry.notification_delivery where id in (
     where d.state <> 'waiting' and d.ended_at < now() - make_interval(days => %(days)s) limit %(rows)s);
 
 -- name: forget_changes
--- Turns of alarms that were spread long ago.
+-- Turns of alarms that were spread long ago; but the opening of what is open still, which Alertmanagers hear of again.
 delete from telemetry.alarm_change where id in (
     select h.id from telemetry.alarm_change h where h.id < (
         select coalesce(max(n.id), 0) from telemetry.alarm_change n where n.at < now() - make_interval(days => %(days)s))
-    and h.spread_at is not null order by h.id limit %(rows)s);
+    and h.spread_at is not null and not (h.event = 'opened' and exists (
+        select from telemetry.alarm a where a.id = h.alarm_id and a.cleared_at is null))
+    order by h.id limit %(rows)s);
 
 -- name: count_channels
 -- Channels by how it goes with them, and how long the oldest turn of an alarm waits to be spread.

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -22,11 +23,14 @@ from deploy.embedded import check_tools, prometheus
 from deploy.embedded.ports import free_port
 from deploy.embedded.postgres import Cluster
 from foundation.settings import Settings
+from telemetry.notifications import letters
+from telemetry.notifications.model import ChannelKind
 from tests.api import world
 from tests.api.served import served
 from tests.api.test_prometheus import scraper
 from tests.api.world import POWER, World, minutes_ago
 from tests.conftest import TEMPLATE, copy_of
+from tests.telemetry.notifications.test_letters import change, letter
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "prometheus"
 PATIENCE = 240.0
@@ -136,6 +140,16 @@ def configured(
     return folder / "prometheus.yml", folder / "alertmanager.yml"
 
 
+def told_of(alerts_at: int, alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """Tell Alertmanager of an alarm as a channel does; what it holds of ours then."""
+    at = f"http://127.0.0.1:{alerts_at}/api/v2/alerts"
+    alerts = letters.alertmanager(letter(ChannelKind.ALERTMANAGER, alarm), datetime.now(UTC))
+    httpx.post(at, json=alerts, timeout=10).raise_for_status()
+    answer = httpx.get(at, params={"filter": 'source="muster"'}, timeout=10)
+    held: list[dict[str, Any]] = answer.raise_for_status().json()
+    return held
+
+
 @pytest.mark.timeout(900)
 async def test_an_alert_arrives_and_is_over(house: World, app: FastAPI, tmp_path: Path) -> None:
     """Discovered, scraped, fired, told to the client's receiver; told again when it is over; and a
@@ -159,6 +173,7 @@ async def test_an_alert_arrives_and_is_over(house: World, app: FastAPI, tmp_path
         named = [one for one in told if one["labels"]["alertname"] == FIRES]
         return [one for one in named if one["status"] == status]
 
+    alarm = change(7, raised_at=minutes_ago(5))
     with receiving() as (receiver, told):
         async with served(app) as port:
             configuration, routes = configured(tmp_path, secret, port, alerts_at, receiver)
@@ -176,6 +191,8 @@ async def test_an_alert_arrives_and_is_over(house: World, app: FastAPI, tmp_path
             ):  # fmt: skip
                 await until(lambda: value('up{job="muster-clients"}') == [1.0], "The first scrape")
                 await until(lambda: alerts("firing"), "The alert")
+                [first], [again] = [told_of(alerts_at, alarm) for _ in range(2)]
+                ended = told_of(alerts_at, alarm | {"cleared_at": minutes_ago(1)})
                 house.measured("METER-1", "smart_meter", minutes_ago(0), voltage_a=231.0)
                 await until(lambda: alerts("resolved"), "The end of the alert")
                 volts = "muster_reading_voltage_a_volts"
@@ -186,6 +203,8 @@ async def test_an_alert_arrives_and_is_over(house: World, app: FastAPI, tmp_path
                 seen = "muster_terminal_last_seen_timestamp_seconds"
                 await until(lambda: value(seen) == [then.timestamp()], "When it was heard of")
 
+    assert (first["fingerprint"], ended) == (again["fingerprint"], [])
+    assert first["endsAt"] < again["endsAt"]  # each telling holds it open for longer
     [alert] = {json.dumps(one["labels"], sort_keys=True) for one in alerts("firing")}
     assert json.loads(alert) == {
         "alertname": FIRES,

@@ -13,12 +13,13 @@ from registry import collections, profiles, terminals
 from registry.identifiers import TerminalCode
 from registry.model import DeviceProfile, Sector, TerminalState
 from telemetry import latest
-from telemetry.alarms import life, rule_model, rules
+from telemetry.alarms import desk, life, rule_model, rules
 from telemetry.alarms.absence import Absent, Silence
 from telemetry.alarms.criteria import Change, Stuck
 from telemetry.alarms.judge import Judge
 from telemetry.alarms.life import Standing, Step, Turn
 from telemetry.alarms.rule_model import Rule
+from telemetry.model import Event
 from telemetry.writer import Writer
 from tests.conftest import Database
 from tests.country import NANJING, ZHEJIANG, everything, settled
@@ -225,6 +226,54 @@ async def test_what_is_held_otherwise_is_over(field: Ground) -> None:
     await field.say(("M-1", 3, {"speed": 9.0}))
     await field.judged(judge)
     assert field.alarms("raised", "last", "cleared_because")[-1] == (2, 3, None)
+
+
+async def ended_by_hand(field: Ground) -> None:
+    """Somebody ends every alarm that is open."""
+    async with transaction(field.pool, everything.settings()) as conn:
+        for alarm in (await desk.list_page(conn, everything, open=True)).items:
+            await desk.clear(conn, everything, alarm.id)
+
+
+async def test_what_somebody_ended_is_raised_when_it_was_well_between(field: Ground) -> None:
+    """Not as long as it goes on, whoever judges; late or not."""
+    await held(field, RULES["threshold"])
+    judge = Judge()
+    await field.say(("M-1", 1, {"speed": 9.0}))
+    await field.judged(judge)
+    await ended_by_hand(field)
+    for second, speed in ((2, 9.0), (3, 4.0), (4, 9.0)):
+        await field.say(("M-1", second, {"speed": speed}))
+        await field.judged(judge)
+    judge = Judge()
+    await field.say(("M-1", 5, {"speed": 9.0}))
+    await field.judged(judge)
+    going_on = field.alarms("raised", "last", "count")
+    await field.say(("M-1", 6, {"speed": 1.0}), ("M-1", 7, {"speed": 9.0}))
+    await field.judged(judge)
+
+    assert going_on == [(1, 1, 1)]
+    assert field.alarms("raised", "cleared_because") == [(1, "person"), (7, None)]
+
+
+async def test_of_events_that_nothing_ends_each_is_another(field: Ground) -> None:
+    """Counted as long as the alarm is open; once somebody has ended it, the next one raises."""
+    await held(field, {"kind": "event", "code": "door."})
+    judge = Judge()
+    for seconds in ((1, 2), (3, 4), (5,)):
+        async with field.writer.transaction() as work:
+            await work.record(
+                [Event(field.ids["M-1"], us, us, "door.open", "minor", None, None)
+                 for us in (NOON_US + second * SECOND_US for second in seconds)]
+            )  # fmt: skip
+        await field.judged(judge)
+        if seconds == (1, 2):
+            await ended_by_hand(field)
+            judge = Judge()
+
+    assert field.alarms("raised", "last", "count", "cleared_because") == [
+        (1, 2, 2, "person"), (3, 5, 3, None)
+    ]  # fmt: skip
 
 
 async def test_alarms_of_who_left_are_over(field: Ground) -> None:

@@ -13,6 +13,7 @@ import pytest
 from telemetry.notifications import letters
 from telemetry.notifications.letters import Letter
 from telemetry.notifications.model import CHATS, ChannelKind, DeliveryForm
+from telemetry.notifications.posting import AGAIN_AFTER_SECONDS
 
 NOW = datetime(2026, 11, 28, 8, tzinfo=UTC)
 
@@ -56,7 +57,9 @@ def test_an_alert_of_alertmanager_ends_when_the_alarm_does() -> None:
     assert all(isinstance(value, str) for value in ended["labels"].values())
     assert datetime.fromisoformat(ended["startsAt"]) == NOW
     assert datetime.fromisoformat(ended["endsAt"]) == NOW + timedelta(minutes=3)
-    assert datetime.fromisoformat(lasting["endsAt"]) > NOW + timedelta(days=300)
+    assert datetime.fromisoformat(lasting["endsAt"]) > NOW + 3 * timedelta(
+        seconds=AGAIN_AFTER_SECONDS
+    )
     assert ended["generatorURL"] == f"https://muster.example/alarms/{ended['labels']['alarm']}"
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import hmac
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -267,6 +267,34 @@ async def test_a_renewed_secret_signs_beside_the_one_before(told: Ground, receiv
         for request in receiver.requests[-2:]
     ]
     assert believed == [(True, True), (False, True)]
+
+
+async def test_an_alertmanager_hears_again_of_what_is_open(told: Ground, receiver: Target) -> None:
+    """After a while, and not of what is over; other channels are told once, however long ago."""
+    made = await told.tested(ChannelKind.ALERTMANAGER, receiver.url)
+    webhook = await told.tested(ChannelKind.WEBHOOK, receiver.url)
+    told.raise_alarms("M-1", "M-2")
+    await told.post()
+    at_once = await posting.tell_again(told.jobs)
+    passed = (
+        "update telemetry.alarm_change set at = now() - interval '9 days'",
+        "update telemetry.notification_delivery set ended_at = ended_at - interval '1 hour'",
+    )
+    for statement in passed:
+        tables.execute(told.database, statement)
+    await posting.forget(told.jobs, 1)
+    told.clear_alarms("M-2")
+    receiver.requests.clear()
+    again = await posting.tell_again(told.jobs)
+    told.clear_alarms("M-1")
+    await told.post()
+
+    assert (at_once, again) == (0, 1)
+    [alerts] = [r.told for r in receiver.requests if r.path == "/api/v2/alerts"]
+    assert {alert["labels"]["terminal"] for alert in alerts} == {"M-1", "M-2"}
+    assert all(datetime.fromisoformat(alert["endsAt"]) <= datetime.now(UTC) for alert in alerts)
+    assert [d.changes for d in await told.sent(made.channel.id)] == [0, 2, 3]
+    assert [d.changes for d in await told.sent(webhook.channel.id)] == [0, 2, 2]
 
 
 async def test_a_shelved_alarm_is_told_nothing_of(told: Ground, receiver: Target) -> None:
