@@ -25,6 +25,7 @@ from api.console import (
     export_words,
     file_words,
     findings,
+    reasons,
     records,
     rule_words,
     sim_words,
@@ -108,6 +109,7 @@ def _environment(language: Language, assets: Assets) -> Environment:
         "evidence": evidence,
         "alarm_words": alarm_words,
         "rule_words": rule_words,
+        "reasons": reasons,
         "findings": findings,
         "asset": assets.address,
     }

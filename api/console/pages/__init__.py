@@ -39,11 +39,13 @@ from api.console.pages import (
     sign_on,
     sims,
     standpoints,
+    storms,
     supervision,
     terminal_list,
     terminals,
     transfers,
     users,
+    windows,
 )
 from api.problems import Problem
 from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFactorPending
@@ -52,8 +54,8 @@ router = APIRouter(include_in_schema=False)
 for subject in (account, sign_on, own, actions, files, overview, supervision, terminal_list,
                 terminals, lives, certificates, collections, sims, bindings, book, hand_overs,
                 clients, client_files, client_tiers, packages, standpoints, profiles, decoding,
-                events, charts, readings, exports, quarantine, alarms, rules, transfers, imports,
-                users, api_keys, channels, audit, legal_holds):  # fmt: skip
+                events, charts, readings, exports, quarantine, alarms, rules, windows, storms,
+                transfers, imports, users, api_keys, channels, audit, legal_holds):  # fmt: skip
     router.include_router(subject.router)
 
 # Where a sign-in goes on that is not whole yet.
