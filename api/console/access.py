@@ -47,6 +47,10 @@ PROBLEMS = {
     "account_manager_needed": _(
         "A client that has an account manager keeps one: hand it over to another one."
     ),
+    "address_refused": _(
+        "Nothing may be sent there: give an https:// address on the public internet, or have its"
+        " network allowed."
+    ),
     "alarm_invalid": _("Name a time to come within thirty days."),
     "alarm_over": _("The alarm is over: nothing more is to be done about it."),
     "api_key_not_found": _("There is no such key in your part of the fleet."),
@@ -124,6 +128,7 @@ PROBLEMS = {
     ),
     "legal_hold_lifted": _("This legal hold is lifted already."),
     "legal_hold_window_empty": _("What a legal hold keeps begins before it ends."),
+    "maintenance_window_over": _("The maintenance window is over: plan another one."),
     "location_half": _("A place is a latitude and a longitude, or neither."),
     "metric_unknown": _("None of the terminals has such a metric."),
     "moment_ahead": _("What is put on record has happened: its time cannot be in the future."),
@@ -185,7 +190,7 @@ PROBLEMS = {
     "second_factor_absent": _("There is no second factor yet: set one up first."),
     "second_factor_there": _("A second factor is set up already: remove it with a code first."),
     "secret_key_missing": _(
-        "Second factors cannot be kept here yet: the operator of Muster has to set"
+        "What is secret cannot be kept here yet: the operator of Muster has to set"
         " MUSTER_SECRET_KEY_FILE."
     ),
     "served_already": _(

@@ -38,6 +38,15 @@ SHARED = {
     "broker": _("behind the broker"),
 }
 
+# Which terminals may be a storm.
+STORMS = {
+    "gateway": _("of one gateway"),
+    "city": _("of one city"),
+    "apn": _("of one APN"),
+    "profile": _("of one profile"),
+    "broker": _("of one broker"),
+}
+
 # Why an alarm is over.
 ENDS = {
     "reading": _("what was wrong is well again"),

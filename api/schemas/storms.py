@@ -8,10 +8,11 @@ from api.schemas.alarms import Name
 from api.schemas.shapes import Answer, Body
 from registry.conditions import Severity
 from telemetry.alarms.falls import Shared
+from telemetry.alarms.storm_thresholds import LEAST, WINDOW_SECONDS
 
-Least = Annotated[int, Field(ge=2, le=1_000_000)]
+Least = Annotated[int, Field(ge=LEAST[0], le=LEAST[1])]
 Share = Annotated[float, Field(gt=0, le=1)]
-Window = Annotated[int, Field(ge=10, le=3600)]
+Window = Annotated[int, Field(ge=WINDOW_SECONDS[0], le=WINDOW_SECONDS[1])]
 
 _LEAST = "How many it takes at least."
 _SHARE = "Which part of those that spoke before, and share the same, it takes."

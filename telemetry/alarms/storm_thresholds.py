@@ -5,10 +5,23 @@ from typing import Any, TypedDict, Unpack
 
 from foundation import queries
 from foundation.database import Connection
-from foundation.errors import NotFound
+from foundation.errors import Invalid, NotFound
+from registry.conditions import SEVERITIES
 from registry.scope import Right, Scope
 
 sql = queries.load("telemetry", "alarms/storm_thresholds.sql")
+
+
+MOST_LETTERS = 100
+LEAST = (2, 1_000_000)
+WINDOW_SECONDS = (10, 3600)
+
+
+class ThresholdInvalid(Invalid):
+    """A threshold that no storm, or anything, would reach."""
+
+    code = "storm_threshold_invalid"
+    remedy = "See the guide to alarms for when many are a storm."
 
 
 class ThresholdNotFound(NotFound):
@@ -65,5 +78,23 @@ async def change(
     wanted: dict[str, Any] = {
         name: changed.get(name, getattr(found, name)) for name in Change.__annotations__
     }
+    _check(**wanted)
     await conn.execute(sql.change_threshold, scope.parameters() | wanted | {"shared": shared})
     return await find(conn, scope, shared)
+
+
+def _check(*, name: str, severity: str, least: int, share: float, window_seconds: int) -> None:
+    if not 1 <= len(name) <= MOST_LETTERS:
+        why = f"A storm has a name of at most {MOST_LETTERS} letters."
+        raise ThresholdInvalid(why, field="name")
+    if severity not in SEVERITIES:
+        raise ThresholdInvalid(f"A severity is one of {', '.join(SEVERITIES)}.", field="severity")
+    if not LEAST[0] <= least <= LEAST[1]:
+        why = f"It takes {LEAST[0]} to {LEAST[1]} terminals at least."
+        raise ThresholdInvalid(why, field="least")
+    if not 0 < share <= 1:
+        why = "It takes a share above none and up to all of those that spoke before."
+        raise ThresholdInvalid(why, field="share")
+    if not WINDOW_SECONDS[0] <= window_seconds <= WINDOW_SECONDS[1]:
+        why = f"They fall silent within {WINDOW_SECONDS[0]} to {WINDOW_SECONDS[1]} seconds."
+        raise ThresholdInvalid(why, field="window_seconds")

@@ -27,6 +27,8 @@ _FORM = {"profile": "smart_meter", "name": "too high", "kind": "threshold", "met
          "limit": "250"}  # fmt: skip
 _NEW = {"name": "too high", "profile": "smart_meter", "criterion": _CRITERION}
 _WINDOWS = f"{_V1}/maintenance-windows"
+_THRESHOLD = {"name": "city", "severity": "major", "least": "9", "share": "20", "window": "5"}
+_WORKS = {"why": "works", "ends": f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M}"}
 _WINDOW = {"why": "works", "ends_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
 
 ALARMED: tuple[Ask, ...] = (
@@ -74,6 +76,9 @@ ALARMED: tuple[Ask, ...] = (
     Ask("POST /notifications/new", _SET, FILE, form={**_MAIL, **_WISHED, "client": "{name}"},
         ok=303),
     Ask("GET /notifications/{number}", _WATCH, CHANNEL),
+    Ask("GET /notifications/{number}/change", _SET, CHANNEL),
+    Ask("POST /notifications/{number}/change", _SET, CHANNEL, form={**_WISHED, "name": "duty"},
+        ok=303),
     Ask("POST /notifications/{number}/test", _SET, CHANNEL, ok=303),
     Ask("POST /notifications/{number}/secret", _SET, CHANNEL, ok=409),
     Ask("POST /notifications/{number}/standing", _SET, CHANNEL, form={"enabled": "no"}, ok=303),
@@ -81,6 +86,9 @@ ALARMED: tuple[Ask, ...] = (
     Ask("GET /account/notifications", _SELF, NOTHING),
     Ask("POST /account/notifications/{kind}", _SELF, NOTHING,
         form={**_WISHED, "address": "me@example.org"}, fill={"kind": "mail"}, ok=303),
+    Ask("POST /account/notifications/{kind}/test", _SELF, NOTHING, fill={"kind": "sms"}, ok=404),
+    Ask("POST /account/notifications/{kind}/standing", _SELF, NOTHING, form={"enabled": "no"},
+        fill={"kind": "sms"}, ok=404),
     Ask("POST /account/notifications/{kind}/removal", _SELF, NOTHING, fill={"kind": "sms"},
         ok=404),
     # Their pages
@@ -104,4 +112,16 @@ ALARMED: tuple[Ask, ...] = (
     Ask("GET /rules/{number}/change", Right.RULES_CHANGE, RULE),
     Ask("POST /rules/{number}/change", Right.RULES_CHANGE, RULE, form=_FORM, ok=303),
     Ask("POST /rules/{number}/enabled", Right.RULES_CHANGE, RULE, form={"enabled": "true"}, ok=303),
+    Ask("GET /maintenance-windows", Right.RULES_READ, NOTHING),
+    Ask("GET /maintenance-windows/new", Right.RULES_CHANGE, NOTHING),
+    Ask("POST /maintenance-windows/new", Right.RULES_CHANGE, FILE,
+        form={**_WORKS, "client": "{name}"}, ok=303),
+    Ask("GET /maintenance-windows/{number}", Right.RULES_READ, WINDOW),
+    Ask("POST /maintenance-windows/{number}/change", Right.RULES_CHANGE, WINDOW,
+        form={"why": "longer"}, ok=303),
+    Ask("POST /maintenance-windows/{number}/end", Right.RULES_CHANGE, WINDOW, ok=303),
+    Ask("GET /storm-thresholds", Right.RULES_READ, NOTHING),
+    Ask("GET /storm-thresholds/{shared}", Right.STORMS_CHANGE, NOTHING, fill={"shared": "city"}),
+    Ask("POST /storm-thresholds/{shared}", Right.STORMS_CHANGE, NOTHING, form=_THRESHOLD,
+        fill={"shared": "city"}, ok=303),
 )  # fmt: skip

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from uuid import uuid4
 
 import psycopg
 import pytest
 from fastapi import FastAPI
 
-from api.console import rule_words
+from api.app import create_app
+from api.console import reasons
 from foundation.database import open_pool, transaction
+from foundation.settings import Settings
 from registry import users
 from registry.scope import Role
 from telemetry.alarms import rule_model
@@ -183,7 +186,10 @@ async def test_a_rule_says_in_both_languages_what_it_watches_for(
         "truth": {"truth": "ignition", "wrong": "false"},
         "place": {"where": "inside", **fence},
         "event": {"code": "sos", "ends": "sos_restored"},
-    }
+        "absent": {"missed": "speed_kmh", "missing": "10", "missing_unit": "60"},
+        "silence": {"silent": "session", "back": "2", "lasting": "5", "zone": "Asia/Shanghai",
+                    "day": "0.7", "span_from": "22:00", "span_to": "06:00"},
+    }  # fmt: skip
     told = {}
     async with asking(app) as client:
         await sign_in(client)
@@ -195,6 +201,7 @@ async def test_a_rule_says_in_both_languages_what_it_watches_for(
             # The form of a change says the same again.
             shown = (await client.get(f"{where}/change")).text
             assert all(f'value="{text}"' in shown for text in given.values() if "\n" not in text)
+            assert ("checked" in shown) == (kind == "silence")
             for language in ("en", "zh"):
                 page = await client.get(where, headers={"Accept-Language": language})
                 [said] = re.findall(r'class="card note"><p>(.*?)</p>', page.text, re.DOTALL)
@@ -204,45 +211,163 @@ async def test_a_rule_says_in_both_languages_what_it_watches_for(
     )
     assert told["event", "zh"] == "发生编码以 sos 开头的事件，直到发生以 sos_restored 开头的事件。"
     assert "3 个顶点" in told["place", "zh"]
+    assert told["absent", "en"] == "Nothing of Speed comes for 10 min."
+    assert told["silence", "en"] == (
+        "The terminal has no session. It is over when it was back for 2 min. It lasts 5 min at"
+        " least. Only at these times: Sun 22:00–06:00 (Asia/Shanghai)."
+    )
     assert not any(kind == text for (kind, _), text in told.items())
 
 
+_METERED = {"profile": "smart_meter", "name": "too high", "metric": "voltage_a"}
+
+
 @pytest.mark.parametrize(
-    "given",
+    ("field", "given"),
     [
-        {"kind": "threshold", "metric": "voltage_a", "limit": "fast"},
-        {"kind": "threshold", "metric": "voltage_a"},
-        {"kind": "threshold", "metric": "voltage_a", "limit": "1e9"},
-        {"kind": "threshold", "metric": "voltage_a", "limit": "250", "clear": "251"},
-        {"kind": "threshold", "metric": "gone", "limit": "250"},
-        {"kind": "band", "metric": "voltage_a", "low": "200"},
-        {"kind": "change", "metric": "voltage_a"},
-        {"kind": "threshold", "metric": "voltage_a", "limit": "250", "name": " "},
-        {"kind": "threshold", "metric": "voltage_a", "limit": "250", "lasting": "1e6"},
+        ("limit", {"limit": "fast"}),
+        ("limit", {}),
+        ("limit", {"limit": "1e9"}),
+        ("clear", {"limit": "250", "clear": "251"}),
+        ("limit", {"metric": "gone", "limit": "250"}),
+        ("high", {"kind": "band", "low": "200"}),
+        ("rise", {"kind": "change"}),
+        ("within", {"kind": "change", "rise": "9", "within": "soon"}),
+        ("name", {"limit": "250", "name": " "}),
+        ("lasting", {"limit": "250", "lasting": "1e6"}),
+        ("kind", {"kind": "place", "fence": "circle", "latitude": "31", "longitude": "120"}),
+        ("corners", {"profile": "vehicle_tracker", "kind": "place", "fence": "polygon",
+                     "corners": "31"}),
+        ("missing", {"kind": "absent", "missing": "0.5"}),
+        ("missing", {"kind": "absent"}),
+        ("missing", {"kind": "absent", "missing": "1000", "missing_unit": "3600"}),
+        ("back", {"kind": "silence", "back": "25", "back_unit": "3600"}),
+        ("zone", {"limit": "250", "zone": "Mars", "day": "0.1", "span_from": "08:00",
+                  "span_to": "09:00"}),
+        ("spans", {"limit": "250", "day": "0.1", "span_from": "08:00", "span_to": ""}),
+        ("spans", {"limit": "250", "span_from": "08:00", "span_to": "09:00"}),
+        ("client", {"limit": "250", "client": "nobody"}),
+        ("terminal", {"limit": "250", "terminal": "NO-1"}),
     ],
-)
-async def test_a_rule_that_cannot_be_comes_back_in_the_readers_language(
-    house: World, app: FastAPI, given: dict[str, str]
+)  # fmt: skip
+async def test_a_rule_that_cannot_be_says_why_beside_the_field(
+    house: World, app: FastAPI, field: str, given: dict[str, str]
 ) -> None:
-    """With what was filled in, and why; nothing is made of it."""
-    form = {"profile": "smart_meter", "name": "too high", **given}
+    """In the reader's language, with what was filled in; nothing is made of it."""
+    form = {**_METERED, **given}
     async with asking(app) as client:
         await sign_in(client)
         page = await client.post("/rules/new", data=form, headers={"Accept-Language": "zh"})
         rules = (await client.get("/rules")).text
-    assert page.status_code == 422
+    assert page.status_code in (404, 422)
+    assert beside(page.text) == {"spans": "span_to"}.get(field, field)
     [why] = re.findall(r'<div class="error" role="alert">(.*?)</div>', page.text)
     assert re.search("[\u4e00-\u9fff]", why)
     assert f'value="{form["name"]}"' in page.text
     assert "There is no rule yet." in rules
 
 
+def beside(page: str) -> str:
+    """The field after which a page says what is wrong."""
+    before, found, _ = page.partition('<div class="beside" id="why">')
+    assert found
+    named: list[str] = re.findall(r'<(?:input|select|textarea)[^>]* name="(\w+)"', before)
+    marked: list[str] = re.findall(r' name="(\w+)"[^>]* aria-invalid="true"', page)
+    return marked[0] if marked else named[-1]
+
+
+async def test_works_are_planned_put_off_and_ended(house: World, app: FastAPI) -> None:
+    """By who makes rules of a client; two who saw the same, one is told; a viewer only looks."""
+    await appointed(house)
+    async with asking(app) as client:
+        await sign_in(client, "lin")
+        past = {"why": "Works", "ends": "2020-01-01T00:00", "zone": "+08:00"}
+        wrong = await client.post("/maintenance-windows/new", data=past)
+        given = past | {"ends": f"{minutes_ago(-600):%Y-%m-%dT%H:%M}", "terminal": "METER-1"}
+        made = (await client.post("/maintenance-windows/new", data=given)).headers["location"]
+        later = {"version": "1", "why": "Longer works", "ends": "2020-01-01T00:00"}
+        unreal = await client.post(f"{made}/change", data=later | {"ends": "2026-02-31T00:00"})
+        longer = await client.post(f"{made}/change", data=later | {"ends": ""})
+        late = await client.post(f"{made}/end", data={"version": "1"})
+        listed_now = (await client.get("/maintenance-windows")).text
+        ended = await client.post(f"{made}/end", data={"version": "2"})
+        over = (await client.get("/maintenance-windows?state=over")).text
+        again = await client.post(f"{made}/end", data={"version": "3"})
+    async with asking(app) as client:
+        await sign_in(client, "pei")
+        seen = (await client.get(made)).text
+    assert (wrong.status_code, beside(wrong.text)) == (422, "ends")
+    statuses = [answer.status_code for answer in (unreal, longer, late, ended, again)]
+    assert statuses == [422, 303, 412, 303, 409]
+    assert f'<a href="{made}">Longer works</a>' in listed_now
+    assert f'<a href="{made}">Longer works</a>' in over
+    assert f'action="{made}' not in seen
+
+
+async def test_storms_begin_as_administrators_say(house: World, app: FastAPI) -> None:
+    """A threshold that cannot be is refused beside its field; others see what it says."""
+    form = {"name": "Silent city", "severity": "major", "least": "9", "share": "25", "window": "5"}
+    async with asking(app) as client:
+        await sign_in(client)
+        for field, text in (("share", "120"), ("least", "1"), ("window", "90"), ("name", " ")):
+            wrong = await client.post("/storm-thresholds/city", data=form | {field: text})
+            assert (wrong.status_code, beside(wrong.text)) == (422, field)
+        await client.post("/storm-thresholds/city", data=form | {"version": "1"})
+        late = await client.post("/storm-thresholds/city", data=form | {"version": "1"})
+    async with asking(app) as client:
+        await sign_in(client, "jin")
+        seen = (await client.get("/storm-thresholds")).text
+        refused = await client.post("/storm-thresholds/city", data=form)
+    assert (late.status_code, refused.status_code) == (412, 403)
+    said = "At least 9 terminals, and 25% of those that spoke before, that fall silent within 5 min"
+    assert said in seen
+    assert 'href="/storm-thresholds/city"' not in seen
+
+
+async def test_wishes_are_changed_and_what_was_filled_in_is_kept(house: World) -> None:
+    """Of a channel and of one's own: quiet hours, digest; what is wrong beside its field."""
+    wishes = {"severities": ["critical", "major"], "events": ["opened"], "urgent": ["critical"],
+              "digest": "900", "quiet_from": "22:00", "quiet_to": "07:00",
+              "time_zone": "Asia/Shanghai", "language": "en"}  # fmt: skip
+    new = {"name": "duty", "kind": "mail", "address": "duty@example.org"}
+    settings = {
+        "database_url": house.database.api,
+        "second_factor": "off",
+        "secret_key": uuid4().hex,
+    }
+    app = create_app(Settings.model_validate(settings))
+    async with app.router.lifespan_context(app), asking(app) as client:
+        await sign_in(client)
+        made = (await client.post("/notifications/new", data=new | wishes)).headers["location"]
+        form = (await client.get(f"{made}/change")).text
+        half = await client.post(f"{made}/change", data=wishes | {"quiet_to": ""})
+        await client.post(f"{made}/change", data=wishes | {"digest": "0", "version": "1"})
+        late = await client.post(f"{made}/change", data=wishes | {"version": "1"})
+        page = (await client.get(made)).text
+        own = await client.post("/account/notifications/sms", data=wishes | {"address": "abc"})
+        told = "/account/notifications/mail"
+        await client.post(told, data=wishes | {"address": "ada@example.org"})
+        await client.post(f"{told}/standing", data={"enabled": "no"})
+        await client.post(f"{told}/test")
+        mine = (await client.get("/api/v1/me/notifications")).json()["items"]
+    assert 'value="22:00"' in form
+    assert '<option value="900" selected>every 15 min</option>' in form
+    assert (half.status_code, beside(half.text)) == (422, "quiet_from")
+    assert late.status_code == 412
+    assert "each at once · quiet from 22:00 to 07:00 (Asia/Shanghai)" in page
+    assert (own.status_code, beside(own.text)) == (422, "address")
+    assert own.text.count('value="900" selected') == 1
+    assert [(one["kind"], one["enabled"], one["digest_seconds"]) for one in mine] == [
+        ("mail", False, 900)
+    ]
+
+
 def test_a_reason_that_is_not_known_is_told_as_it_is() -> None:
     """A kind that came later has reasons of its own."""
-    assert rule_words.why("Something new.") is None
+    assert reasons.why("Something new.") is None
     with pytest.raises(RuleInvalid) as refused:
         rule_model.read({"kind": "stuck"})
-    assert rule_words.why(str(refused.value)) is not None
+    assert reasons.why(str(refused.value)) is not None
 
 
 async def test_a_rule_is_tried_turned_on_and_found_again(house: World, app: FastAPI) -> None:

@@ -18,9 +18,19 @@ PAGES = {
     "rules": "/rules",
     "rule-new": "/rules/new?profile=smart_meter",
     "rule-tried": "/rules/1/trial?days=1",
+    "rule-silence": "/rules/new?profile=-",
+    "windows": "/maintenance-windows",
+    "window": "/maintenance-windows/1",
+    "window-new": "/maintenance-windows/new?terminal=METER-1",
+    "storms": "/storm-thresholds",
+    "storm": "/storm-thresholds/city",
+    "notification-new": "/notifications/new",
+    "own-notifications": "/account/notifications",
     "overview-alarms": "/",
     "terminal-alarms": "/terminals/METER-1",
 }
+_IS_WHOLE = """[...document.querySelectorAll('.scroll')]
+    .every(list => list.scrollWidth <= list.clientWidth)"""
 _RULE = """insert into telemetry.rule (name, region_code, profile_id, severity, criterion, enabled)
     select name, 320000, p.id, severity, criterion::jsonb, n < 3 from registry.profile p,
     (values (1, '电压过高', 'critical',
@@ -57,6 +67,9 @@ def alarmed(house: World) -> World:
                      " where id in (1, 8)")  # fmt: skip
         conn.execute("insert into telemetry.alarm_note values (1, 1, now(), 'user:lin',"
                      " 'acknowledged', '变压器正在检修。')")  # fmt: skip
+        conn.execute("insert into telemetry.maintenance_window (why, region_code, begins_at,"
+                     " ends_at, made_by) values ('更换北部变压器', 320000, now(),"
+                     " now() + interval '2 hours', 'user:ada')")  # fmt: skip
         conn.execute("update telemetry.alarm set cleared_at = now(), cleared_because = 'reading'"
                      " where id = 7")  # fmt: skip
     return house
@@ -66,9 +79,12 @@ def alarmed(house: World) -> World:
 def test_every_page_of_alarms_is_readable(
     alarmed: World, chromium: Browser, address: str, locale: str, theme: str
 ) -> None:
-    """No serious finding of axe, and a picture of each to look at, in light and in dark."""
+    """No serious finding of axe, a picture of each in light and dark; lists show all columns."""
     with opened(chromium, address, locale=locale, theme=theme) as page:
         look_at_each(page, PAGES, f"{locale}-{theme}")
+        for name in ("alarms", "rules", "windows", "storms"):
+            page.goto(PAGES[name])
+            assert page.evaluate(_IS_WHOLE), name
 
 
 def test_every_page_of_alarms_fits_a_phone(alarmed: World, chromium: Browser, address: str) -> None:
@@ -93,6 +109,11 @@ def test_a_client_takes_note_of_alarms_and_ends_one(
         expect(page.locator("input[name=alarm]").first).to_be_checked()
         expect(page.locator("[data-chosen]")).to_have_text("1 chosen")
         page.keyboard.press("j")
+        at = page.evaluate("document.activeElement.getAttribute('href')")
+        raised(alarmed, ("电压过高", "critical", "METER-1"))  # above the row where one is
+        expect(page.locator("h1")).to_have_text("18 alarms are open.")
+        assert page.evaluate("document.activeElement.getAttribute('href')") == at
+        expect(page.locator("[data-chosen]")).to_have_text("1 chosen")
         page.keyboard.press("a")
         page.wait_for_load_state("load")
         page.select_option("select[name=state]", "acknowledged")
@@ -115,12 +136,18 @@ def test_a_rule_is_written_tried_on_what_was_and_turned_on(
 ) -> None:
     """By hand from the empty list: it would have raised two alarms, at these times."""
     measure(house)
-    with opened(chromium, address) as page:
+    with opened(chromium, address, refused=1) as page:
         page.goto("/rules")
         page.get_by_role("link", name="New rule").first.click()
         page.select_option("#profile", "smart_meter")
         page.wait_for_url("**profile=smart_meter")
         page.fill("#name", "Voltage too high")
+        page.select_option("#kind", "absent")
+        expect(page.locator("#metric")).to_be_hidden()
+        page.fill("#missing", "0.5")
+        page.get_by_role("button", name="Make the rule").click()
+        expect(page.locator("#missing")).to_be_focused()
+        expect(page.locator("#why")).to_contain_text("Such terminals report every")
         page.select_option("#kind", "band")
         expect(page.locator("#limit")).to_be_hidden()
         page.select_option("#kind", "threshold")

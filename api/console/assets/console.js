@@ -57,10 +57,12 @@ function offerCopies() {
   }
 }
 
-// Days that people choose are days of their own.
+// Days that people choose are days of their own, and so are times of the day unless another zone is named.
 function tellZone() {
   const minutes = -new Date().getTimezoneOffset();
   const part = (value) => String(Math.floor(Math.abs(value))).padStart(2, "0");
   const zone = `${minutes < 0 ? "-" : "+"}${part(minutes / 60)}:${part(minutes % 60)}`;
   for (const field of document.querySelectorAll("[data-zone]")) field.value = zone;
+  const named = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const field of document.querySelectorAll("[data-zone-name]")) field.value ||= named;
 }

@@ -43,11 +43,13 @@ from api.console.pages import (
     sign_on,
     sims,
     standpoints,
+    storms,
     supervision,
     terminal_list,
     terminals,
     transfers,
     users,
+    windows,
 )
 from api.problems import Problem
 from registry.scope import PasswordChangeNeeded, SecondFactorNeeded, SecondFactorPending
@@ -56,8 +58,8 @@ ROUTERS = tuple(subject.router for subject in (
     account, sign_on, own, glossary, actions, files, overview, supervision, terminal_list,
     terminals, lives, certificates, collections, sims, bindings, book, hand_overs, clients,
     client_files, client_tiers, packages, standpoints, profile_editor, profiles, decoding,
-    events, charts, readings, exports, quarantine, alarms, rules, transfers, imports, users,
-    api_keys, prometheus, channels, audit, legal_holds, platform,
+    events, charts, readings, exports, quarantine, alarms, rules, windows, storms, transfers,
+    imports, users, api_keys, prometheus, channels, audit, legal_holds, platform,
 ))  # fmt: skip
 
 # Where a sign-in goes on that is not whole yet.

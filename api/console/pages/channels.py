@@ -1,6 +1,6 @@
 """Notifications: by which ways who is told of alarms, whether it arrived, and one's own wishes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time
 from typing import Annotated, Any
 
@@ -10,14 +10,20 @@ from starlette.responses import RedirectResponse, Response
 from api import problems
 from api.console.pages.screen import PAGE_ROWS, Screen, Shows
 from api.console.pages.sheets import page_or_file
-from api.problems import Problem
+from api.errors import VersionChanged
 from api.schemas.notifications import ChannelAnswer
-from foundation.errors import Invalid, NotFound, NotPermitted, Refused
+from foundation.errors import Invalid, MusterError, NotFound, NotPermitted, Refused
 from registry.conditions import SEVERITIES
 from registry.model import RegionCode
 from registry.scope import Right
-from telemetry.notifications import channels, deliveries, own
-from telemetry.notifications.model import PERSONAL, AlarmEvent, Channel, ChannelKind
+from telemetry.notifications import channels, deliveries, model, own
+from telemetry.notifications.model import (
+    PERSONAL,
+    SIGNED_BY_THEM,
+    AlarmEvent,
+    Channel,
+    ChannelKind,
+)
 
 router = APIRouter()
 
@@ -28,7 +34,13 @@ Number = Annotated[int, Path(ge=1, lt=2**31)]
 Chosen = Annotated[list[str], Form(max_length=10, default_factory=list)]
 TimeOfDay = Annotated[str, Form(pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$")]
 
+YesOrNo = Annotated[str, Form(pattern="^(yes|no)$")]
+
 _REFUSALS = (Invalid, Refused, NotFound, NotPermitted)
+# In which field of a form is filled in what an error names.
+_FIELDS = {"digest_seconds": "digest", "quiet_from": "from", "quiet_to": "to", "time_zone": "zone",
+           "group_client": "client"}  # fmt: skip
+_OF_CODE = {"group_client_not_found": "client", "region_not_found": "region"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,12 @@ class Wishes:
         }  # fmt: skip
         return given | ({"address": self.address.strip()} if self.address.strip() else {})
 
+    def told(self) -> model.Wishes:
+        """As a form shows them again."""
+        wanted = self.wanted()
+        wanted.pop("address", None)
+        return replace(channels.USUAL, **wanted)
+
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -65,6 +83,11 @@ class Given:
     secret: Annotated[str, Form(max_length=200)] = ""
     client: Annotated[str, Form(max_length=64)] = ""
     region: Annotated[str, Form(pattern="^[0-9]{0,6}$")] = ""
+    version: Annotated[int | None, Form(ge=1)] = None
+
+
+Filled = Annotated[Given, Depends()]
+Wished = Annotated[Wishes, Depends()]
 
 
 @router.get("/notifications")
@@ -89,13 +112,11 @@ async def list_channels(
 @router.get("/notifications/new")
 async def show_form(screen: Changing) -> Response:
     """The form of a new channel."""
-    return _form(screen, Given(), None)
+    return _form(screen, Given(), channels.USUAL)
 
 
 @router.post("/notifications/new")
-async def create(
-    screen: Changing, given: Annotated[Given, Depends()], wishes: Annotated[Wishes, Depends()]
-) -> Response:
+async def create(screen: Changing, given: Filled, wishes: Wished) -> Response:
     """A new channel, with what signs a webhook shown once; or the form with what is wrong."""
     state = screen.request.app.state
     try:
@@ -108,7 +129,7 @@ async def create(
                 region=RegionCode(int(given.region)) if given.region else None,
             )  # fmt: skip
     except _REFUSALS as error:
-        return _form(screen, given, problems.of_error(error))
+        return _form(screen, given, wishes.told(), error, address=wishes.address)
     if made.secret is None:
         return RedirectResponse(f"/notifications/{made.channel.id}", 303)
     return screen.show("channel_secret.html", channel=made.channel, secret=made.secret)
@@ -127,6 +148,34 @@ async def show_channel(screen: OnScreen, number: Number) -> Response:
     )
 
 
+@router.get("/notifications/{number}/change")
+async def show_change(screen: Changing, number: Number) -> Response:
+    """The form of a channel that there is."""
+    found = await channels.find(screen.conn, screen.scope, number)
+    given = Given(name=found.name, version=found.version)
+    return _form(screen, given, found.wishes, channel=found)
+
+
+@router.post("/notifications/{number}/change")
+async def change(screen: Changing, number: Number, given: Filled, wishes: Wished) -> Response:
+    """Let it tell otherwise, or lead elsewhere; an address or secret that is left empty stays."""
+    state = screen.request.app.state
+    said: dict[str, Any] = {"name": given.name.strip(), "secret": given.secret}
+    try:
+        async with screen.attempt():
+            changed = await channels.change(
+                screen.conn, screen.scope, state.rules, state.egress, number,
+                **wishes.wanted(), **{name: text for name, text in said.items() if text},
+            )  # fmt: skip
+            if given.version is not None and changed.version != given.version + 1:
+                raise VersionChanged
+    except _REFUSALS as error:
+        found = await channels.find(screen.conn, screen.scope, number)
+        told = wishes.told()
+        return _form(screen, given, told, error, channel=found, address=wishes.address)
+    return RedirectResponse(f"/notifications/{number}", 303)
+
+
 @router.post("/notifications/{number}/test")
 async def test(screen: Changing, number: Number) -> Response:
     """Have a test go out."""
@@ -143,9 +192,7 @@ async def renew_secret(screen: Changing, number: Number) -> Response:
 
 
 @router.post("/notifications/{number}/standing")
-async def switch(
-    screen: Changing, number: Number, enabled: Annotated[str, Form(pattern="^(yes|no)$")]
-) -> Response:
+async def switch(screen: Changing, number: Number, enabled: YesOrNo) -> Response:
     """Use it, or let it be."""
     state = screen.request.app.state
     await channels.change(
@@ -164,13 +211,11 @@ async def remove(screen: Changing, number: Number) -> Response:
 @router.get("/account/notifications")
 async def show_own(screen: Oneself) -> Response:
     """How I am told of alarms."""
-    return await _own(screen, None)
+    return await _own(screen)
 
 
 @router.post("/account/notifications/{kind}")
-async def put_own(
-    screen: Oneself, kind: ChannelKind, wishes: Annotated[Wishes, Depends()]
-) -> Response:
+async def put_own(screen: Oneself, kind: ChannelKind, wishes: Wished) -> Response:
     """Be told by mail or SMS, or otherwise than before."""
     state = screen.request.app.state
     try:
@@ -179,7 +224,25 @@ async def put_own(
                 screen.conn, screen.scope, state.rules, state.egress, kind, **wishes.wanted()
             )
     except _REFUSALS as error:
-        return await _own(screen, problems.of_error(error))
+        return await _own(screen, kind, wishes, error)
+    return RedirectResponse("/account/notifications", 303)
+
+
+@router.post("/account/notifications/{kind}/test")
+async def test_own(screen: Oneself, kind: ChannelKind) -> Response:
+    """Have a test go out to me."""
+    await own.test(screen.conn, screen.scope, kind)
+    return RedirectResponse("/account/notifications", 303)
+
+
+@router.post("/account/notifications/{kind}/standing")
+async def switch_own(screen: Oneself, kind: ChannelKind, enabled: YesOrNo) -> Response:
+    """Be told this way, or not for now."""
+    await own.find(screen.conn, screen.scope, kind)
+    state = screen.request.app.state
+    await own.put(
+        screen.conn, screen.scope, state.rules, state.egress, kind, enabled=enabled == "yes"
+    )
     return RedirectResponse("/account/notifications", 303)
 
 
@@ -190,7 +253,12 @@ async def remove_own(screen: Oneself, kind: ChannelKind) -> Response:
     return RedirectResponse("/account/notifications", 303)
 
 
-async def _own(screen: Screen, problem: Problem | None) -> Response:
+async def _own(
+    screen: Screen,
+    kind: ChannelKind | None = None,
+    given: Wishes | None = None,
+    error: MusterError | None = None,
+) -> Response:
     mine: dict[ChannelKind, Channel] = {
         channel.kind: channel for channel in await own.list_all(screen.conn, screen.scope)
     }
@@ -198,23 +266,54 @@ async def _own(screen: Screen, problem: Problem | None) -> Response:
         kind: await deliveries.list_own(screen.conn, screen.scope, channel.id, 5)
         for kind, channel in mine.items()
     }
+    wishes = {each: mine[each].wishes if each in mine else channels.USUAL for each in PERSONAL}
+    if kind in wishes and given:
+        wishes[kind] = given.told()
     return _with_wishes(
-        screen, "my_notifications.html", problem, kinds=PERSONAL, mine=mine, last=last
+        screen,
+        "my_notifications.html",
+        error,
+        prefix=f"{kind}-" if kind else "",
+        kinds=PERSONAL,
+        mine=mine,
+        last=last,
+        wishes=wishes,
+        address={kind: given.address} if given else {},
     )
 
 
-def _form(screen: Screen, given: Given, problem: Problem | None) -> Response:
+def _form(
+    screen: Screen,
+    given: Given,
+    wishes: model.Wishes,
+    error: MusterError | None = None,
+    *,
+    channel: Channel | None = None,
+    address: str = "",
+) -> Response:
     return _with_wishes(
-        screen, "channel_new.html", problem, given=given, of_client=screen.scope.group_clients
+        screen,
+        "channel_form.html",
+        error,
+        given=given,
+        wishes=wishes,
+        address=address,
+        channel=channel,
+        signed_by_them=SIGNED_BY_THEM,
+        of_client=screen.scope.group_clients,
     )
 
 
-def _with_wishes(screen: Screen, template: str, problem: Problem | None, **values: Any) -> Response:
+def _with_wishes(
+    screen: Screen, template: str, error: MusterError | None, *, prefix: str = "", **values: Any
+) -> Response:
+    problem = problems.of_error(error) if error else None
+    place = (getattr(error, "field", None) or _OF_CODE.get(error.code, "")) if error else ""
     return screen.show(
         template,
         status=problem.status if problem else 200,
         problem=problem,
-        usual=channels.USUAL,
+        wrong=f"{prefix}{_FIELDS.get(place, place)}" if place else "",
         severities=SEVERITIES,
         events=[*AlarmEvent],
         **values,

@@ -1,25 +1,46 @@
 """The form of a rule: what people fill in, by the kind of what is wrong, and what a rule says."""
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Form
 
-from registry.model import RegionCode
+from api.console.pages import whose
+from api.console.pages.numbers import number_given
+from api.console.pages.whose import FIELDS, Whose
+from foundation.errors import MusterError
 from telemetry.alarms import rule_model
 from telemetry.alarms.rule_model import Rule, RuleInvalid
 
 _Field = Annotated[str, Form(max_length=100)]
 _Number = Annotated[str, Form(max_length=32)]
 _Unit = Annotated[str, Form(pattern="^(1|60|3600)$")]
+_Missing = Annotated[str, Form(pattern="^(1|60|3600|intervals)$")]
 _HOUR, _MINUTE = 3600, 60
+EVERY = "-"
+"""Stands for every profile where that of a rule is chosen."""
+
 # What criteria say that the form does not ask for.
 _NOT_ASKED = {"change": ("longest_seconds",), "place": ("latitude", "longitude")}
+# In which field each part of a criterion is filled in, by its kind; all else in the first.
+_FIELDS: dict[str, dict[str, str]] = {
+    "threshold": {"": "limit", "clear": "clear"},
+    "band": {"": "low", "high": "high", "margin": "margin"},
+    "change": {"": "rise", "fall": "fall", "seconds": "within"},
+    "stuck": {"": "metric"},
+    "truth": {"": "truth"},
+    "place": {"": "fence", "latitude": "latitude", "longitude": "longitude", "metres": "metres",
+              "points": "corners", "margin_metres": "margin_metres"},
+    "event": {"": "code", "clear": "ends"},
+    "absent": {"": "missing", "metric": "missed"},
+    "silence": {"": "silent", "back_seconds": "back"},
+}  # fmt: skip
+_ALWAYS = frozenset({"name", "kind", "lasting", "spans", "zone"})
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Given(Whose):
     """The form; what the chosen kind has no use for is left out."""
 
     profile: Annotated[str, Form(max_length=64)] = ""
@@ -48,62 +69,88 @@ class Given:
     margin_metres: _Number = ""
     code: _Field = ""
     ends: _Field = ""
+    missed: _Field = ""
+    missing: _Number = ""
+    missing_unit: _Missing = "intervals"
+    silent: Annotated[str, Form(pattern="^(data|session)$")] = "data"
+    back: _Number = ""
+    back_unit: _Unit = "60"
     lasting: _Number = ""
     lasting_unit: _Unit = "60"
-    client: Annotated[str, Form(max_length=64)] = ""
-    region: Annotated[str, Form(pattern="^[0-9]{0,6}$")] = ""
-    collection: Annotated[str, Form(pattern="^[0-9]{0,9}$")] = ""
-    terminal: Annotated[str, Form(max_length=64)] = ""
     version: Annotated[int | None, Form(ge=1)] = None
 
     def says(self) -> dict[str, Any]:
         """What can be changed of a rule later, too."""
-        lasting = (_number(self.lasting) or 0) * int(self.lasting_unit)
         return {
             "name": self.name.strip(),
             "severity": self.severity,
             "criterion": {"kind": self.kind} | _without_none(self._criterion()),
-            "for_seconds": round(lasting),
+            "for_seconds": self._seconds("lasting", self.lasting_unit),
         }
 
     def of(self) -> dict[str, Any]:
         """Whose terminals a new rule is of."""
-        return {
-            "profile": self.profile,
-            "group_client": self.client.strip() or None,
-            "region": RegionCode(int(self.region)) if self.region else None,
-            "collection": int(self.collection) if self.collection else None,
-            "terminal": self.terminal.strip() or None,
-        }
+        return {"profile": None if self.profile == EVERY else self.profile, **Whose.of(self)}
 
     def _criterion(self) -> dict[str, Any]:
         match self.kind:
             case "threshold":
-                limits = {self.side: _number(self.limit), "clear": _number(self.clear)}
+                limits = {self.side: self._number("limit"), "clear": self._number("clear")}
                 return {"metric": self.metric, **limits}
             case "band":
-                band = {"low": _number(self.low), "high": _number(self.high)}
-                return {"metric": self.metric, **band, "margin": _number(self.margin)}
+                return {"metric": self.metric, **self._numbers("low", "high", "margin")}
             case "change":
-                seconds = (_number(self.within) or 0) * int(self.within_unit)
-                limits = {"rise": _number(self.rise), "fall": _number(self.fall)}
-                return {"metric": self.metric, **limits, "seconds": seconds}
+                seconds = (self._number("within") or 0) * int(self.within_unit)
+                return {"metric": self.metric, **self._numbers("rise", "fall"), "seconds": seconds}
             case "truth":
                 return {"metric": self.truth, "wrong": self.wrong == "true"}
             case "place":
-                margin = _number(self.margin_metres)
-                return {"wrong": self.where, "fence": self._fence(), "margin_metres": margin}
+                margin = self._numbers("margin_metres")
+                return {"wrong": self.where, "fence": self._fence(), **margin}
             case "event":
                 return {"code": self.code.strip() or None, "clear": self.ends.strip() or None}
+            case "absent":
+                return {"metric": self.missed or None, **self._patience()}
+            case "silence":
+                return {"of": self.silent, "back_seconds": self._seconds("back", self.back_unit)}
         return {"metric": self.metric}
+
+    def _patience(self) -> dict[str, Any]:
+        if self.missing_unit == "intervals":
+            return {"intervals": self._number("missing")}
+        return {"seconds": self._seconds("missing", self.missing_unit) or None}
 
     def _fence(self) -> dict[str, Any]:
         if self.fence == "polygon":
             lines = [line for line in self.corners.splitlines() if line.strip()]
             return {"kind": "polygon", "points": [_corner(line) for line in lines]}
-        numbers = {name: _number(getattr(self, name)) for name in ("latitude", "longitude")}
-        circle = {"kind": "circle", **numbers, "metres": _number(self.metres)}
+        circle = {"kind": "circle", **self._numbers("latitude", "longitude", "metres")}
         return _without_none(circle)
+
+    def _numbers(self, *fields: str) -> dict[str, float | None]:
+        return {field: self._number(field) for field in fields}
+
+    def _number(self, field: str) -> float | None:
+        return number_given(getattr(self, field), field, RuleInvalid)
+
+    def _seconds(self, field: str, unit: str) -> int:
+        return round((self._number(field) or 0) * int(unit))
+
+
+def field_of(error: MusterError, given: Given, kinds: Sequence[str], *, is_new: bool) -> str:
+    """Which field of the form, as it is shown, is filled in wrongly; empty where it is none."""
+    fields = _FIELDS[given.kind] if given.kind in kinds else {"": "kind"}
+    field = _field(whose.place_of(error), fields)
+    return field if field in _ALWAYS | {*fields.values()} | (FIELDS if is_new else set()) else ""
+
+
+def _field(place: str, fields: dict[str, str]) -> str:
+    whole, *parts = place.split(".")
+    if whole == "schedule":
+        return "zone" if "zone" in parts else "spans"
+    if whole == "criterion":
+        return next((fields[part] for part in reversed(parts) if part in fields), fields[""])
+    return "lasting" if whole == "for_seconds" else whole
 
 
 def filled(rule: Rule) -> Given:
@@ -132,12 +179,20 @@ def filled(rule: Rule) -> Given:
         values |= {name: _text(fence.get(name)) for name in ("latitude", "longitude", "metres")}
         corners = (f"{_text(lat)}, {_text(lon)}" for lat, lon in fence.get("points", ()))
         values["corners"] = "\n".join(corners)
+    elif kind == "absent":
+        missing, unit = _in_units(said["seconds"] or 0)
+        if said["seconds"] is None:
+            missing, unit = _text(said["intervals"]), "intervals"
+        values |= {"missed": said["metric"] or "", "missing": missing, "missing_unit": unit}
+    elif kind == "silence":
+        back, unit = _in_units(said["back_seconds"])
+        values |= {"silent": said["of"], "back": back, "back_unit": unit}
     return Given(
-        profile=rule.profile or "",
+        profile=rule.profile or EVERY,
         name=rule.name,
         severity=rule.severity,
         kind=kind,
-        metric=said.get("metric", ""),
+        metric=said.get("metric") or "",
         lasting_unit=lasting_unit,
         version=rule.version,
         **values,
@@ -152,22 +207,9 @@ def with_the_rest(rule: Rule, criterion: dict[str, Any]) -> dict[str, Any]:
     return {name: said[name] for name in _NOT_ASKED.get(said["kind"], ())} | criterion
 
 
-def _number(text: str) -> float | None:
-    """What a field says; None where it is empty."""
-    if not text.strip():
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise RuleInvalid(f"This is no number: {text[:32]}", remedy="Give a number such as 21.5.")
-    return number
-
-
 def _corner(line: str) -> list[float]:
     parts = line.replace("，", ",").replace(",", " ").split()
-    found = [_number(part) for part in parts]
+    found = [number_given(part, "corners", RuleInvalid) for part in parts]
     if len(found) != 2:
         why = "A corner is a latitude and a longitude."
         raise RuleInvalid(why, field="corners", remedy="Give one corner on each line.")

@@ -10,7 +10,10 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import RedirectResponse, Response
 
 from api import limits, problems
-from api.console.pages.rule_forms import Given, filled, with_the_rest
+from api.console import rule_words
+from api.console.pages import whose
+from api.console.pages.rule_forms import EVERY, Given, field_of, filled, with_the_rest
+from api.console.pages.schedule_forms import Times
 from api.console.pages.screen import Screen, Shows
 from api.console.pages.sheets import page_or_file
 from api.console.pages.users import own_client
@@ -18,12 +21,13 @@ from api.errors import VersionChanged
 from api.problems import Problem
 from api.routes.rules import Number
 from api.schemas.alarms import RuleAnswer
-from foundation.errors import Invalid, NotFound, NotPermitted, Refused
-from registry import audit, collections, profiles, regions
+from foundation.errors import Invalid, MusterError, NotFound, NotPermitted, Refused
+from registry import audit, profiles, regions
 from registry.model import Metric, Region
 from registry.scope import Right
-from telemetry.alarms import desk, rule_model, rules, trial
+from telemetry.alarms import desk, rule_model, rules, schedules, trial
 from telemetry.alarms.rule_model import Rule, RuleInvalid
+from telemetry.alarms.schedules import ScheduleInvalid
 from telemetry.alarms.trial import Trial
 
 router = APIRouter(prefix="/rules")
@@ -31,9 +35,9 @@ router = APIRouter(prefix="/rules")
 OnScreen = Annotated[Screen, Shows(Right.RULES_READ)]
 Changing = Annotated[Screen, Shows(Right.RULES_CHANGE)]
 Filled = Annotated[Given, Depends()]
+When = Annotated[Times, Depends()]
 
 _REFUSALS = (Invalid, Refused, NotFound, NotPermitted)
-_COLLECTIONS = 200  # as many as a list to choose from bears
 _CHANGES = 10
 _AROUND = timedelta(minutes=15)  # of a would-be alarm, that a chart shows
 # What every change of a rule counts or dates.
@@ -90,18 +94,18 @@ async def show_form(
 ) -> Response:
     """The form of a new rule, of the metrics of a profile that is chosen first."""
     given = Given(profile=profile, terminal=terminal, client=await own_client(screen))
-    return await _form(screen, given, None, None)
+    return await _form(screen, given, Times(), None)
 
 
 @router.post("/new")
-async def define(screen: Changing, given: Filled) -> Response:
+async def define(screen: Changing, given: Filled, times: When) -> Response:
     """A new rule, not yet enabled, or the form again with what is wrong."""
     try:
         async with screen.attempt():
-            said = _named(given.says())
+            said = _said(screen, given, times)
             made = await rules.define(screen.conn, screen.scope, **given.of(), **said)
     except _REFUSALS as error:
-        return await _form(screen, given, None, problems.of_error(error))
+        return await _form(screen, given, times, None, error)
     return RedirectResponse(f"/rules/{made.id}", 303)
 
 
@@ -120,9 +124,10 @@ async def try_rule(
 ) -> Response:
     """The same, with the alarms that it would have raised in the last days."""
     try:
-        found = await trial.hold(screen.conn, screen.scope, number, days)
-    except Invalid as error:
-        return await _page(screen, number, problems.of_error(error))
+        async with screen.attempt():
+            found = await trial.hold(screen.conn, screen.scope, number, days)
+    except (Invalid, Refused) as error:
+        return await _page(screen, number, untried=problems.of_error(error), days=days)
     return await _page(screen, number, found=found, days=days)
 
 
@@ -130,21 +135,21 @@ async def try_rule(
 async def show_change(screen: Changing, number: Number) -> Response:
     """The form of a rule that there is."""
     rule = await rules.find(screen.conn, screen.scope, number)
-    return await _form(screen, filled(rule), rule, None)
+    return await _form(screen, filled(rule), Times.of(rule.schedule), rule)
 
 
 @router.post("/{number}/change")
-async def change(screen: Changing, number: Number, given: Filled) -> Response:
+async def change(screen: Changing, number: Number, given: Filled, times: When) -> Response:
     """Let it be otherwise, or show the form again with what is wrong."""
     try:
         async with screen.attempt():
-            said = _named(given.says())
+            said = _said(screen, given, times)
             rule = await rules.find(screen.conn, screen.scope, number)
             said["criterion"] = with_the_rest(rule, said["criterion"])
             await _change(screen, number, given.version, **said)
     except _REFUSALS as error:
         rule = await rules.find(screen.conn, screen.scope, number)
-        return await _form(screen, given, rule, problems.of_error(error))
+        return await _form(screen, given, times, rule, error)
     return RedirectResponse(f"/rules/{number}", 303)
 
 
@@ -171,10 +176,18 @@ async def _change(screen: Screen, number: int, version: int | None, **given: Any
         raise VersionChanged
 
 
-def _named(said: dict[str, Any]) -> dict[str, Any]:
+def _said(screen: Screen, given: Given, times: Times) -> dict[str, Any]:
+    """What the form says of a rule that can be changed later, too."""
+    said = given.says()
     if not said["name"]:
         raise RuleInvalid("A rule has a name.", field="name", remedy="Say what is wrong.")
-    return said
+    return said | {"schedule": times.schedule(_zone(screen))}
+
+
+def _zone(screen: Screen) -> str:
+    """The zone in which people here tell the time, unless they say another."""
+    zone: str = screen.request.app.state.settings.time_zone
+    return zone
 
 
 async def _page(
@@ -183,6 +196,7 @@ async def _page(
     problem: Problem | None = None,
     *,
     found: Trial | None = None,
+    untried: Problem | None = None,
     days: int = 7,
 ) -> Response:
     conn, scope = screen.conn, screen.scope
@@ -193,8 +207,9 @@ async def _page(
         opened = await desk.count_of_rules(conn, scope, [number])
     return screen.show(
         "rule.html",
-        status=problem.status if problem else 200,
+        status=next((each.status for each in (problem, untried) if each), 200),
         problem=problem,
+        untried=untried,
         rule=rule,
         profile=profile,
         metrics={metric.name: metric for metric in profile.metrics} if profile else {},
@@ -229,46 +244,56 @@ def _fields(entry: audit.Entry, number: int) -> list[tuple[str, Any, Any]]:
 
 
 def _told(name: str, value: Any) -> Any:
-    """A column's value; of a criterion what it watches for."""
-    if name != "criterion" or not isinstance(value, dict):
+    """A column's value; of a criterion what it watches for, of a schedule its spans."""
+    if name not in ("criterion", "schedule") or not isinstance(value, dict):
         return value
     try:
-        return rule_model.read(value)
-    except RuleInvalid:
+        return rule_model.read(value) if name == "criterion" else schedules.read(value)
+    except (RuleInvalid, ScheduleInvalid):
         return None
 
 
 async def _form(
-    screen: Screen, given: Given, rule: Rule | None, problem: Problem | None
+    screen: Screen,
+    given: Given,
+    times: Times,
+    rule: Rule | None,
+    error: MusterError | None = None,
 ) -> Response:
     conn, scope = screen.conn, screen.scope
+    problem = problems.of_error(error) if error else None
     defined = {profile.code: profile for profile in await profiles.list_all(conn, scope)}
     profile = defined.get(given.profile)
     shown: list[Metric] = [m for m in profile.metrics if not m.hidden] if profile else []
-    page = await collections.list_page(conn, scope, limit=_COLLECTIONS)
-    tree = await _regions(screen)
+    numbers = [m for m in shown if m.type in rule_model.NUMBERS]
+    truths = [m for m in shown if m.type == "boolean"]
+    kinds = _kinds({m.name for m in numbers}, bool(truths)) if profile else ["silence"]
     return screen.show(
         "rule_form.html",
         status=problem.status if problem else 200,
         problem=problem,
+        wrong=field_of(error, given, kinds, is_new=rule is None) if error else "",
         given=given,
+        times=times,
+        zone=_zone(screen),
         rule=rule,
+        every=EVERY,
         profiles=defined,
         profile=profile,
-        numbers=[m for m in shown if m.type in rule_model.NUMBERS],
-        truths=[m for m in shown if m.type == "boolean"],
-        has_place={"latitude", "longitude"} <= {m.name for m in shown},
-        collections=[one for one in page.items if one.query is None],
-        regions=[r for r in tree.values() if _is_own(screen, r)],
+        kinds=kinds,
+        metrics=shown,
+        numbers=numbers,
+        truths=truths,
+        **await whose.choices(screen),
     )
 
 
-def _is_own(screen: Screen, region: Region) -> bool:
-    """Whether a rule of the reader's may be of that region."""
-    within = screen.scope.region
-    return screen.scope.everything or (
-        within is not None and within.low <= region.code <= within.high
-    )
+def _kinds(numbers: set[str], has_truths: bool) -> list[str]:
+    """What rules of a profile may watch for that measures these numbers, and perhaps truths."""
+    has_place = {"latitude", "longitude"} <= numbers
+    needs = {"truth": has_truths, "place": has_place}
+    needs |= dict.fromkeys(("threshold", "band", "change", "stuck"), bool(numbers))
+    return [kind for kind in rule_words.KINDS if needs.get(kind, True)]
 
 
 async def _regions(screen: Screen) -> dict[int, Region]:
