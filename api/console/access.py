@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from api.console import form_problems
 from registry.model import RegionCode
 from registry.scope import REACHES, Awaits, Reach, Role
 
@@ -228,7 +229,7 @@ PROBLEMS = {
     "window_too_long": _("A window is ten years long at most."),
     "wire_name_taken": _("Another terminal behind the same gateway calls itself so."),
     "wire_names_many": _("A terminal has 16 names at most."),
-}
+} | form_problems.PROBLEMS
 
 
 # What the page of the sign-in says; of all others that name and password do not fit.
