@@ -23,6 +23,8 @@ _EXPORTS = "/api/v1/telemetry/exports"
 _WANTED = {"from": f"{minutes_ago(4 * A_DAY):{_RFC3339}}", "to": f"{minutes_ago(-1):{_RFC3339}}"}
 
 MEASURED: tuple[Ask, ...] = (
+    Ask("GET /counts/terminals?data=silent", Right.TERMINALS_READ, NOTHING),
+    Ask("GET /counts/terminals?client={name}", Right.TERMINALS_READ, FILE),
     Ask(f"{_OF}/series?terminals={{name}}&{_WINDOW}", _READ, MOMENT),
     Ask(f"{_OF}/series?terminals={{name}}&format=csv&{_WINDOW}", _READ, MOMENT),
     Ask(f"{_OF}/series?terminals={{name}}&format=ndjson&points=9&{_WINDOW}", _READ, MOMENT),

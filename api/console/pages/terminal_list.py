@@ -1,5 +1,6 @@
 """Terminals: the list with its filters, and one search for whatever people have in hand."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -61,9 +62,9 @@ class Asked:
 
 @router.get("/terminals")
 async def list_terminals(screen: OnScreen, asked: Annotated[Asked, Depends()]) -> Response:
-    """One page of terminals, and how many there are."""
+    """One page of terminals; how many there are is counted beside it."""
     conn, scope = screen.conn, screen.scope
-    rows, count, next_key, trouble = [], None, None, None
+    rows, next_key, trouble = [], None, None
     try:
         filters = await _filters(screen, asked)
         data = Data(asked.data) if asked.data else None
@@ -75,8 +76,6 @@ async def list_terminals(screen: OnScreen, asked: Annotated[Asked, Depends()]) -
         if isinstance(page, Response):
             return page
         rows, next_key = list(page.items), page.next_key
-        heard, narrowed = fleet.asked(data, filters)
-        count = await tally.count(conn, scope, data=heard, session=session, **narrowed)
     except (TooFewLetters, TooManyFound) as error:
         trouble = error.code
     tree = await regions.list_all(conn, scope)
@@ -85,13 +84,26 @@ async def list_terminals(screen: OnScreen, asked: Annotated[Asked, Depends()]) -
         filters=asked,
         found=asked.q,
         rows=rows,
-        count=count,
         trouble=trouble,
         next_key=next_key,
         profiles=await profiles.list_all(conn, scope),
         regions=[region for region in tree if region.level is not RegionLevel.CITY],
         may_register=screen.may(Right.TERMINALS_REGISTER),
     )
+
+
+@router.get("/counts/terminals")
+async def count_terminals(screen: OnScreen, asked: Annotated[Asked, Depends()]) -> Response:
+    """How many terminals a list has, which does not wait for it."""
+    count = None
+    with suppress(TooFewLetters, TooManyFound):
+        filters = await _filters(screen, asked)
+        heard, narrowed = fleet.asked(Data(asked.data) if asked.data else None, filters)
+        session = SessionState(asked.session) if asked.session else None
+        count = await tally.count(
+            screen.conn, screen.scope, data=heard, session=session, **narrowed
+        )
+    return screen.show("terminal_count.html", count=count)
 
 
 async def _filters(screen: Screen, asked: Asked) -> terminal_lists.Filters:
