@@ -136,11 +136,7 @@ def test_our_roles_own_nothing_and_pass_nothing(parted_country: Parted) -> None:
     )
 
     assert above == []
-<<<<<<< HEAD
-    # The owner's functions tell how old transactions are, whoever began them (decision 28).
-=======
     # Of statistics it shows what others' connections do, to who sees everything (decision 28).
->>>>>>> mh4
     assert set(members) == {
         ("muster_owner", "muster_reader"),
         ("muster_owner", "pg_read_all_stats"),
