@@ -30,4 +30,7 @@ KEPT: tuple[Ask, ...] = (
     Ask("GET /legal-holds", _READ, NOTHING),
     Ask("POST /legal-holds", _PLACE, FILE, form={"code": "{name}", **_WHY}, ok=303),
     Ask("POST /legal-holds/{hold}/lifting", _PLACE, HOLD, form={"reason": "settled"}, ok=303),
+    Ask("GET /audit", Right.AUDIT_READ, NOTHING),
+    Ask("GET /audit?client={name}", Right.AUDIT_READ, FILE),
+    Ask("GET /audit/{entry}", Right.AUDIT_READ, NOTHING, fill={"entry": "99999999"}, ok=404),
 )  # fmt: skip

@@ -19,7 +19,12 @@ from tests.conftest import copy_of
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # Changes nothing that anybody else could see.
-CHANGES_NOTHING = {"POST /preferences", "POST /api/v1/decode"}
+CHANGES_NOTHING = {
+    "POST /preferences",
+    "POST /api/v1/decode",
+    "POST /profiles/new/trial",
+    "POST /profiles/{code}/metrics/trial",
+}
 CHANGING = [ask for ask in ROUTES if ask.method != "GET" and ask.route not in CHANGES_NOTHING]
 _MISUSED = "mk_of-nobody"
 

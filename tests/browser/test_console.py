@@ -53,15 +53,13 @@ def telling(house: World) -> World:
 
 
 def test_a_newest_value_arrives_by_itself(telling: World, chromium: Browser, address: str) -> None:
-    """Sign in, open a terminal from the list: number, table and chart follow without a reload."""
+    """Sign in, open a terminal from the list: number and chart follow without a reload."""
     with opened(chromium, address) as page:
         page.click("nav >> text=Terminals")
         page.click("table >> text=METER-1")
         expect(page.locator("#newest [data-number]")).to_have_text("231")
         telling.measured("METER-1", "smart_meter", minutes_ago(0), voltage_a=244.5)
         expect(page.locator("#newest [data-number]")).to_have_text("244.5", timeout=5000)
-        expect(page.locator("[data-latest=voltage_a] .value")).to_have_text("244.5", timeout=8000)
-        expect(page.locator("#heard time")).to_have_text(re.compile("sec. ago|now"))
         expect(page.locator("#chart canvas")).to_be_visible()
 
 

@@ -1,6 +1,7 @@
 """A terminal's page follows its live stream, and goes on without one."""
 
 import asyncio
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 from playwright.sync_api import Browser, Response, Route, expect
@@ -40,6 +41,30 @@ def test_what_comes_is_on_the_page_while_no_clock_ticks(
         expect(page.locator("[data-latest=voltage_a] .value")).to_have_text("244")
 
 
+def say(house: World, volts: float) -> None:
+    """A value of METER-1 is in the feed."""
+
+    async def feed() -> None:
+        async with bridging(house) as bridge:
+            await bridge.say("METER-1", voltage_a=volts)
+
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(asyncio.run, feed()).result()
+
+
+def test_what_is_newest_is_waited_for(house: World, chromium: Browser, address: str) -> None:
+    """A reading comes before it is known as the newest; then it is asked for until it is there."""
+    house.measured("METER-1", "smart_meter", minutes_ago(5), voltage_a=230.0)
+    with opened(chromium, address) as page:
+        with page.expect_response("**/api/v1/live?terminals=METER-1"):
+            page.goto(PAGE)
+        with page.expect_response(_is_newest, timeout=30_000):
+            say(house, 243.0)
+        house.measured("METER-1", "smart_meter", minutes_ago(0), voltage_a=243.0)
+        expect(page.locator("[data-latest=voltage_a] .value")).to_have_text("243", timeout=15_000)
+        expect(page.locator("#heard time")).to_have_text(re.compile("sec. ago|now"))
+
+
 def _is_newest(answer: Response) -> bool:
     return answer.request.headers.get("hx-target") == "div#latest"
 
@@ -56,15 +81,8 @@ def test_of_a_reading_only_the_newest_values_are_asked_for(
         page.clock.pause_at(minutes_ago(-60))
         house.measured("METER-1", "smart_meter", minutes_ago(0), voltage_a=243.0)
 
-        async def feed() -> None:
-            async with bridging(house) as bridge:
-                await bridge.say("METER-1", voltage_a=243.0)
-
-        with (
-            page.expect_response(_is_newest, timeout=30_000) as part,
-            ThreadPoolExecutor(1) as beside,
-        ):
-            beside.submit(asyncio.run, feed()).result()
+        with page.expect_response(_is_newest, timeout=30_000) as part:
+            say(house, 243.0)
         assert "<html" not in part.value.text()
         expect(page.locator("[data-latest=voltage_a] .value")).to_have_text("243")
 

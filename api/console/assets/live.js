@@ -4,6 +4,7 @@
 const leastMs = 1000;
 const pollMs = 2000;
 const patienceMs = 30000;
+const mostTries = 5;
 const part = document.querySelector("[data-live]");
 if (part) follow(part, part.dataset.live);
 
@@ -14,6 +15,23 @@ function follow(part, address) {
   let refusedAt = -Infinity;
   const soon = paced(() => part.dispatchEvent(new CustomEvent("refresh")));
   const newest = paced(() => document.getElementById("latest")?.dispatchEvent(new CustomEvent("reading")));
+  // A reading comes as soon as it is stored; what is newest of each metric is kept a moment later.
+  let awaitedMs = -Infinity;
+  let tries = 0;
+  const settle = () => {
+    if (shownMs() >= awaitedMs) tries = 0;
+    if (tries === 0) return;
+    tries -= 1;
+    newest();
+    setTimeout(settle, leastMs);
+  };
+  /** @param {MessageEvent} event */
+  const came = (event) => {
+    awaitedMs = Math.max(awaitedMs, Date.parse(JSON.parse(event.data).observed_at));
+    newest();
+    if (tries === 0) setTimeout(settle, leastMs);
+    tries = mostTries;
+  };
   const close = () => {
     stream?.close();
     stream = null;
@@ -22,7 +40,7 @@ function follow(part, address) {
     // A browser has six connections to a site: a page that nobody looks at takes none of them.
     if (stream || document.hidden || Date.now() - refusedAt < patienceMs) return;
     stream = new EventSource(address);
-    stream.addEventListener("reading", newest);
+    stream.addEventListener("reading", came);
     for (const kind of ["event", "presence", "alarm", "gap", "end"]) stream.addEventListener(kind, soon);
     stream.addEventListener("error", () => {
       if (stream?.readyState !== EventSource.CLOSED) return;
@@ -37,6 +55,11 @@ function follow(part, address) {
   }, pollMs);
   document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
   addEventListener("pagehide", close);
+}
+
+// Of when the newest value is that is shown.
+function shownMs() {
+  return Math.max(...[...document.querySelectorAll("#latest tbody time")].map((time) => Date.parse(time.dateTime)));
 }
 
 // However much comes, it is asked for once a second.
