@@ -10,8 +10,10 @@ a.acknowledged_by, a.assignee, case when a.shelved_until > now() then a.shelved_
 a.parent_id as parent, a.quiet, a.shared, a.shared_key, a.respond_by, a.breached_at, a.window_id as "window"
 
 -- part: seen
-telemetry.alarm a left join registry.ownership o on o.terminal_id = a.terminal_id
-    and a.raised_at >= o.valid_from and (o.valid_to is null or a.raised_at < o.valid_to)
+telemetry.alarm a
+-- For each alarm that is seen: of all ownership at once the policies would be asked, which costs seconds.
+left join lateral (select i.terminal_code from registry.ownership i
+    where i.terminal_id = a.terminal_id and a.raised_at >= i.valid_from and (i.valid_to is null or a.raised_at < i.valid_to) limit 1) o on true
 left join registry.group_client c on c.id = a.group_client_id
 cross join lateral (select a.id as number, coalesce(
     (%(everything)s or a.region_code between %(region_low)s and %(region_high)s
@@ -32,7 +34,8 @@ cross join lateral (select n.is_own, case when a.shared is not null and not n.is
     and (%(acknowledged)s::boolean is null or (a.acknowledged_at is not null) = %(acknowledged)s)
     and (%(shelved)s::boolean is null or (coalesce(a.shelved_until, '-infinity') > now()) = %(shelved)s)
     and (%(severity)s::text is null or a.severity = %(severity)s)
-    and (%(terminal)s::text is null or o.terminal_code = %(terminal)s)
+    and (%(terminal)s::text is null or o.terminal_code = %(terminal)s and a.terminal_id = any (array(
+        select i.terminal_id from registry.ownership i where i.terminal_code = %(terminal)s)))
     and (%(rule)s::int4 is null or a.rule_id = %(rule)s)
     and (%(assignee)s::text is null or a.assignee = %(assignee)s)
     and (%(profile)s::int4 is null or (select t.profile_id from registry.terminal t where t.id = a.terminal_id) = %(profile)s)

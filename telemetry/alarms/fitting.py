@@ -32,35 +32,45 @@ class Fitting:
         self._by_time = by_time
         self._position: str | None = None
         self._after = 0
+        self._waiting: list[int] = []
+        self._is_held_otherwise = False
 
     def forget(self) -> None:
         """A transaction failed: who changed in it is found in turn."""
-        self._position, self._after = None, 0
+        self._position, self._after, self._waiting = None, 0, []
 
     async def rules_as_of(self, conn: Connection) -> object:
         """Differs when rules have to be read again."""
         return await (await conn.execute(sql.rules_as_of, {"by_time": self._by_time})).fetchone()
 
-    async def end_what_was_held_otherwise(self, conn: Connection) -> None:
-        """End the alarms of rules that are not enabled, or watch for something else."""
-        await conn.execute(sql.end_what_was_held_otherwise, {"by_time": self._by_time})
+    async def end_what_was_held_otherwise(self, conn: Connection) -> set[tuple[int, int]]:
+        """End the alarms of rules that are not enabled, or watch for something else.
+
+        What is left is for the next turns. Whose (rule, terminal) are over.
+        """
+        asked = {"by_time": self._by_time, "rows": MOST_AT_ONCE}
+        ended = await (await conn.execute(sql.end_what_was_held_otherwise, asked)).fetchall()
+        self._is_held_otherwise = len(ended) == MOST_AT_ONCE
+        return {(row["rule_id"], row["terminal_id"]) for row in ended}
 
     async def turn(self, conn: Connection) -> Fitted:
         """End the alarms of terminals that their rule is not of."""
-        changed = await self._changed(conn)
+        over = await self.end_what_was_held_otherwise(conn) if self._is_held_otherwise else set()
+        self._waiting += await self._changed(conn)
+        changed, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
         asked = {"after": self._after, "rows": MOST_AT_ONCE}
         row = await (await conn.execute(sql.list_next_open, asked)).fetchone()
         assert row is not None
         ids = row["ids"]
         self._after = ids[-1] if len(ids) == MOST_AT_ONCE else 0
         if not ids and not changed:
-            return Fitted([], [])
+            return Fitted(list(over), [])
         cursor = await conn.execute(
             sql.end_what_fits_no_more,
             {"ids": ids, "terminal_ids": changed, "by_time": self._by_time},
         )
         ended = await cursor.fetchall()
-        over = {(row["rule_id"], row["terminal_id"]) for row in ended}
+        over |= {(row["rule_id"], row["terminal_id"]) for row in ended}
         if self._by_time:  # which is judged anew without any reading
             return Fitted(list(over), [*changed, *(terminal_id for _, terminal_id in over)])
         moved = [(row["rule_id"], row["terminal_id"]) for row in ended if row["has_moved"]]

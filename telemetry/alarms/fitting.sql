@@ -3,10 +3,12 @@
 select count(*) filter (where enabled) as enabled, max(changed_at) as changed_at from telemetry.rule where by_time = %(by_time)s;
 
 -- name: end_what_was_held_otherwise
--- Alarms of rules that are not held any more, or to something else, are over.
+-- Alarms of rules that are not held any more, or to something else, are over, so many at a time.
 update telemetry.alarm a set cleared_at = now(), cleared_because = 'rule'
-from telemetry.rule r
-where r.id = a.rule_id and r.by_time = %(by_time)s and a.cleared_at is null and (not r.enabled or r.held_since > a.told_at);
+from (select o.id from telemetry.rule r join telemetry.alarm o on o.rule_id = r.id and o.cleared_at is null
+    where r.by_time = %(by_time)s and (not r.enabled or r.held_since > o.told_at) limit %(rows)s) due
+where a.id = due.id and a.cleared_at is null
+returning a.rule_id, a.terminal_id;
 
 -- name: read_changed
 -- Which terminals changed in transactions that were open at a position or came later, and where to go on from.

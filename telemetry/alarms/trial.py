@@ -103,7 +103,7 @@ async def hold(
         if left <= 0:
             break
         asked = {"id": terminal.id, "start": start, "end": end, "rows": left}
-        tried = await _tried(conn, rule, asked)
+        tried = await _tried(conn, scope, rule, asked)
         readings += tried.looked_at
         found[terminal.code] = len(tried.spells)
         still += sum(spell.over_us is None for spell in tried.spells)
@@ -130,11 +130,12 @@ async def hold(
     )
 
 
-async def _tried(conn: Connection, rule: Rule, asked: dict[str, Any]) -> Tried:
+async def _tried(conn: Connection, scope: Scope, rule: Rule, asked: dict[str, Any]) -> Tried:
     """What a rule would have raised at one terminal."""
     watched = rule.watched
     if isinstance(watched, Absent | Silence):
-        return await trial_by_time.tried(conn, watched, rule.for_seconds, rule.profile, asked)
+        given = (watched, rule.for_seconds, rule.profile, asked)
+        return await trial_by_time.tried(conn, scope, *given)
     assert rule.profile is not None  # only silence may be of every profile
     times, stands = await _judged(conn, rule.profile, watched, asked)
     judged = zip(times.tolist(), stands.tolist(), strict=True)

@@ -13,6 +13,7 @@ from psycopg import sql as statement
 
 from foundation import queries
 from foundation.database import Connection
+from registry.scope import Right, Scope
 from telemetry.alarms.absence import SECOND_US, Absent, ByTime
 from telemetry.sight import unix_us
 from telemetry.watch import LATE_SECONDS
@@ -44,12 +45,14 @@ class Tried:
 
 async def tried(
     conn: Connection,
+    scope: Scope,
     watched: ByTime,
     for_seconds: int,
     profile: str | None,
     asked: Mapping[str, Any],
 ) -> Tried:
-    """Hold a rule against a terminal (`id`) in a window; it takes up to so many `rows`."""
+    """Hold a rule against a terminal (`id`), found in scope, in a window; up to so many `rows`."""
+    scope.require(Right.TELEMETRY_READ)
     for_us = for_seconds * SECOND_US
     if isinstance(watched, Absent):
         assert profile is not None

@@ -41,8 +41,12 @@ def set_name(number: str) -> str:
 
 
 def put_sets(conn: psycopg.Connection[Any]) -> None:
-    """Bring in the collections and what is in them, and a sign-in that is not done."""
+    """Bring in the collections with what is in them, a sign-in that is not done, refused logins."""
     conn.execute("select registry.begin_sign_on(sha256('of one browser'), '/', 600)")
+    conn.execute(
+        "insert into registry.refused_login"
+        " select id, 'no_password', 1, now(), now() from registry.terminal"
+    )
     for number, (client, region, members) in _SETS.items():
         conn.execute(
             "insert into registry.collection (id, name, group_client_id, region_code)"

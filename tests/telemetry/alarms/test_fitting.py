@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from foundation.database import transaction
 from registry import ownership
 from registry.scope import Role, Scope
-from telemetry.alarms import desk
+from telemetry.alarms import desk, rules
 from telemetry.alarms.judge import Judge
 from telemetry.sight import unix_us
 from tests.country import everything
@@ -107,3 +109,33 @@ async def test_who_has_no_response_clock_breaches_none(field: Ground) -> None:  
     await field.tidied(judge)
 
     assert field.alarms("respond_by", "breached_at") == [(None, None)]
+
+
+async def test_what_ends_at_once_ends_in_pieces(
+    field: Ground,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a rule that is held otherwise, and of terminals that changed; what is new is not lost."""
+    monkeypatch.setattr("telemetry.alarms.fitting.MOST_AT_ONCE", 2)
+    rule = await held(field, RULES["threshold"])
+    judge = Judge()
+    await field.say(*((code, 1, {"speed": 9.0}) for code in field.ids))
+    await field.judged(judge)
+    await field.tidied(judge)
+    ended = []
+    async with transaction(field.pool, everything.settings()) as conn:
+        other = RULES["threshold"] | {"above": 8.5}
+        await rules.change(conn, everything, rule.id, criterion=other)
+    for second in (2, 3):
+        await field.say(*((code, second, {"speed": 9.0}) for code in field.ids))
+        await field.judged(judge)
+        ended.append(field.alarms("cleared_because").count(("rule",)))
+        await field.tidied(judge)
+    anew = field.alarms("raised", "cleared_because")
+    ground.execute(field.database, "update registry.terminal set state = 'maintenance'")
+    for _ in range(2):
+        await field.tidied(judge)
+
+    assert ended == [2, 3]
+    assert sorted(anew) == [(1, "rule")] * 3 + [(2, None)] * 2 + [(3, None)]
+    assert field.alarms("cleared_because").count(("state",)) == 3
