@@ -111,7 +111,7 @@ def test_a_client_takes_note_of_alarms_and_ends_one(
         page.keyboard.press("j")
         at = page.evaluate("document.activeElement.getAttribute('href')")
         raised(alarmed, ("电压过高", "critical", "METER-1"))  # above the row where one is
-        expect(page.locator("h1")).to_have_text("18 alarms are open.")
+        expect(page.locator("h1")).to_have_text("18 alarms are open.", timeout=20_000)
         assert page.evaluate("document.activeElement.getAttribute('href')") == at
         expect(page.locator("[data-chosen]")).to_have_text("1 chosen")
         page.keyboard.press("a")
