@@ -69,7 +69,7 @@ def alarmed(house: World) -> World:
                      " 'acknowledged', '变压器正在检修。')")  # fmt: skip
         conn.execute("insert into telemetry.maintenance_window (why, region_code, begins_at,"
                      " ends_at, made_by) values ('更换北部变压器', 320000,"
-                     " now() + interval '1 hour', now() + interval '2 hours', 'user:ada')")  # fmt: skip
+                     " now() + '1 hour', now() + '2 hours', 'user:ada')")  # fmt: skip
         conn.execute("update telemetry.alarm set cleared_at = now(), cleared_because = 'reading'"
                      " where id = 7")  # fmt: skip
     return house
