@@ -68,8 +68,8 @@ def alarmed(house: World) -> World:
         conn.execute("insert into telemetry.alarm_note values (1, 1, now(), 'user:lin',"
                      " 'acknowledged', '变压器正在检修。')")  # fmt: skip
         conn.execute("insert into telemetry.maintenance_window (why, region_code, begins_at,"
-                     " ends_at, made_by) values ('更换北部变压器', 320000, now(),"
-                     " now() + interval '2 hours', 'user:ada')")  # fmt: skip
+                     " ends_at, made_by) values ('更换北部变压器', 320000,"
+                     " now() + '1 hour', now() + '2 hours', 'user:ada')")  # fmt: skip
         conn.execute("update telemetry.alarm set cleared_at = now(), cleared_because = 'reading'"
                      " where id = 7")  # fmt: skip
     return house
@@ -111,7 +111,7 @@ def test_a_client_takes_note_of_alarms_and_ends_one(
         page.keyboard.press("j")
         at = page.evaluate("document.activeElement.getAttribute('href')")
         raised(alarmed, ("电压过高", "critical", "METER-1"))  # above the row where one is
-        expect(page.locator("h1")).to_have_text("18 alarms are open.")
+        expect(page.locator("h1")).to_have_text("18 alarms are open.", timeout=20_000)
         assert page.evaluate("document.activeElement.getAttribute('href')") == at
         expect(page.locator("[data-chosen]")).to_have_text("1 chosen")
         page.keyboard.press("a")
