@@ -31,6 +31,7 @@ from tests.api import (
     declared_alarms,
     declared_bindings,
     declared_measured,
+    declared_prometheus,
     declared_serving,
 )
 from tests.api.asked import Door
@@ -59,6 +60,7 @@ ASIDE = (
     declared_alarms.RULE,
     declared_alarms.CHANNEL,
     declared_alarms.DELIVERY,
+    declared_prometheus.HANDOUT,
     declared_alarms.WINDOW,
 )
 # Within the windows that the doors are asked for, which `declared` fixed when it was imported.
