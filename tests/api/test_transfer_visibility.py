@@ -30,6 +30,7 @@ from tests.api import (
     declared,
     declared_alarms,
     declared_bindings,
+    declared_kept,
     declared_measured,
     declared_prometheus,
     declared_serving,
@@ -61,6 +62,7 @@ ASIDE = (
     declared_alarms.CHANNEL,
     declared_alarms.DELIVERY,
     declared_prometheus.HANDOUT,
+    declared_kept.HOLD,
     declared_alarms.WINDOW,
 )
 # Within the windows that the doors are asked for, which `declared` fixed when it was imported.
