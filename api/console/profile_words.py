@@ -31,7 +31,7 @@ FAULTS = {
 }
 _PATTERNS = (
     (re.compile("Field required"), _("It is needed.")),
-    (re.compile("Input should be a valid (number|integer)"), _("A number is needed.")),
+    (re.compile("Input should be a (valid (number|integer)|finite)"), _("A number is needed.")),
     (re.compile("Input should be (greater|less) than"), _("It is out of range.")),
     (re.compile("String should have at (most|least)"), _("It is too short or too long.")),
     (re.compile("String should match"), _("It holds characters that are not taken here.")),

@@ -32,6 +32,7 @@ from tests.api import (
     declared_bindings,
     declared_kept,
     declared_measured,
+    declared_prometheus,
     declared_serving,
 )
 from tests.api.asked import Door
@@ -60,6 +61,7 @@ ASIDE = (
     declared_alarms.RULE,
     declared_alarms.CHANNEL,
     declared_alarms.DELIVERY,
+    declared_prometheus.HANDOUT,
     declared_kept.HOLD,
     declared_alarms.WINDOW,
 )
