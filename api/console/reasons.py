@@ -38,8 +38,6 @@ _WHYS = (
      _("It is looked for within %(days)s days: name a shorter time.")),
     (r"Who was silent is awaited .+", _("Who was silent is awaited for a day at most.")),
     (r"Only a rule of silence .+", _("Only a rule of silence is of every profile.")),
-    (r"Of silence there is .+", _("A rule of silence is not tested: the terminals' changes of"
-                                  " presence show what it would have raised.")),
     (r"This is no mail address\.", _("This is no mail address.")),
     (r"A number has .+", _("A number has 5 to 15 digits, perhaps with a + before them.")),
     (r"Name some of .+", _("Choose one at least, of those that this kind knows.")),

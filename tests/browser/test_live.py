@@ -46,7 +46,8 @@ def say(house: World, volts: float) -> None:
 
     async def feed() -> None:
         async with bridging(house) as bridge:
-            await bridge.say("METER-1", voltage_a=volts)
+            now = round(minutes_ago(0).timestamp() * 1_000_000)
+            await bridge.say("METER-1", us=now, voltage_a=volts)
 
     with ThreadPoolExecutor(1) as beside:
         beside.submit(asyncio.run, feed()).result()
