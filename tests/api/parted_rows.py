@@ -12,8 +12,6 @@ ACCOUNTS = (
     """insert into telemetry.gap
     (kind, bridge, terminal_id, begins_at, ends_at, boot, first_seq, last_seq)
     values ('given_up', 'bridge-1', %(id)s, %(at)s, %(at)s, %(given_up)s, 1, 1)""",
-    """insert into registry.refused_login
-    select %(id)s, 'wrong_password', 1, %(at)s, %(at)s on conflict do nothing""",
     "insert into telemetry.receipt values (%(id)s, %(missing)s, '{[2,2]}', %(at)s)",
     """insert into telemetry.completeness
     select %(at)s::date, %(id)s, o.valid_from, 1, 1, 0, 0, 0, 1
