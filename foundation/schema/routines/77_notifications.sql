@@ -2,13 +2,18 @@
 -- in a storm, or begun in a maintenance window) only that it is over, to who was told of it before; when it is not quiet any more, it opens.
 create or replace function telemetry.note_alarm_changes() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    gathered int8[];
 begin
     if tg_op = 'INSERT' then
+        gathered := (select array_agg(n.id) from changed n where n.parent_id is not null and n.quiet);
         insert into telemetry.alarm_change (alarm_id, event, by)
         select n.id, e.event, registry.acting()
         from changed n cross join lateral (values (1, 'opened', true), (2, 'cleared', n.cleared_at is not null)) e(k, event, happened)
         where e.happened and not n.quiet order by n.id, e.k;
     else
+        gathered := (select array_agg(n.id) from changed n join former o on o.id = n.id
+            where n.parent_id is distinct from o.parent_id and n.parent_id is not null and n.quiet);
         insert into telemetry.alarm_change (alarm_id, event, by)
         select n.id, e.event, registry.acting()
         from changed n join former o on o.id = n.id
@@ -23,6 +28,18 @@ begin
         where e.happened and (not n.quiet or e.event = 'cleared' and exists (
             select from telemetry.alarm_change h where h.alarm_id = n.id and h.event = 'opened'))
         order by n.id, e.k;
+    end if;
+    -- A storm that was told of already opens for those whose first terminal it gathers now.
+    if gathered is not null then
+        insert into telemetry.alarm_change (alarm_id, event, by)
+        select s.id, 'opened', registry.acting() from telemetry.alarm s
+        where s.cleared_at is null
+            and exists (select from telemetry.alarm_change h where h.alarm_id = s.id and h.event = 'opened' and h.spread_at is not null)
+            and s.id in (
+                select g.parent_id from (
+                    select n.parent_id, n.group_client_id, count(*) as new from telemetry.alarm n where n.id = any (gathered) group by 1, 2) g
+                where g.new = (
+                    select count(*) from telemetry.alarm c where c.parent_id = g.parent_id and c.group_client_id is not distinct from g.group_client_id));
     end if;
     return null;
 end $$;
@@ -84,11 +101,20 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
         from (select distinct t.id, c.group_client_id, c.region_code from told t join telemetry.alarm c on c.parent_id = t.alarm_id where t.is_storm) s
         left join registry.group_client_lineage l on l.group_client_id = s.group_client_id
         join reach r on r.root = l.ancestor_id or s.region_code between r.low and r.high),
+    -- Of a storm that gathers more and more everybody is told once that it is there.
+    first_told as (
+        select distinct on (f.channel_id, case when t.is_storm and t.event = 'opened' then t.alarm_id else -t.id end)
+            f.channel_id, t.id, t.event, t.severity
+        from found f join told t on t.id = f.id
+        where not (t.is_storm and t.event = 'opened' and exists (
+            select from telemetry.notification_item i join telemetry.alarm_change h on h.id = i.change_id
+            where i.channel_id = f.channel_id and h.alarm_id = t.alarm_id and h.event = 'opened'))
+        order by f.channel_id, case when t.is_storm and t.event = 'opened' then t.alarm_id else -t.id end, t.id),
     now_put as (
         insert into telemetry.notification_item (channel_id, change_id, due_at)
-        select f.channel_id, f.id, telemetry.notification_due(c, t.severity, now())
-        from found f join told t on t.id = f.id join telemetry.notification_channel c on c.id = f.channel_id
-        where t.severity = any (c.severities) and t.event = any (c.events)
+        select f.channel_id, f.id, telemetry.notification_due(c, f.severity, now())
+        from first_told f join telemetry.notification_channel c on c.id = f.channel_id
+        where f.severity = any (c.severities) and f.event = any (c.events)
         on conflict (channel_id, change_id) do nothing
         returning channel_id, due_at),
     woken as (
