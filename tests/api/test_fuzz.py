@@ -101,6 +101,7 @@ def described(address: str) -> BaseSchema:
     return schemathesis.openapi.from_url(f"{address}/openapi.json")
 
 
+@pytest.mark.timeout(900)  # every operation, many times
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_every_answer_is_a_described_one(
     described: BaseSchema, parted_country: Parted, mode: GenerationMode

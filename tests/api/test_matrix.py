@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from api.app import create_app
+from api.shortcut import Shortcut
 from foundation.settings import Settings
 from tests.api.asked import Door, check, open_doors
 from tests.api.asks import Ask
@@ -30,6 +31,8 @@ def routes_of(app: FastAPI) -> set[str]:
     """Method and template of every route, pages and JSON, however it was brought in."""
     found = set()
     for route in iter_route_contexts(app.routes):
+        if isinstance(route.route, Shortcut):  # which leads to the others
+            continue
         assert route.path is not None, f"{route.route} has no path: declare how it is asked."
         for method in (route.methods or {"WEBSOCKET"}) - {"HEAD", "OPTIONS"}:
             found.add(f"{method} {route.path}")

@@ -91,7 +91,7 @@ def test_a_violation_is_followed_to_its_end(bound: World, chromium: Browser, add
         page.click(f"table >> text={CARD}")
         page.click("text=METER-1")
         expect(page.locator("#binding .pill")).to_have_text("violated")
-        page.click("#binding a")
+        page.click("#binding .v a")
         page.click("#waiting >> text=Approve")
         page.wait_for_url("**/bindings/requests")
         expect(page.locator(f"table >> text={CARD}")).to_have_count(0)
