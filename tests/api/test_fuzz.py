@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
+import httpx
 import pytest
 import schemathesis
 import uvicorn
@@ -97,7 +98,8 @@ def address(cluster: Cluster, parted_country: Parted) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def described(address: str) -> BaseSchema:
-    """What the API says of itself."""
+    """What the API says of itself, which takes seconds the first time."""
+    httpx.get(f"{address}/openapi.json", timeout=120).raise_for_status()
     return schemathesis.openapi.from_url(f"{address}/openapi.json")
 
 
