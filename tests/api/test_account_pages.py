@@ -326,7 +326,7 @@ async def test_a_page_that_a_form_led_to_leads_back_to_the_form(house: World, ap
             client.headers["referer"] = referrer
             places += back.findall((await appointed(client, "pei", role="admin")).text)
 
-    assert places == ["/users/new", "/"]
+    assert (places[:2], places[2:]) == (["/users/new"] * 2, ["/"] * 2)  # language, density
 
 
 async def test_the_navigation_offers_what_the_role_includes(house: World, app: FastAPI) -> None:
