@@ -246,7 +246,7 @@ async def test_an_alerting_engineer_finds_all_on_one_page(house: World, app: Fas
         form = (await person.get("/api-keys/new?role=scraper")).text
     async with asking(app, house.keys["transit"]) as transit:
         theirs = (await transit.get("/api/v1/prometheus/series")).json()["items"]
-    assert "1 key lets a Prometheus in." in page
+    assert "2 keys let a Prometheus in." in page  # one is of the world
     assert "http://127.0.0.1/api/v1/prometheus/targets" in page
     assert "beyond the cap" in uses
     assert rules.headers["content-disposition"] == 'attachment; filename="fleet.yml"'

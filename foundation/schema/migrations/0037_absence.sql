@@ -1,4 +1,6 @@
 -- Rules that are broken by what does not come: judged by time, not by rows. Of silence a rule may be of every profile.
+-- Made anew with the routines: its argument is a row of what changes here.
+drop function if exists telemetry.rule_is_of(telemetry.rule, registry.terminal);
 alter table telemetry.rule
     alter column profile_id drop not null,
     add column by_time boolean not null generated always as (coalesce(criterion ->> 'kind', '') in ('absent', 'silence')) stored,
