@@ -123,7 +123,7 @@ def _leads(stand: Stand) -> bool:
     return bool(
         stand.query(
             "select exists (select from pg_stat_activity a join pg_locks l using (pid)"
-            " where a.application_name = 'muster jobs leader' and l.locktype = 'advisory')"
+            " where starts_with(a.application_name, 'muster jobs') and l.locktype = 'advisory')"
         )[0][0]
     )
 
